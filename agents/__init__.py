@@ -1,0 +1,1 @@
+"""The Faust agent of each inbox: one file a noun."""

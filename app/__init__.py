@@ -1,0 +1,7 @@
+"""The application: `faust -A app worker` finds the Faust app here."""
+
+from app.main import app
+
+from app import cli  # isort: skip - its commands belong to the app
+
+__all__ = ["app", "cli"]

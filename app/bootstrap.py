@@ -1,0 +1,99 @@
+"""Kafka before the first record: waits for it, makes the topics where the profile lets it, and compares them."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+
+from app.settings import Profile, Settings
+from app.topics import TOPICS, config_of, partitions_of, replication_of
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 2.0
+
+
+class Difference(NamedTuple):
+    """How a topic differs from the catalogue."""
+
+    topic: str
+    what: str
+    wanted: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.what} is {self.found}, the catalogue says {self.wanted}"
+
+
+async def connect(settings: Settings) -> AIOKafkaAdminClient:
+    """An admin client, once the brokers answer; says so every time while they do not."""
+    while True:
+        client = AIOKafkaAdminClient(bootstrap_servers=settings.brokers)
+        try:
+            await client.start()
+        except KafkaError as error:
+            await client.close()
+            logger.warning("no Kafka at %s: %s; trying again", settings.brokers, error)
+            await asyncio.sleep(RETRY_S)
+        else:
+            return client
+
+
+async def create_topics(admin: AIOKafkaAdminClient, profile: Profile) -> tuple[list[str], list[Difference]]:
+    """Makes what is missing -> what was made, and how what was there differs."""
+    existing = set(await admin.list_topics())
+    made = []
+    for topic in TOPICS.values():
+        if topic.name not in existing:
+            new = NewTopic(
+                topic.name,
+                partitions_of(topic.name, profile),
+                replication_of(profile),
+                topic_configs=config_of(topic, profile),
+            )
+            response = await admin.create_topics([new])
+            for name, code, *detail in response.topic_errors:
+                if code not in (0, TopicAlreadyExistsError.errno):
+                    raise KafkaError(f"topic {name} cannot be made: {code} {detail}")
+            made.append(topic.name)
+    return made, await differences(admin, profile, sorted(set(TOPICS) - set(made)))
+
+
+async def differences(admin: AIOKafkaAdminClient, profile: Profile, names: list[str]) -> list[Difference]:
+    """How these topics differ from the catalogue."""
+    if not names:
+        return []
+    found: list[Difference] = []
+    for described in await admin.describe_topics(names):
+        name, count = described["topic"], len(described["partitions"])
+        if described["error_code"]:
+            found.append(Difference(name, "topic", "there", "missing"))
+            continue
+        if count != partitions_of(name, profile):
+            found.append(Difference(name, "partitions", str(partitions_of(name, profile)), str(count)))
+        copies = min(len(partition["replicas"]) for partition in described["partitions"])
+        if copies != replication_of(profile):
+            found.append(Difference(name, "copies", str(replication_of(profile)), str(copies)))
+        found += await _config_differences(admin, profile, name)
+    return found
+
+
+async def _config_differences(admin: AIOKafkaAdminClient, profile: Profile, name: str) -> list[Difference]:
+    wanted = config_of(TOPICS[name], profile)
+    resource = ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(wanted))
+    (response,) = await admin.describe_configs([resource])
+    actual: Mapping[str, Any] = {entry[0]: entry[1] for entry in response.resources[0][4]}
+    return [
+        Difference(name, key, value, str(actual.get(key)))
+        for key, value in wanted.items()
+        if key in actual and actual[key] != value
+    ]
+
+
+def fatal_differences(found: list[Difference]) -> list[Difference]:
+    """Those with which no worker may begin: keys would live in other places."""
+    return [difference for difference in found if difference.what in ("topic", "partitions")]

@@ -1,0 +1,92 @@
+"""Messages to bytes and back: a zero byte, the schema's id in four bytes, Avro. The only file that knows the wire."""
+
+import struct
+from importlib import import_module
+from io import BytesIO
+from typing import Any
+
+import fastavro
+from fastavro.types import Schema
+
+from app.exactly_once.shard import Undecodable
+from app.registry import Registry, UnknownSchemaId
+from schemas.wire import Message, Sender
+
+_FRAME = struct.Struct(">bI")
+NOUNS = ("accounts", "order_books", "order_commands", "positions", "shared")
+MESSAGES: dict[str, type[Message]] = {
+    message.schema_name: message for noun in NOUNS for message in import_module(f"schemas.{noun}").MESSAGES
+}
+"""Every message that this version knows, by noun and name."""
+
+
+class Codec:
+    """Encodes and decodes every message of the system."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._numbers = {name: registry.id_of(name) for name in MESSAGES}
+        self._frames = {name: _FRAME.pack(0, number) for name, number in self._numbers.items()}
+        self._current = {number: MESSAGES[name] for name, number in self._numbers.items()}
+        self._older: dict[int, tuple[Schema, Schema, type[Message]]] = {}
+
+    def frame(self, message: type[Message]) -> bytes:
+        """What stands before the Avro bytes of such a message."""
+        return self._frames[message.schema_name]
+
+    def encode(self, message: Message, sent: Sender | None = None) -> bytes:
+        """The message as it travels; `sent` gives the envelope of one that a machine made."""
+        return self._frames[message.schema_name] + message.encoded(sent)
+
+    def decode(self, value: bytes | None) -> Message:
+        """Raises Undecodable with a stable reason, or RegistryUnreachable."""
+        if value is None or len(value) < _FRAME.size or value[0] != 0:
+            raise Undecodable("UNDECODABLE", "no message in Confluent's framing")
+        number = schema_id(value)
+        message = self._current.get(number)
+        try:
+            return self._decode_older(number, value) if message is None else message.decoded(value, _FRAME.size)
+        except (ValueError, LookupError) as error:
+            raise Undecodable("UNDECODABLE", f"schema {number}: {error!r}") from error
+
+    def _decode_older(self, number: int, value: bytes) -> Message:
+        """A message that was written with another version of its schema."""
+        writer, reader, message = self._older.get(number) or self._learn(number)
+        try:
+            data = fastavro.schemaless_reader(BytesIO(value[_FRAME.size :]), writer, reader)
+        except fastavro.read.SchemaResolutionError as error:
+            raise Undecodable("MISSING_FIELD", f"schema {number}: {error}") from error
+        except (EOFError, TypeError) as error:
+            raise Undecodable("UNDECODABLE", f"schema {number}: {error!r}") from error
+        return message.from_avro(data)  # type: ignore[arg-type]
+
+    def _learn(self, number: int) -> tuple[Schema, Schema, type[Message]]:
+        try:
+            schema = self._registry.schema_of(number)
+        except UnknownSchemaId as error:
+            raise Undecodable("UNKNOWN_SCHEMA", str(error)) from error
+        name = f"{schema.get('namespace', '').removeprefix('trading.')}.{schema.get('name')}"
+        message = MESSAGES.get(name)
+        if message is None:
+            raise Undecodable("UNKNOWN_MESSAGE", f"schema {number} is {name}, which is no message of this system")
+        reader = _parsed(self._registry.schema_of(self._numbers[name]))
+        self._older[number] = found = _parsed(schema), reader, message
+        return found
+
+
+def schema_id(value: bytes | None) -> int:
+    """The id that a value names; -1 where it names none."""
+    if value is None or len(value) < _FRAME.size or value[0] != 0:
+        return -1
+    return int(_FRAME.unpack_from(value)[1])
+
+
+def _parsed(schema: dict[str, Any]) -> Schema:
+    """The schema without logical types: decimals go as bytes, straight from and to whole numbers of nanos."""
+    return fastavro.parse_schema(_without_logical_types(schema), named_schemas={})
+
+
+def _without_logical_types(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {key: _without_logical_types(value) for key, value in schema.items() if key != "logicalType"}
+    return [_without_logical_types(value) for value in schema] if isinstance(schema, list) else schema

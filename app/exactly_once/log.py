@@ -1,0 +1,82 @@
+"""What the shards need of Kafka. `transport.py` answers with the real one, the simulator of the tests with its own."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Sequence
+from typing import NamedTuple, NoReturn, Protocol
+
+Header = tuple[str, bytes]
+
+
+class Partition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}-{self.number}"
+
+
+class Record(Protocol):
+    """A record as read: `timestamp` in milliseconds since the epoch."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[Header]: ...
+
+
+class Message(NamedTuple):
+    """A record to be written."""
+
+    key: bytes | None
+    value: bytes
+    headers: list[Header]
+
+
+class Batch(NamedTuple):
+    """Records of one partition and the range [start, end) over which the reader moved: transaction markers included."""
+
+    records: Sequence[Record]
+    start: int
+    end: int
+
+
+class OffsetOutOfRange(Exception):  # noqa: N818 - Kafka's own name for it
+    """The log does not reach down to the offset that was asked for: its old part was deleted meanwhile."""
+
+
+class Log(Protocol):
+    """Reading and writing of partitions."""
+
+    def send(self, destination: Partition, messages: Iterable[Message]) -> list[Awaitable[object]]:
+        """Hands the messages to the producer, in order -> what resolves when the broker has them.
+
+        A failure ends the process at once: a later batch of the partition could be accepted meanwhile.
+        """
+
+    async def append(self, destination: Partition, message: Message) -> int:
+        """Writes one message -> its offset."""
+
+    async def bounds(self, partition: Partition) -> tuple[int, int]:
+        """The first offset of the log, and the one after its last."""
+
+    def read(self, partition: Partition, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
+        """Everything in [start, end), then stops. Raises OffsetOutOfRange, never skips."""
+
+    def tail(self, partition: Partition, start: int) -> AsyncGenerator[Sequence[Record], None]:
+        """Everything from `start` on, for ever. Raises OffsetOutOfRange."""
+
+    async def delete_before(self, partition: Partition, offset: int) -> None:
+        """Removes the records below `offset`."""
+
+
+class Fatal(Protocol):
+    """Ends the process: for faults after which nothing that it says can be trusted."""
+
+    def __call__(self, why: str) -> NoReturn: ...

@@ -1,0 +1,81 @@
+"""What the owner of shards needs around them: nouns, a reader of inboxes, knobs, and one shard's parts put together."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.exactly_once.changelog import Follower
+from app.exactly_once.journal import Journal
+from app.exactly_once.log import Partition
+from app.exactly_once.restore import DurableStore
+from app.exactly_once.shard import Machine, Shard
+
+
+class Kind(Protocol):
+    """What the owner must know of a noun."""
+
+    @property
+    def tables(self) -> Mapping[str, type]: ...
+    def machine(self) -> Machine:
+        """A fresh machine for one shard."""
+
+
+class Consumer(Protocol):
+    """The reader of the inboxes."""
+
+    async def seek(self, partition: Partition, position: int) -> None:
+        """Puts the reader there, unless the partition is no longer ours."""
+
+    def pause(self, partition: Partition) -> None:
+        """Reads no more of it until `resume`."""
+
+    def resume(self, partition: Partition) -> None: ...
+    async def is_still_ours(self, partition: Partition) -> bool:
+        """Asks the group's coordinator whether the partition is ours in the current generation."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Durations and bounds; tests turn them."""
+
+    linger_s: float = 0.005
+    """How long the journal waits for company; delays no output."""
+    quiet_s: float = 10.0
+    """The same for sub-batches that nobody waits for."""
+    stall_s: float = 1.0
+    """How long a batch may wait for its shard's journal before the partition is paused, so that others go on."""
+    warm_rows_max: int = 1_000_000
+    """Rows of one table and shard in memory; the others are read from the store."""
+    sweep_versions_min: int = 2_000
+    """Row versions in the changelog below which nothing is carried forward."""
+    domain: tuple[str, ...] = ("domain",)
+    """Packages whose exceptions are the record's fault."""
+    public_inboxes: frozenset[str] = frozenset()
+    """Inboxes into which strangers write: there, a header that looks like one of ours means nothing."""
+
+
+DEFAULT = Tuning()
+
+
+class Owned:
+    """One shard of this process, and what makes it durable."""
+
+    def __init__(self, shard: Shard, follower: Follower, journal: Journal, store: DurableStore | None) -> None:
+        self.shard, self.follower, self.journal, self.store = shard, follower, journal, store
+        self.frozen = True
+        self.seek_at: float | None = None
+        """When it asked for its position, if no fitting batch came since."""
+        self.busy_since: float | None = None
+        """When it got the first batch that it has not finished."""
+        self.task: asyncio.Task[None] | None = None
+        self.stall: asyncio.Task[None] | None = None
+
+    def close(self) -> None:
+        """Ends it where it stands. What it sent may still arrive, as from any owner that was replaced."""
+        self.frozen = True
+        for task in (self.task, self.stall):
+            if task is not None:
+                task.cancel()
+        if self.store is not None:
+            self.store.close()

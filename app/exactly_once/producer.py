@@ -1,0 +1,47 @@
+"""The producer: idempotent, acknowledged by all in-sync replicas, with sequence numbers that go round."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aiokafka
+from aiokafka import TopicPartition
+from aiokafka.producer.transaction_manager import TransactionManager
+from faust.transport.drivers import aiokafka as driver
+
+SEQUENCE_MODULUS = 1 << 31
+
+
+class WrappingSequences(TransactionManager):  # type: ignore[misc]
+    """Sequence numbers go round at 2^31, as the broker expects; aiokafka's become negative there."""
+
+    def increment_sequence_number(self, tp: TopicPartition, increment: int) -> None:
+        """The next number of the partition."""
+        self._sequence_numbers[tp] = (self._sequence_numbers[tp] + increment) % SEQUENCE_MODULUS
+
+
+class IdempotentProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]
+    """aiokafka's producer with sequence numbers that go round."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        manager: Any = self._message_accumulator._txn_manager
+        ours = WrappingSequences(None, manager.transaction_timeout_ms)
+        self._txn_manager = self._message_accumulator._txn_manager = self._sender._txn_manager = ours
+
+
+class Producer(driver.Producer):
+    """Idempotent, acknowledged by all in-sync replicas, quick to try again."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"enable_idempotence": True, "acks": "all", "retry_backoff_ms": 20}
+
+    async def on_start(self) -> None:
+        """Starts once Kafka and its topics are there."""
+        app: Any = self.app
+        await app.before_producer()
+        await super().on_start()
+        await app.after_producer(self._producer)
+
+    @property
+    def _producer_type(self) -> type[aiokafka.AIOKafkaProducer]:
+        return IdempotentProducer

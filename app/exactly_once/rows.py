@@ -1,0 +1,294 @@
+"""The rows of one shard: tables with point reads and ordered scans, changes that can be taken back, and a digest.
+
+A row lives decoded in memory while it is hot, as stored bytes while it is warm, and in the store (RocksDB) alone
+when it is cold. Bytes that were stored are never encoded anew: they are what the digest and copy-forward speak of.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+import msgspec
+import xxhash
+
+Row = TypeVar("Row")
+Changes = dict[str, dict[str, bytes | None]]
+"""table -> key -> stored bytes, or None where the row was deleted"""
+
+DIGEST_MODULUS = 1 << 64
+DECODED_ROWS_MAX = 20_000
+_ROW_OVERHEAD_BYTES = 10
+"""Of framing in the changelog record: an upper bound."""
+_ABSENT: Any = object()
+
+
+class ChangesTooLarge(Exception):  # noqa: N818 - it is what they are
+    """A sub-batch changed more than one changelog record may carry."""
+
+
+class Store(Protocol):
+    """Rows on disk, as of the last acknowledged changelog record."""
+
+    def get(self, table: str, key: str) -> bytes | None: ...
+    def items(self, table: str, prefix: str = "") -> Iterator[tuple[str, bytes]]: ...
+    def write(self, changes: Changes, meta: bytes) -> None: ...
+
+
+def row_hash(table: str, key: str, data: bytes) -> int:
+    """One row's share of the digest."""
+    return xxhash.xxh3_64_intdigest(data, zlib.crc32(f"{table}\0{key}".encode()))
+
+
+class Table(Generic[Row]):
+    """Rows of one type under string keys. A row that was read may be kept: rows are never changed in place."""
+
+    def __init__(self, name: str, row_type: type[Row], rows: "Rows") -> None:
+        self.name = name
+        self._encode, self._decode = _codec(row_type)
+        self._owner = rows
+        self._undo = rows.undo
+        self._hot: dict[str, Row | None] = {}
+        self.warm: dict[str, bytes] = {}
+        self.cold = 0
+        """How many live rows are in the store only."""
+        self._changed: dict[str, None] = {}
+
+    def get(self, key: str) -> Row | None:
+        """The row, or None."""
+        try:
+            return self._hot[key]
+        except KeyError:
+            data = self.stored(key)
+            if data is None:
+                return None
+            row = self._hot[key] = self._decode(data)
+            return row
+
+    def put(self, key: str, row: Row) -> None:
+        """Writes the row."""
+        self._set(key, row)
+
+    def delete(self, key: str) -> None:
+        """Removes the row, if it is there."""
+        self._set(key, None)
+
+    def _set(self, key: str, row: Row | None) -> None:
+        self._undo.append((self, key, self._hot.get(key, _ABSENT), key in self._changed))
+        self._hot[key] = row
+        self._changed[key] = None
+
+    def take_back(self, key: str, before: Any, was_changed: bool) -> None:
+        """Undoes one write."""
+        if before is _ABSENT:
+            del self._hot[key]
+        else:
+            self._hot[key] = before
+        if not was_changed:
+            del self._changed[key]
+
+    def scan(self, prefix: str = "") -> Iterator[tuple[str, Row]]:
+        """Rows whose key begins with `prefix`, in key order, as they are now. Do not write while scanning."""
+        keys = {key for key in self.warm if key.startswith(prefix)}
+        if self.cold:
+            keys.update(key for key, _ in self._owner.cold_items(self.name, prefix))
+        keys.update(key for key in self._changed if key.startswith(prefix))
+        for key in sorted(keys):
+            row = self.get(key)
+            if row is not None:
+                yield key, row
+
+    def stored(self, key: str) -> bytes | None:
+        """The bytes of the row as of the last sub-batch's end; makes a cold row warm."""
+        data = self.warm.get(key)
+        if data is None and self.cold:
+            data = self._owner.cold_row(self.name, key)
+            if data is not None:
+                self.warm[key] = data
+                self.cold -= 1
+        return data
+
+    def peek(self, key: str) -> bytes | None:
+        """The bytes of the row as of the last sub-batch's end; leaves a cold row cold."""
+        data = self.warm.get(key)
+        return self._owner.cold_row(self.name, key) if data is None and self.cold else data
+
+    def changes(self) -> tuple[dict[str, bytes | None], int]:
+        """What the sub-batch changed so far, as bytes, and their number."""
+        changes: dict[str, bytes | None] = {}
+        weight = 0
+        for key in self._changed:
+            row = self._hot[key]
+            data = None if row is None else self._encode(row)
+            if data != self.stored(key):
+                changes[key] = data
+                weight += len(key) + len(data or b"") + _ROW_OVERHEAD_BYTES
+        return changes, weight
+
+    def settle(self) -> None:
+        """The changes are final."""
+        for key in self._changed:
+            if self._hot[key] is None:
+                del self._hot[key]
+        self._changed.clear()
+        if len(self._hot) > DECODED_ROWS_MAX:
+            self._hot.clear()
+
+    def forget(self, key: str) -> None:
+        """Drops the decoded row: its bytes were replaced from outside."""
+        self._hot.pop(key, None)
+
+
+def _codec(row_type: type[Row]) -> tuple[Callable[[Row], bytes], Callable[[bytes], Row]]:
+    if row_type is bytes:
+        return cast("Callable[[Row], bytes]", bytes), cast("Callable[[bytes], Row]", bytes)
+    # JSON, for amounts in nanos outgrow the 64 bits of msgpack; a person can read it, too.
+    return msgspec.json.Encoder().encode, msgspec.json.Decoder(row_type).decode
+
+
+class Rows:
+    """All tables of one shard."""
+
+    def __init__(self, tables: Mapping[str, type], *, store: Store | None = None, warm_rows_max: int = 1 << 62) -> None:
+        self.undo: list[tuple[Table[Any], str, Any, bool]] = []
+        self.tables: dict[str, Table[Any]] = {name: Table(name, row_type, self) for name, row_type in tables.items()}
+        self.digest = 0
+        self.live = 0
+        """Number of rows that exist."""
+        self.store = store
+        self._warm_rows_max = warm_rows_max
+        self.version = 0
+        """Counts the times when rows were replaced."""
+        self._unstored: dict[tuple[str, str], tuple[int, bytes | None]] = {}
+        """Final changes that the store does not have yet, each with the version that made it."""
+
+    def __getitem__(self, name: str) -> Table[Any]:
+        return self.tables[name]
+
+    def take_back(self, mark: int) -> None:
+        """Undoes every write since the undo list was `mark` long."""
+        for table, key, before, was_changed in reversed(self.undo[mark:]):
+            table.take_back(key, before, was_changed)
+        del self.undo[mark:]
+
+    def collect(self, weight_max: int) -> Changes:
+        """Ends a sub-batch -> its changes as they go into the changelog.
+
+        Raises ChangesTooLarge, with nothing ended, where keys and rows together have more than `weight_max` bytes.
+        """
+        changes: Changes = {}
+        weight = 0
+        for name, table in self.tables.items():
+            changed, bytes_count = table.changes()
+            weight += bytes_count
+            if changed:
+                changes[name] = changed
+        if weight > weight_max:
+            raise ChangesTooLarge(f"{weight} bytes")
+        self.undo.clear()
+        self.version += 1
+        for table in self.tables.values():
+            table.settle()
+        for name, changed in changes.items():
+            self._replace(self.tables[name], changed)
+        return changes
+
+    def apply(self, changes: Mapping[str, Mapping[str, bytes | None]]) -> None:
+        """Replaces rows by what a changelog record says."""
+        self.version += 1
+        for name, changed in changes.items():
+            table = self.tables.get(name)
+            if (
+                table is None
+            ):  # a table that this version does not know any more keeps its rows, and its part of the digest
+                table = self.tables[name] = Table(name, bytes, self)
+            for key in changed:
+                table.forget(key)
+            self._replace(table, changed)
+
+    def _replace(self, table: Table[Any], changed: Mapping[str, bytes | None]) -> None:
+        name, warm, digest, live = table.name, table.warm, self.digest, self.live
+        for key, data in changed.items():
+            before = table.stored(key)
+            if before is not None:
+                digest -= row_hash(name, key, before)
+                live -= 1
+            if data is None:
+                warm.pop(key, None)
+            else:
+                warm[key] = data
+                digest += row_hash(name, key, data)
+                live += 1
+            if self.store is not None:
+                self._unstored[name, key] = self.version, data
+        self.digest, self.live = digest % DIGEST_MODULUS, live
+        if self.store is not None and len(warm) > self._warm_rows_max:
+            self._cool(table)
+
+    def stored(self, changes: Changes, meta: bytes, version: int) -> None:
+        """Writes acknowledged changes up to `version` and the cursor that belongs to them to the store, in one step."""
+        if self.store is None:
+            return
+        self.store.write(changes, meta)
+        unstored = self._unstored
+        for name, changed in changes.items():
+            for key in changed:
+                waiting = unstored.get((name, key))
+                if waiting is not None and waiting[0] <= version:
+                    del unstored[name, key]
+
+    def load(self, items: Iterable[tuple[str, str, bytes]], digest: int) -> bool:
+        """Takes over everything that the store holds; false where the digest says that it is damaged."""
+        total = 0
+        for name, key, data in items:
+            table = self.tables.get(name)
+            if table is None:
+                table = self.tables[name] = Table(name, bytes, self)
+            total += row_hash(name, key, data)
+            self.live += 1
+            if len(table.warm) < self._warm_rows_max:
+                table.warm[key] = data
+            else:
+                table.cold += 1
+        self.digest = total % DIGEST_MODULUS
+        return self.digest == digest
+
+    def _cool(self, table: Table[Any]) -> None:
+        """Lets the oldest rows go from memory: the store, or what waits for it, has them."""
+        surplus = len(table.warm) - self._warm_rows_max * 9 // 10
+        for key in [key for key, _ in zip(table.warm, range(surplus), strict=False)]:
+            del table.warm[key]
+            table.forget(key)
+        table.cold += surplus
+
+    def cold_row(self, table: str, key: str) -> bytes | None:
+        """The bytes of a row that may be in the store only."""
+        assert self.store is not None
+        waiting = self._unstored.get((table, key))
+        return self.store.get(table, key) if waiting is None else waiting[1]
+
+    def cold_items(self, table: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        """Rows in the store and on their way to it."""
+        assert self.store is not None
+        waiting = {
+            key: data for (name, key), (_, data) in self._unstored.items() if name == table and key.startswith(prefix)
+        }
+        in_store = ((key, data) for key, data in self.store.items(table, prefix) if key not in waiting)
+        return chain(in_store, ((key, data) for key, data in waiting.items() if data is not None))
+
+    def keys(self) -> Iterator[tuple[str, str]]:
+        """Every key there is, table by table; a table's keys are those at the moment when it is reached."""
+        for name, table in list(self.tables.items()):
+            warm = dict.fromkeys(table.warm)
+            cold = self.cold_items(name) if table.cold else iter(())
+            yield from ((name, key) for key in warm)
+            yield from ((name, key) for key, _ in cold if key not in warm)
+
+    def full_digest(self) -> int:
+        """The digest from scratch, for checks."""
+        total = 0
+        for name, key in self.keys():
+            data = self.tables[name].peek(key)
+            assert data is not None
+            total += row_hash(name, key, data)
+        return total % DIGEST_MODULUS

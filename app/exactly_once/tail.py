@@ -1,0 +1,92 @@
+"""Following many partitions with one consumer: what replicas live on."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
+
+from app.exactly_once.log import OffsetOutOfRange, Record
+
+AHEAD_MAX = 16
+"""Batches that may wait for a follower; then all wait for it."""
+
+
+class Tail:
+    """One consumer, and a queue for each follower."""
+
+    def __init__(self, consumer: Any) -> None:
+        self._consumer = consumer
+        self._positions: dict[TopicPartition, int] = {}
+        self._queues: dict[TopicPartition, asyncio.Queue[Sequence[Record] | Exception]] = {}
+        self._is_changed = asyncio.Event()
+        self._task = asyncio.create_task(self._run(), name="tail")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it follows nothing any more."""
+        return self._task.done()
+
+    async def stop(self) -> None:
+        """Ends following."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([self._task])
+        await self._consumer.stop()
+
+    async def follow(self, tp: TopicPartition, start: int) -> AsyncGenerator[Sequence[Record], None]:
+        """Everything of the partition from `start` on. Raises OffsetOutOfRange, or what befell the consumer."""
+        assert tp not in self._queues, f"{tp} has a follower"
+        queue = self._queues[tp] = asyncio.Queue(AHEAD_MAX)
+        self._positions[tp] = start
+        self._is_changed.set()
+        try:
+            while True:
+                found = await queue.get()
+                if isinstance(found, Exception):
+                    raise found
+                yield found
+        finally:
+            if self._queues.get(tp) is queue:
+                del self._queues[tp], self._positions[tp]
+                self._is_changed.set()
+            while not queue.empty():  # lets go of whoever waits for room in it
+                queue.get_nowait()
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                await self._read_on()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the followers must hear of it
+            for tp in list(self._queues):
+                await self._tell(tp, error)
+
+    async def _read_on(self) -> None:
+        if self._is_changed.is_set():
+            self._is_changed.clear()
+            self._consumer.assign(list(self._positions))
+            for tp, position in self._positions.items():
+                self._consumer.seek(tp, position)
+        if not self._positions:
+            await self._is_changed.wait()
+            return
+        try:
+            found = await self._consumer.getmany(timeout_ms=200)
+        except OffsetOutOfRangeError as error:
+            for tp in error.args[0]:  # the others go on
+                await self._tell(tp, OffsetOutOfRange(f"{tp}"))
+            self._is_changed.set()
+            return
+        for tp, records in found.items():
+            if self._is_changed.is_set():  # what else was found is read again: a new follower may begin further down
+                return
+            self._positions[tp] = records[-1].offset + 1
+            await self._queues[tp].put(records)
+
+    async def _tell(self, tp: TopicPartition, error: Exception) -> None:
+        queue = self._queues.pop(tp, None)
+        self._positions.pop(tp, None)
+        if queue is not None:
+            await queue.put(error)

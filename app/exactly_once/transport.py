@@ -1,0 +1,177 @@
+"""Faust's transport with batches, exact position ranges and a producer whose failures end the process.
+
+Private parts of Faust and aiokafka are touched here and in kafka.py, membership.py, producer.py, reader.py and tail.py.
+tests/exactly_once/test_contract.py names each of them, and fails loudly when another version has them otherwise.
+"""
+
+import asyncio
+from collections import Counter
+from typing import Any, cast
+
+import faust
+from aiokafka import TopicPartition
+from faust.sensors.monitor import Monitor
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from app.exactly_once.log import Batch, Partition
+from app.exactly_once.owner import Owner
+from app.exactly_once.producer import Producer
+from app.exactly_once.reader import ConsumerThread
+
+BATCHES_AHEAD_MAX = 2
+"""Per partition: one with the agent, one waiting. Beyond that, records stay in the consumer, and then in Kafka."""
+
+
+class Consumer(driver.Consumer):
+    """Hands batches to the agents, and tells the shards what is ours."""
+
+    app: "ShardApp"
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        self._ahead: Counter[TP] = Counter()
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def reader(self) -> ConsumerThread:
+        """The thread that reads."""
+        thread = self._thread
+        assert isinstance(thread, ConsumerThread)
+        return thread
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """One event a batch; Faust's own loop makes one a record, which costs 25 times as much."""
+        while not (self._stopped.is_set() or fetcher._stopped.is_set()):
+            batches, active = await self._wait_next_records(1.0)
+            await asyncio.sleep(0)
+            if not batches or not self.flow_active:
+                continue
+            generation = self.app.consumer_generation_id
+            for tp, batch in batches.items():
+                if (active is None or tp in active) and generation == self.app.consumer_generation_id:
+                    await self._hand_over(TP(*tp), cast("Batch", batch), generation)
+
+    async def _hand_over(self, tp: TP, batch: Batch, generation: int) -> None:
+        self._ahead[tp] += 1
+        if self._ahead[tp] >= BATCHES_AHEAD_MAX:
+            self.reader.full.add(tp)
+        when = batch.records[-1].timestamp / 1000.0 if batch.records else 0.0
+        message = ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            batch.end - 1,
+            when,
+            0,
+            [],
+            b"",
+            cast("bytes", batch),
+            None,
+            0,
+            0,
+            tp,
+            generation_id=generation,
+        )
+        await self.callback(message)
+
+    def is_done(self, tp: TP) -> None:
+        """An agent has finished a batch."""
+        self._ahead[tp] -= 1
+        if tp in self.reader.full and self._ahead[tp] < BATCHES_AHEAD_MAX:
+            self.reader.full.discard(tp)
+            self.reader.wake()
+
+    def resume_flow(self) -> None:
+        """Faust has just emptied the agents' queues: what was in them is read again."""
+        self._ahead.clear()
+        self.reader.full.clear()
+        super().resume_flow()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Every rebalance begins here."""
+        self.app.owner.revoke()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Faust does not come to `perform_seek` with nothing in its hands."""
+        if not assigned:
+            await self.app.owner.assign(())
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def perform_seek(self) -> None:
+        """Every start and every rebalance passes here. Committed offsets play no part: each shard knows where it is."""
+        await self.app.owner.assign({Partition(tp.topic, tp.partition) for tp in self.assignment()})
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002
+        """Commits what is durable, for those who watch the group's lag; nothing is ever read from there."""
+        if not hasattr(self.app, "owner"):  # stopped before Kafka was there
+            return False
+        durable = {
+            TP(partition.topic, partition.number): owned.journal.durable
+            for partition, owned in self.app.owner.shards.items()
+            if not owned.frozen and owned.journal.durable
+        }
+        mine = {tp: offset for tp, offset in durable.items() if tp in self.assignment()}
+        return bool(mine) and await self._commit(mine)
+
+    # what the shards ask of their reader
+
+    async def seek(self, partition: Partition, position: int) -> None:  # type: ignore[override]
+        """Puts the reader there, unless the partition is no longer ours."""
+        await self.reader.seek_to(TopicPartition(*partition), position)
+
+    def pause(self, partition: Partition) -> None:
+        """Reads no more of it until `resume`."""
+        self.reader.paused.add(TopicPartition(*partition))
+
+    def resume(self, partition: Partition) -> None:
+        """Goes on reading it."""
+        self.reader.paused.discard(TopicPartition(*partition))
+        self.reader.wake()
+
+    async def is_still_ours(self, partition: Partition) -> bool:
+        """A commit that the coordinator accepts proves that we are in the current generation."""
+        tp, owned = TP(*partition), self.app.owner.shards.get(partition)
+        return owned is not None and tp in self.assignment() and await self._commit({tp: owned.journal.durable})
+
+
+class Transport(driver.Transport):
+    """Faust's transport with ours in the places that matter."""
+
+    Consumer = Consumer
+    Producer = Producer
+
+
+class NullMonitor(Monitor):
+    """Faust's monitor without its work per event; the shards count for themselves."""
+
+    def _nothing(self, *_args: Any, **_kwargs: Any) -> None:
+        return None
+
+    on_message_in = on_stream_event_in = on_stream_event_out = on_message_out = track_tp_end_offset = _nothing
+
+
+class ShardApp(faust.App):
+    """A Faust app whose agents drive shards."""
+
+    owner: Owner
+
+    async def before_producer(self) -> None:
+        """What must be true before anything is written."""
+
+    async def after_producer(self, producer: Any) -> None:
+        """Builds what writes."""
+
+    def _new_transport(self) -> Any:
+        return Transport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> Any:
+        return Transport(self.conf.broker_producer, self)
+
+    async def take(self, stream: Any) -> None:
+        """What every agent of an inbox does."""
+        async for event in stream.noack().events():
+            tp = event.message.tp
+            try:
+                await self.owner.deliver(Partition(tp.topic, tp.partition), event.message.value)
+            finally:
+                cast("Consumer", self.consumer).is_done(tp)

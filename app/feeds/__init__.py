@@ -1,0 +1,1 @@
+"""Recorded markets: what venues sent, read exactly, and played again as orders."""

@@ -1,0 +1,219 @@
+"""Drives the pure machine of a noun: bytes to command, decide, evolve, events to bytes, each to where it goes."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import msgspec
+
+from app.codecs import Codec, schema_id
+from app.exactly_once.log import Header, Partition, Record
+from app.exactly_once.shard import DeadLetter as PutAside
+from app.exactly_once.shard import Shard, StopShard, Undecodable
+from app.settings import Profile
+from app.topics import DEAD_LETTERS, INBOXES, ROUTES, Route, partition_of, partitions_of
+from domain.order_commands import Refused
+from schemas.shared import DeadLetter, Tick
+from schemas.wire import LENGTH, LONG, STRING
+
+PAYLOAD_BYTES_MAX = 4_000
+DETAIL_LENGTH_MAX = 500
+MILLISECOND_NS = 1_000_000
+PLACES_MAX = 1 << 16
+"""Keys of one route whose partition is remembered."""
+
+
+class Place(NamedTuple):
+    """Where a shard stands: its partition, and how many partitions each inbox has."""
+
+    partition: int
+    partitions: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Noun:
+    """One noun: its tables, and how its machine is made of them."""
+
+    name: str
+    commands: tuple[type, ...]
+    tables: dict[str, type]
+    state: Callable[[Mapping[str, Any], Place], Any]
+    decide: Callable[[Any, Any], Iterator[Any]]
+    evolve: Callable[[Any, Any], None]
+    deadline: Callable[[Any], int | None]
+    is_ingress: bool = False
+    """Reads a public topic: what cannot be decoded is put aside, and the broker's time of arrival counts."""
+
+    @property
+    def inbox(self) -> str:
+        """Its inbox topic."""
+        return INBOXES[self.name]
+
+
+class Origin:
+    """The envelope of what a machine emits: who began it, what caused it. Encoded once for all that a record causes."""
+
+    __slots__ = ("_cause", "_head", "_tail", "command", "correlation_id", "event_id", "timestamp")
+
+    def __init__(self, command: Any, timestamp: int) -> None:
+        command_id = command.command_id
+        self.command, self.timestamp = command, timestamp
+        self.correlation_id = command.correlation_id or command_id
+        self.event_id = b""
+        """Of the event that is sent next, as an Avro string."""
+        self._head = STRING[command_id] + STRING[self.correlation_id]
+        self._cause = STRING[command.event_id or command_id]
+        self._tail = STRING[command.actor_id] + LONG[timestamp]
+
+    def envelope(self, caused_by: str) -> bytes:
+        """The Avro bytes of the envelope."""
+        return self.event_id + self._head + (STRING[caused_by] if caused_by else self._cause) + self._tail
+
+
+class Places(dict[str, tuple[Partition, bytes]]):
+    """Where a key of one topic lives, and its bytes."""
+
+    def __init__(self, partitions: list[Partition]) -> None:
+        super().__init__()
+        self._partitions = partitions
+
+    def __missing__(self, key: str) -> tuple[Partition, bytes]:
+        if len(self) >= PLACES_MAX:
+            self.clear()
+        number = partition_of(key, len(self._partitions))
+        found = self[key] = (self._partitions[number], key.encode())
+        return found
+
+
+class Way:
+    """A route, ready to be used."""
+
+    def __init__(self, route: Route, profile: Profile) -> None:
+        count = partitions_of(route.topic, profile)
+        self.key = None if route.key is None else attrgetter(route.key)
+        self.everywhere = [Partition(route.topic, number) for number in range(count)]
+        self.places = Places(self.everywhere)
+
+
+class Mailing(NamedTuple):
+    """How events of one type are sent."""
+
+    frame: bytes
+    ways: tuple[Way, ...]
+    tell: Callable[[Any, Origin], None] | None
+
+
+@dataclass
+class NounMachine:
+    """The machine of one shard."""
+
+    noun: Noun
+    codec: Codec
+    profile: Profile
+    heard: Mapping[type, Callable[[Any], None]]
+    """What hears commands that were taken, by their type: for metrics and logs alone."""
+    told: Mapping[type, Callable[[Any, Origin], None]]
+    """What hears events that were sent."""
+
+    def open(self, shard: Shard) -> None:
+        """Binds the machine to the shard's rows."""
+        self.shard = shard
+        inboxes = {noun: partitions_of(topic, self.profile) for noun, topic in INBOXES.items()}
+        place = Place(shard.inbox.number, inboxes)
+        self.state = self.noun.state(shard.rows.tables, place)
+        self._event_prefix = f"{self.noun.name}-{shard.inbox.number}-".encode()
+        self._commands = frozenset(self.noun.commands)
+        self._mailings = {
+            event: Mailing(
+                self.codec.frame(event), tuple(Way(route, self.profile) for route in routes), self.told.get(event)
+            )
+            for event, routes in ROUTES[self.noun.name].items()
+        }
+
+    @property
+    def is_manual(self) -> bool:
+        """Whether the shard's clock moves by hand."""
+        return self.shard.cursor.is_manual
+
+    def taken_back(self) -> None:
+        """Rows are as before: what was derived from them is derived anew."""
+        self.state.rebuild()
+
+    def handle(self, record: Record) -> None:
+        """Decides and evolves one record, event by event."""
+        command = self._decoded(record)
+        state, noun, shard = self.state, self.noun, self.shard
+        if not command.command_id:
+            number = f"{shard.inbox.topic}-{shard.inbox.number}-{record.offset}"
+            command = msgspec.structs.replace(command, command_id=number)
+        state.now = shard.advance(record.timestamp * MILLISECOND_NS if noun.is_ingress else command.timestamp)
+        origin = Origin(command, state.now)
+        traces = [header for header in record.headers if header[0] == "traceparent"] if record.headers else []
+        evolve, mailings = noun.evolve, self._mailings
+        for event in noun.decide(state, command):
+            evolve(state, event)
+            mailing = mailings.get(type(event))
+            if mailing is not None:
+                self._send(event, mailing, origin, traces)
+            elif type(event) is Refused:
+                raise Undecodable(event.reason, event.detail)
+        if type(command) is Tick and command.is_manual:
+            shard.cursor.is_manual = True
+        hear = self.heard.get(type(command))
+        if hear is not None:
+            hear(command)
+
+    def _decoded(self, record: Record) -> Any:
+        try:
+            command = self.codec.decode(record.value)
+        except Undecodable as error:
+            if self.noun.is_ingress:
+                raise
+            raise StopShard(f"{self.shard.inbox} offset {record.offset}: {error}") from error
+        if type(command) not in self._commands:
+            if self.noun.is_ingress:
+                raise Undecodable("UNKNOWN_MESSAGE", f"{command.schema_name} is no command of this topic")
+            raise StopShard(f"{self.shard.inbox} offset {record.offset}: {command.schema_name} is none of its commands")
+        return command
+
+    def _send(self, event: Any, mailing: Mailing, origin: Origin, traces: list[Header]) -> None:
+        """The innermost loop of everything: what an event costs, it costs here."""
+        shard = self.shard
+        cursor = shard.cursor
+        cursor.events += 1
+        event_id = self._event_prefix + b"%d" % cursor.events
+        origin.event_id = LENGTH[len(event_id)] + event_id
+        value = mailing.frame + event.encoded(origin)
+        for way in mailing.ways:
+            if way.key is None:
+                for partition in way.everywhere:
+                    shard.emit(partition, None, value, ("event_id", event_id), *traces)
+            else:
+                partition, key = way.places[way.key(event)]
+                shard.emit(partition, key, value, ("event_id", event_id), *traces)
+        if mailing.tell is not None:
+            mailing.tell(event, origin)
+
+    def put_aside(self, letter: PutAside) -> None:
+        """Emits the dead letter."""
+        record, inbox = letter.record, self.shard.inbox
+        payload = record.value or b""
+        lines = letter.stack.strip().splitlines() or [""]
+        message = DeadLetter(
+            reason=letter.reason,
+            detail=lines[-1][:DETAIL_LENGTH_MAX],
+            topic=inbox.topic,
+            partition=inbox.number,
+            offset=record.offset,
+            key=(record.key or b"")[:PAYLOAD_BYTES_MAX],
+            payload=payload[:PAYLOAD_BYTES_MAX],
+            payload_bytes=len(payload),
+            schema_id=schema_id(record.value),
+            stack=letter.stack,
+            event_id=(self._event_prefix + b"%d" % self.shard.next_event_number()).decode(),
+            timestamp=self.shard.advance(0),
+        )
+        number = partition_of(inbox.topic, partitions_of(DEAD_LETTERS, self.profile))
+        key, event_id = inbox.topic.encode(), message.event_id.encode()
+        self.shard.emit(Partition(DEAD_LETTERS, number), key, self.codec.encode(message), ("event_id", event_id))

@@ -1,0 +1,112 @@
+"""Prometheus metrics. Labels are topics, partitions and outcomes: never ids."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from app.machine import Origin
+from schemas.accounts import OrderEvent, PlaceOrder
+from schemas.enums import OrderStatus
+from schemas.order_books import MarkPrices, TradeExecuted
+
+logger = logging.getLogger("trades")
+
+SECOND_NS = 1_000_000_000
+BUCKETS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+REGISTRY = CollectorRegistry()
+order_processing_latency = Histogram(
+    "order_processing_latency_seconds",
+    "From the receipt of an order to the decision of its account.",
+    buckets=BUCKETS_S,
+    registry=REGISTRY,
+)
+order_throughput = Counter("order_throughput_total", "Orders that accounts decided on.", registry=REGISTRY)
+trade_execution_latency = Histogram(
+    "trade_execution_latency_seconds",
+    "From the decision of the account to the trade, for the order that came in.",
+    buckets=BUCKETS_S,
+    registry=REGISTRY,
+)
+market_data_lag = Histogram(
+    "market_data_lag_seconds", "Age of prices when an account hears them.", buckets=BUCKETS_S, registry=REGISTRY
+)
+risk_check_duration = Histogram(
+    "risk_check_duration_seconds",
+    "Checks of an order before it goes out: validation, funds, hold.",
+    buckets=(0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
+    registry=REGISTRY,
+)
+orders_rejected = Counter("orders_rejected_total", "Orders that were refused.", ["reason"], registry=REGISTRY)
+ledger_imbalance = Gauge(
+    "ledger_imbalance", "Units by which a ledger does not sum to zero; anything else is an alarm.", registry=REGISTRY
+)
+commands_refused = Counter("commands_refused_total", "Commands refused at the door.", ["code"], registry=REGISTRY)
+sockets_open = Gauge("sockets_open", "WebSockets that are connected.", ["path"], registry=REGISTRY)
+
+
+def _order_heard(command: PlaceOrder) -> None:
+    order_throughput.inc()
+    order_processing_latency.observe(max(0.0, (time.time_ns() - command.timestamp) / SECOND_NS))
+
+
+def _marks_heard(command: MarkPrices) -> None:
+    market_data_lag.observe(max(0.0, (time.time_ns() - command.timestamp) / SECOND_NS))
+
+
+def _trade_told(event: TradeExecuted, origin: Origin) -> None:
+    trade_execution_latency.observe(max(0.0, (time.time_ns() - origin.timestamp) / SECOND_NS))
+    logger.info(
+        "trade_published",
+        extra={
+            "trade_id": event.trade_id,
+            "symbol": event.symbol,
+            "buy_order_id": event.buy_order_id,
+            "sell_order_id": event.sell_order_id,
+            "correlation_id": origin.correlation_id,
+        },
+    )
+
+
+def _order_told(event: OrderEvent, _origin: Origin) -> None:
+    if event.status is OrderStatus.REJECTED:
+        orders_rejected.labels(event.reason_code).inc()
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("order_event", extra={"order_id": event.order_id, "status": event.status.value})
+
+
+HEARD: dict[type, Callable[[Any], None]] = {PlaceOrder: _order_heard, MarkPrices: _marks_heard}
+TOLD: dict[type, Callable[[Any, Origin], None]] = {TradeExecuted: _trade_told, OrderEvent: _order_told}
+"""What is counted of commands and events. Reads the wall clock, which machines never do."""
+
+
+class ShardCollector(Collector):
+    """Reads the state of the shards when somebody asks."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    def collect(self) -> Any:
+        """Gauges by shard, and counters of the exactly-once layer."""
+        lag = GaugeMetricFamily("kafka_consumer_lag", "Records not yet taken.", labels=["topic", "partition"])
+        durable = GaugeMetricFamily(
+            "shard_undurable", "Positions taken and not yet durable.", labels=["topic", "partition"]
+        )
+        rows = GaugeMetricFamily("shard_rows", "Rows that exist.", labels=["topic", "partition"])
+        owner = self._app.owner
+        for partition, owned in owner.shards.items():
+            labels = [partition.topic, str(partition.number)]
+            lag.add_metric(labels, max(0, self._app.log_ends.get(partition, 0) - owned.shard.next))
+            durable.add_metric(labels, owned.shard.next - owned.journal.durable)
+            rows.add_metric(labels, owned.shard.rows.live)
+        counts = GaugeMetricFamily("exactly_once_events", "What happened in this process, by kind.", labels=["kind"])
+        for kind, count in owner.counts.items():
+            counts.add_metric([kind.replace(" ", "_")], count)
+        quarantined = GaugeMetricFamily("shards_quarantined", "Shards that wait for an operator: an alarm.")
+        quarantined.add_metric([], len(owner.quarantined))
+        yield from (lag, durable, rows, counts, quarantined)

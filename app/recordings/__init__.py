@@ -1,0 +1,1 @@
+"""Recordings; their origin is told in README.md."""

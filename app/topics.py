@@ -1,0 +1,187 @@
+"""The catalogue: every topic with its key, its messages and its size, and where each event of each noun goes."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from aiokafka.partitioner import murmur2
+
+from app.exactly_once.changelog import RECORD_BYTES_MAX, topic_of
+from app.settings import Profile
+from schemas import accounts, order_books, order_commands, positions, shared
+from schemas.wire import Message
+
+DAY_MS = 86_400_000
+FOREVER = -1
+DEV_PARTITIONS = 4
+BATCH_OVERHEAD_BYTES = 64 << 10
+
+
+class Topic(NamedTuple):
+    """One topic. Partition counts and copies hold in `prod`; everywhere else 4 partitions and one copy."""
+
+    name: str
+    key: str
+    """The field that says where a record goes."""
+    partitions: int
+    retention_ms: int
+    messages: tuple[type[Message], ...] = ()
+    compression: str = "lz4"
+    is_public_input: bool = False
+    is_truth: bool = False
+    """Inboxes and changelogs: written to two copies before they count."""
+    record_bytes_max: int = 1 << 20
+
+
+class Route(NamedTuple):
+    """One destination of an event: the topic, and the attribute that is its key; no key means every partition."""
+
+    topic: str
+    key: str | None
+
+
+ACCOUNTS, BOOKS, POSITIONS = "accounts-inbox", "order-books-inbox", "positions-inbox"
+ORDER_COMMANDS = "order-commands"
+INBOXES = {"accounts": ACCOUNTS, "order_books": BOOKS, "positions": POSITIONS, "order_commands": ORDER_COMMANDS}
+"""The inbox of each noun."""
+DEAD_LETTERS = "dead-letters"
+
+_INBOX_TOPICS = (
+    Topic(
+        ACCOUNTS,
+        "account_id",
+        50,
+        FOREVER,
+        (
+            accounts.OpenAccount,
+            accounts.DepositFunds,
+            accounts.WithdrawFunds,
+            accounts.PlaceOrder,
+            accounts.AmendOrder,
+            accounts.CancelOrder,
+            accounts.ResetAccounts,
+            order_books.OrderRested,
+            order_books.OrderFilled,
+            order_books.OrderCancelled,
+            order_books.OrderReplaced,
+            order_books.ReplaceRefused,
+            order_books.CancelRefused,
+            order_books.InstrumentListed,
+            order_books.MarkPrices,
+            shared.Tick,
+        ),
+        is_truth=True,
+    ),
+    Topic(
+        BOOKS,
+        "symbol",
+        50,
+        FOREVER,
+        (
+            order_books.EnterOrder,
+            order_books.ReplaceOrder,
+            order_books.CancelRestingOrder,
+            order_books.ListInstrument,
+            order_books.ResetBooks,
+            shared.Tick,
+        ),
+        is_truth=True,
+    ),
+    Topic(
+        POSITIONS,
+        "account_id",
+        20,
+        FOREVER,
+        (order_books.OrderFilled, order_books.MarkPrices, positions.ResetPositions, shared.Tick),
+        is_truth=True,
+    ),
+    Topic(
+        ORDER_COMMANDS,
+        "account_id",
+        50,
+        30 * DAY_MS,
+        (order_commands.NewOrder, order_commands.AmendRequest, order_commands.CancelRequest),
+        is_public_input=True,
+    ),
+)
+_PUBLIC_TOPICS = (
+    Topic("market-data", "symbol", 100, DAY_MS, compression="lz4", is_public_input=True),
+    Topic("order-events", "account_id", 50, 30 * DAY_MS, (accounts.OrderEvent,), "snappy"),
+    Topic("trade-events", "symbol", 50, 365 * DAY_MS, (order_books.TradeExecuted,), "snappy"),
+    Topic("position-events", "account_id", 20, 365 * DAY_MS, (positions.PositionEvent,)),
+    Topic("risk-events", "account_id", 10, 30 * DAY_MS),
+    Topic("balance-events", "account_id", 50, 365 * DAY_MS, (accounts.BalanceEvent, accounts.AccountOpened)),
+    Topic(DEAD_LETTERS, "topic", 4, 365 * DAY_MS, (shared.DeadLetter,)),
+)
+_CHANGELOGS = tuple(
+    Topic(topic_of(inbox.name), "", inbox.partitions, FOREVER, is_truth=True, record_bytes_max=RECORD_BYTES_MAX)
+    for inbox in _INBOX_TOPICS
+)
+TOPICS = {topic.name: topic for topic in (*_INBOX_TOPICS, *_PUBLIC_TOPICS, *_CHANGELOGS)}
+"""Every topic by its name."""
+
+ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
+    "order_commands": {
+        accounts.PlaceOrder: (Route(ACCOUNTS, "account_id"),),
+        accounts.AmendOrder: (Route(ACCOUNTS, "account_id"),),
+        accounts.CancelOrder: (Route(ACCOUNTS, "account_id"),),
+    },
+    "accounts": {
+        accounts.OrderEvent: (Route("order-events", "account_id"),),
+        accounts.BalanceEvent: (Route("balance-events", "account_id"),),
+        accounts.AccountOpened: (Route("balance-events", "account_id"),),
+        order_books.EnterOrder: (Route(BOOKS, "symbol"),),
+        order_books.ReplaceOrder: (Route(BOOKS, "symbol"),),
+        order_books.CancelRestingOrder: (Route(BOOKS, "symbol"),),
+        order_books.ResetBooks: (Route(BOOKS, None),),
+    },
+    "order_books": {
+        order_books.TradeExecuted: (Route("trade-events", "symbol"),),
+        order_books.OrderFilled: (Route(ACCOUNTS, "account_id"), Route(POSITIONS, "account_id")),
+        order_books.OrderRested: (Route(ACCOUNTS, "account_id"),),
+        order_books.OrderCancelled: (Route(ACCOUNTS, "account_id"),),
+        order_books.OrderReplaced: (Route(ACCOUNTS, "account_id"),),
+        order_books.ReplaceRefused: (Route(ACCOUNTS, "account_id"),),
+        order_books.CancelRefused: (Route(ACCOUNTS, "account_id"),),
+        order_books.MarkPrices: (Route(ACCOUNTS, None), Route(POSITIONS, None)),
+        order_books.InstrumentListed: (Route(ACCOUNTS, None),),
+        accounts.ResetAccounts: (Route(ACCOUNTS, None),),
+        positions.ResetPositions: (Route(POSITIONS, None),),
+    },
+    "positions": {
+        positions.PositionEvent: (Route("position-events", "account_id"),),
+    },
+}
+"""Where the events of each noun go. What is not named here stays inside."""
+
+
+@lru_cache(maxsize=1 << 16)
+def partition_of(key: str, partitions: int) -> int:
+    """The one function that says where a key lives: Java's default partitioner."""
+    return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)
+
+
+def partitions_of(topic: str, profile: Profile) -> int:
+    """How many partitions the topic has."""
+    if topic == DEAD_LETTERS and profile is not Profile.PROD:
+        return 1
+    return TOPICS[topic].partitions if profile is Profile.PROD else DEV_PARTITIONS
+
+
+def replication_of(profile: Profile) -> int:
+    """How many copies every topic has."""
+    return 3 if profile is Profile.PROD else 1
+
+
+def config_of(topic: Topic, profile: Profile) -> dict[str, str]:
+    """The broker's settings for a topic."""
+    config = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(topic.retention_ms),
+        "compression.type": topic.compression,
+        "max.message.bytes": str(topic.record_bytes_max + BATCH_OVERHEAD_BYTES),
+    }
+    if topic.is_public_input:
+        config["message.timestamp.type"] = "LogAppendTime"
+    if topic.is_truth and profile is Profile.PROD:
+        config["min.insync.replicas"] = "2"
+    return config

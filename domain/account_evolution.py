@@ -1,0 +1,153 @@
+"""How each event changes the rows of a shard of accounts."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from domain.account_rows import (
+    BEGUN,
+    Account,
+    Answered,
+    Balance,
+    BookEmptied,
+    Cleared,
+    Contra,
+    Event,
+    Finished,
+    Mark,
+    Numbered,
+    ResetBegun,
+    ShardRow,
+    State,
+    Stored,
+)
+from domain.instruments import from_listing
+from schemas.accounts import (
+    AccountOpened,
+    BalanceEvent,
+)
+from schemas.enums import OrderStatus
+from schemas.order_books import (
+    InstrumentListed,
+    MarkPrices,
+)
+
+FINISHED_ORDERS_KEPT_MAX = 50_000
+"""Of one shard: older ones are forgotten, with their client ids; the topics keep them."""
+OUTCOMES_KEPT_MAX = 20_000
+
+
+def evolve(state: State, event: Event) -> None:
+    """Brings the event into the state."""
+    evolver = _EVOLVERS.get(type(event))
+    if evolver is not None:
+        evolver(state, event)
+
+
+def _balance(state: State, event: BalanceEvent) -> None:
+    state.balances.put(f"{event.account_id}|{event.asset}", Balance(event.total, event.reserved, event.version))
+
+
+def _contra(state: State, event: Contra) -> None:
+    balance = state.balance(event.account_id, event.asset)
+    after = Balance(balance.total + event.amount, 0, balance.version + 1)
+    state.balances.put(f"{event.account_id}|{event.asset}", after)
+
+
+def _stored(state: State, event: Stored) -> None:
+    order = event.order
+    state.orders.put(order.order_id, order)
+    if order.client_order_id is not None and order.status in (OrderStatus.RISK_APPROVED, OrderStatus.REJECTED):
+        state.client_orders.put(f"{order.account_id}|{order.client_order_id}", order.order_id)
+
+
+def _numbered(state: State, _event: Numbered) -> None:
+    _count(state, orders=1)
+
+
+def _account_opened(state: State, event: AccountOpened) -> None:
+    state.accounts.put(event.account_id, Account(state.now))
+
+
+def _instrument_listed(state: State, event: InstrumentListed) -> None:
+    state.instruments.put(event.symbol, from_listing(event))
+
+
+def _marked(state: State, event: MarkPrices) -> None:
+    for mark in event.marks:
+        state.marks.put(mark.symbol, Mark(mark.bid, mark.ask, mark.last))
+
+
+def _reset_begun(state: State, event: ResetBegun) -> None:
+    row = state.shard_row()
+    state.shard.put("", msgspec.structs.replace(row, reset_id=event.reset_id, resets_open=row.resets_open + 1))
+    state.resets.put(f"{BEGUN}|{event.reset_id}", 1)
+
+
+def _book_emptied(state: State, event: BookEmptied) -> None:
+    state.resets.put(f"{event.reset_id}|{event.source}", 1)
+
+
+def _count(state: State, *, orders: int = 0, finished: int = 0, outcomes: int = 0) -> ShardRow:
+    row = state.shard_row()
+    row = ShardRow(row.orders + orders, row.finished + finished, row.outcomes + outcomes, row.reset_id, row.resets_open)
+    state.shard.put("", row)
+    return row
+
+
+def _finished(state: State, event: Finished) -> None:
+    order = event.order
+    count = _count(state, finished=1).finished
+    state.finished.put(f"{count:012d}", order.order_id)
+    oldest = f"{count - FINISHED_ORDERS_KEPT_MAX:012d}"
+    order_id = state.finished.get(oldest) if count > FINISHED_ORDERS_KEPT_MAX else None
+    if order_id is None:
+        return
+    state.finished.delete(oldest)
+    forgotten = state.orders.get(order_id)
+    if forgotten is not None:
+        state.orders.delete(order_id)
+        if forgotten.client_order_id is not None:
+            state.client_orders.delete(f"{forgotten.account_id}|{forgotten.client_order_id}")
+
+
+def _answered(state: State, event: Answered) -> None:
+    command_id, outcome = event
+    is_new = state.outcomes.get(command_id) is None
+    state.outcomes.put(command_id, outcome)
+    if not is_new:
+        return
+    count = _count(state, outcomes=1).outcomes
+    state.outcome_log.put(f"{count:012d}", command_id)
+    oldest = f"{count - OUTCOMES_KEPT_MAX:012d}"
+    forgotten = state.outcome_log.get(oldest) if count > OUTCOMES_KEPT_MAX else None
+    if forgotten is not None:
+        state.outcome_log.delete(oldest)
+        state.outcomes.delete(forgotten)
+
+
+def _cleared(state: State, _event: Cleared) -> None:
+    for table in (state.accounts, state.orders, state.client_orders, state.finished):  # balances are zero, and stay
+        for key, _ in list(table.scan()):
+            table.delete(key)
+    row = state.shard_row()
+    still_open = row.resets_open - 1
+    reset_id = row.reset_id if still_open else ""
+    state.shard.put("", msgspec.structs.replace(row, reset_id=reset_id, resets_open=still_open))
+
+
+_EVOLVERS: dict[type, Callable[[State, Any], None]] = {
+    BalanceEvent: _balance,
+    Contra: _contra,
+    Stored: _stored,
+    Numbered: _numbered,
+    Finished: _finished,
+    Answered: _answered,
+    AccountOpened: _account_opened,
+    InstrumentListed: _instrument_listed,
+    MarkPrices: _marked,
+    ResetBegun: _reset_begun,
+    BookEmptied: _book_emptied,
+    Cleared: _cleared,
+}

@@ -1,0 +1,247 @@
+"""Rows of the accounts machine, and the state made of them."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from domain.instruments import Instrument
+from domain.state import Table
+from schemas.accounts import AccountOpened, BalanceEvent, OrderEvent
+from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce, Venue
+from schemas.order_books import (
+    CancelRestingOrder,
+    EnterOrder,
+    InstrumentListed,
+    MarkPrices,
+    ReplaceOrder,
+    ResetBooks,
+)
+
+EXTERNAL, CLEARING, FEES = "@external", "@clearing", "@fees"
+"""System accounts: the world outside, the other side of trades, and what was charged."""
+
+BEGUN = "begun"
+"""Under this, as if it were a reset, stand the resets that began here."""
+
+FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
+"""States that no order ever leaves."""
+
+
+class Account(msgspec.Struct, frozen=True, array_like=True):
+    """An account that was opened."""
+
+    opened_at: int
+    is_active: bool = True
+
+
+class Balance(msgspec.Struct, frozen=True, array_like=True):
+    """One asset of one account. What is available is total less reserved."""
+
+    total: int = 0
+    reserved: int = 0
+    version: int = 0
+
+    @property
+    def available(self) -> int:
+        """Units free to use."""
+        return self.total - self.reserved
+
+
+class Terms(msgspec.Struct, frozen=True, array_like=True):
+    """Total quantity and limit price that an amend asks for."""
+
+    quantity: int
+    price: int
+
+
+class Order(msgspec.Struct, frozen=True, array_like=True):
+    """An order as its account sees it."""
+
+    order_id: str
+    account_id: str
+    symbol: str
+    order_number: int
+    client_order_id: str | None
+    side: Side
+    order_type: OrderType
+    quantity: int
+    limit_price: int | None
+    stop_price: int | None
+    time_in_force: TimeInForce
+    status: OrderStatus
+    created_at: int
+    command_id: str
+    body: str
+    """What the client asked for, to tell a repetition from another order under the same client id."""
+    base: str = ""
+    quote: str = ""
+    multiplier: int = 0
+    venue: Venue = Venue.INTERNAL
+    fee_rate_max: int = 0
+    cap_price: int = 0
+    """Price up to which funds are held: the limit, or the collar of a market order."""
+    filled: int = 0
+    filled_value: int = 0
+    fee: int = 0
+    fee_accrued: int = 0
+    held: int = 0
+    version: int = 0
+    amends: tuple[Terms, ...] = ()
+    """Asked for and not answered by the book yet, in order."""
+    best_bid: int | None = None
+    best_ask: int | None = None
+    reason_code: ReasonCode | None = None
+    updated_at: int = 0
+
+    @property
+    def leaves(self) -> int:
+        """Units still working: zero in every final state."""
+        return 0 if self.status in FINAL else self.quantity - self.filled
+
+    @property
+    def held_asset(self) -> str:
+        """What is reserved for it."""
+        return self.quote if self.side is Side.BUY else self.base
+
+
+class Outcome(msgspec.Struct, frozen=True, array_like=True):
+    """How a command ended that is no order: kept for a while, so that asking again gets the same answer."""
+
+    number: int
+    is_pending: bool = False
+    reason_code: ReasonCode | None = None
+    order_id: str = ""
+    quantity: int = 0
+    """What a cancel took out."""
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """Prices of a symbol as its book told them."""
+
+    bid: int | None
+    ask: int | None
+    last: int | None
+
+
+class ShardRow(msgspec.Struct, frozen=True, array_like=True):
+    """Counters of a shard."""
+
+    orders: int = 0
+    finished: int = 0
+    outcomes: int = 0
+    reset_id: str = ""
+    """The reset that is going on, the last one begun where there are more."""
+    resets_open: int = 0
+    """How many are going on."""
+
+
+# Events that stay inside: what others must know is said by OrderEvent, BalanceEvent and the commands to the books.
+
+
+class Stored(NamedTuple):
+    """An order is like this now."""
+
+    order: Order
+
+
+class Numbered(NamedTuple):
+    """Another order number was given."""
+
+
+class Finished(NamedTuple):
+    """An order came to its end: one of those that are forgotten some day."""
+
+    order: Order
+
+
+class Contra(NamedTuple):
+    """The other side of an entry: a system account gains."""
+
+    account_id: str
+    asset: str
+    amount: int
+
+
+class Answered(NamedTuple):
+    """A command got its outcome, or is known to wait for one."""
+
+    command_id: str
+    outcome: Outcome
+
+
+class ResetBegun(NamedTuple):
+    """No new orders until the reset is done."""
+
+    reset_id: str
+
+
+class BookEmptied(NamedTuple):
+    """One book shard has nothing left."""
+
+    reset_id: str
+    source: str
+
+
+class Cleared(NamedTuple):
+    """Accounts and orders are forgotten; numbers, and versions of balances, go on."""
+
+    reset_id: str
+
+
+Event = (
+    AccountOpened
+    | BalanceEvent
+    | OrderEvent
+    | EnterOrder
+    | ReplaceOrder
+    | CancelRestingOrder
+    | ResetBooks
+    | InstrumentListed
+    | MarkPrices
+    | Stored
+    | Numbered
+    | Finished
+    | Contra
+    | Answered
+    | ResetBegun
+    | BookEmptied
+    | Cleared
+)
+
+
+class State:
+    """Rows of one shard."""
+
+    def __init__(
+        self,
+        accounts: Table[Account],
+        balances: Table[Balance],
+        orders: Table[Order],
+        client_orders: Table[str],
+        finished: Table[str],
+        outcomes: Table[Outcome],
+        outcome_log: Table[str],
+        instruments: Table[Instrument],
+        marks: Table[Mark],
+        shard: Table[ShardRow],
+        resets: Table[int],
+        partition: int,
+        book_shards: int,
+    ) -> None:
+        self.accounts, self.balances, self.orders = accounts, balances, orders
+        self.client_orders, self.finished = client_orders, finished
+        self.outcomes, self.outcome_log = outcomes, outcome_log
+        self.instruments, self.marks, self.shard, self.resets = instruments, marks, shard, resets
+        self.partition, self.book_shards = partition, book_shards
+        self.now = 0
+
+    def rebuild(self) -> None:
+        """Nothing is derived from the rows."""
+
+    def shard_row(self) -> ShardRow:
+        """The row of this shard."""
+        return self.shard.get("") or ShardRow()
+
+    def balance(self, account_id: str, asset: str) -> Balance:
+        """A balance, zero at first."""
+        return self.balances.get(f"{account_id}|{asset}") or Balance()

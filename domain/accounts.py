@@ -1,0 +1,118 @@
+"""Accounts: balances and holds, the life of every order in its owner's words, and the checks before an order goes out.
+
+Double entry: whatever an account gains or loses, a system account of the same shard loses or gains, in the same step.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from domain import amending, book_reports, ledger, placing
+from domain.account_evolution import evolve
+from domain.account_rows import BEGUN, BookEmptied, Cleared, Contra, Event, ResetBegun, State
+from schemas.accounts import (
+    AmendOrder,
+    CancelOrder,
+    DepositFunds,
+    OpenAccount,
+    PlaceOrder,
+    ResetAccounts,
+    WithdrawFunds,
+)
+from schemas.enums import BalanceReason
+from schemas.order_books import (
+    CancelRefused,
+    InstrumentListed,
+    MarkPrices,
+    OrderCancelled,
+    OrderFilled,
+    OrderReplaced,
+    OrderRested,
+    ReplaceRefused,
+    ResetBooks,
+)
+from schemas.shared import Tick
+
+__all__ = ["Command", "deadline", "decide", "evolve"]
+
+Command = (
+    OpenAccount
+    | DepositFunds
+    | WithdrawFunds
+    | PlaceOrder
+    | AmendOrder
+    | CancelOrder
+    | OrderRested
+    | OrderFilled
+    | OrderCancelled
+    | OrderReplaced
+    | ReplaceRefused
+    | CancelRefused
+    | InstrumentListed
+    | MarkPrices
+    | ResetAccounts
+    | Tick
+)
+
+
+def deadline(state: State) -> int | None:  # noqa: ARG001 - nothing of an account is due at a time
+    """When the shard wants to hear the time; None while nothing is due."""
+    return None
+
+
+def decide(state: State, command: Command) -> Iterator[Event]:
+    """What the command brings about. Each event must be evolved before the next is asked for."""
+    return _DECIDERS[type(command)](state, command)
+
+
+def _open(state: State, command: OpenAccount) -> Iterator[Event]:
+    return ledger.open_account(state, command.account_id)
+
+
+def _taken_over(_state: State, command: InstrumentListed | MarkPrices) -> Iterator[Event]:
+    yield command
+
+
+def _nothing(_state: State, _command: Tick) -> Iterator[Event]:
+    return iter(())
+
+
+def _reset(state: State, command: ResetAccounts) -> Iterator[Event]:
+    """Compensates every balance once no book shard has an order of ours any more. The log keeps everything."""
+    if not command.source:
+        if state.resets.get(f"{BEGUN}|{command.reset_id}") is None:
+            yield ResetBegun(command.reset_id)
+            yield ResetBooks(reset_id=command.reset_id, source=str(state.partition))
+        return
+    if state.resets.get(f"{command.reset_id}|{command.source}") is not None:
+        return
+    yield BookEmptied(command.reset_id, command.source)
+    if sum(1 for _ in state.resets.scan(f"{command.reset_id}|")) < state.book_shards:
+        return
+    for key, balance in list(state.balances.scan()):
+        account_id, _, asset = key.partition("|")
+        assert balance.reserved == 0, f"{key} still has {balance.reserved} reserved"
+        if not account_id.startswith("@"):
+            yield ledger.entry(state, account_id, asset, -balance.total, 0, BalanceReason.RESET)
+        else:
+            yield Contra(account_id, asset, -balance.total)
+    yield Cleared(command.reset_id)
+
+
+_DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
+    PlaceOrder: placing.place,
+    OrderRested: book_reports.rested,
+    OrderFilled: book_reports.filled,
+    OrderCancelled: book_reports.cancelled,
+    AmendOrder: amending.amend,
+    OrderReplaced: amending.replaced,
+    ReplaceRefused: amending.replace_refused,
+    CancelOrder: amending.cancel,
+    CancelRefused: amending.cancel_refused,
+    DepositFunds: ledger.deposit,
+    WithdrawFunds: ledger.withdraw,
+    OpenAccount: _open,
+    InstrumentListed: _taken_over,
+    MarkPrices: _taken_over,
+    ResetAccounts: _reset,
+    Tick: _nothing,
+}

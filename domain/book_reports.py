@@ -1,0 +1,93 @@
+"""What a book says of an order, brought into its account."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from domain import orders
+from domain.account_rows import (
+    CLEARING,
+    FEES,
+    FINAL,
+    Contra,
+    Event,
+    Finished,
+    Order,
+    State,
+    Stored,
+)
+from domain.ledger import answer, entry
+from schemas.enums import BalanceReason, OrderStatus, Side
+from schemas.order_books import (
+    OrderCancelled,
+    OrderFilled,
+    OrderRested,
+)
+
+
+def rested(state: State, command: OrderRested) -> Iterator[Event]:
+    """The order waits in the book."""
+    order = known(state, command.order_id)
+    opened = msgspec.structs.replace(order, status=OrderStatus.OPEN, version=order.version + 1, updated_at=state.now)
+    yield orders.told(opened)
+    yield Stored(opened)
+
+
+def filled(state: State, fill: OrderFilled) -> Iterator[Event]:
+    """One more trade: what was held is spent, and what it was held too dear is released, in the same step."""
+    before = known(state, fill.order_id)
+    order = orders.after_fill(before, fill, state.now)
+    yield orders.told(order, fill)
+    released = before.held - order.held
+    account_id, base, quote = order.account_id, order.base, order.quote
+    about = (BalanceReason.TRADE, order.order_id, fill.trade_id)
+    if order.side is Side.BUY:
+        yield entry(state, account_id, quote, -fill.value - fill.fee, -released, *about)
+        yield Contra(CLEARING, quote, fill.value)
+        yield entry(state, account_id, base, fill.quantity, 0, *about)
+        yield Contra(CLEARING, base, -fill.quantity)
+    else:
+        yield entry(state, account_id, base, -fill.quantity, -released, *about)
+        yield Contra(CLEARING, base, fill.quantity)
+        yield entry(state, account_id, quote, fill.value - fill.fee, 0, *about)
+        yield Contra(CLEARING, quote, -fill.value)
+    if fill.fee:
+        yield Contra(FEES, quote, fill.fee)
+    yield Stored(order)
+    if order.status in FINAL:
+        yield Finished(order)
+
+
+def cancelled(state: State, command: OrderCancelled) -> Iterator[Event]:
+    """What was left of the order left the book: all that is still held is released."""
+    before = known(state, command.order_id)
+    order = msgspec.structs.replace(
+        before,
+        status=OrderStatus.REJECTED if command.reason_code in orders.BOOK_REFUSALS else OrderStatus.CANCELLED,
+        reason_code=command.reason_code,
+        held=0,
+        amends=(),
+        version=before.version + 1,
+        updated_at=state.now,
+    )
+    yield orders.told(order)
+    yield from release(state, before, order)
+    yield Stored(order)
+    yield Finished(order)
+    if command.command_id != order.command_id or state.outcomes.get(command.command_id) is not None:
+        yield from answer(state, command.command_id, order.order_id, None, command.quantity)
+
+
+def release(state: State, before: Order, after: Order) -> Iterator[Event]:
+    """Gives back what is held too much."""
+    released = before.held - after.held
+    if released:
+        yield entry(state, after.account_id, after.held_asset, 0, -released, BalanceReason.RELEASE, after.order_id)
+
+
+def known(state: State, order_id: str) -> Order:
+    """The order of which the book speaks: there, and alive."""
+    order = state.orders.get(order_id)
+    assert order is not None, f"the book speaks of order {order_id}, which is not ours"
+    assert order.status not in FINAL, f"the book speaks of order {order_id}, which is {order.status}"
+    return order

@@ -1,0 +1,152 @@
+"""Rows of the order_books machine, its events, and the state made of them."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from domain.books import Book, RestingOrder
+from domain.instruments import Instrument
+from domain.state import Table
+from schemas.accounts import ResetAccounts
+from schemas.enums import Side
+from schemas.order_books import (
+    CancelRefused,
+    InstrumentListed,
+    InstrumentRefused,
+    Mark,
+    MarkPrices,
+    OrderCancelled,
+    OrderFilled,
+    OrderReplaced,
+    OrderRested,
+    ReplaceRefused,
+    TradeExecuted,
+)
+from schemas.positions import ResetPositions
+
+MARKS_INTERVAL_NS_MIN = 100_000_000
+"""Marks go out at most ten times a second and shard."""
+TRADES_KEPT_MAX = 20_000
+"""Of one shard, for queries; all of them stay on the topic."""
+
+
+class BookRow(msgspec.Struct, frozen=True, array_like=True):
+    """What a book knows beside its orders."""
+
+    sequence: int = 0
+    """Counts everything that happened in the book."""
+    last: int | None = None
+    """Price of the last trade."""
+    marked: tuple[int | None, int | None, int | None] = (None, None, None)
+    """Best bid, best ask and last price as they were sent."""
+
+
+class ShardRow(msgspec.Struct, frozen=True, array_like=True):
+    """What a shard of books knows beside them."""
+
+    trades: int = 0
+    marks_sent_at: int = 0
+
+
+class TradeRow(msgspec.Struct, frozen=True, array_like=True):
+    """A trade, for queries."""
+
+    trade_id: str
+    symbol: str
+    price: int
+    quantity: int
+    executed_at: int
+    taker_side: Side
+    buy_order_id: str
+    sell_order_id: str
+    buy_order_number: int
+    sell_order_number: int
+    buy_account_id: str
+    sell_account_id: str
+
+
+class Booked(NamedTuple):
+    """An order stands in the book from now on. Not sent: what others must know of it is said by other events."""
+
+    order: RestingOrder
+
+
+class ResetAsked(NamedTuple):
+    """One account shard has asked for a reset."""
+
+    reset_id: str
+    source: str
+
+
+Event = (
+    Booked
+    | OrderRested
+    | OrderFilled
+    | OrderCancelled
+    | OrderReplaced
+    | ReplaceRefused
+    | CancelRefused
+    | TradeExecuted
+    | MarkPrices
+    | InstrumentListed
+    | InstrumentRefused
+    | ResetAccounts
+    | ResetPositions
+    | ResetAsked
+)
+
+
+class State:
+    """Rows of one shard, and the books that follow from them."""
+
+    def __init__(
+        self,
+        instruments: Table[Instrument],
+        orders: Table[RestingOrder],
+        books: Table[BookRow],
+        trades: Table[TradeRow],
+        shard: Table[ShardRow],
+        resets: Table[int],
+        partition: int,
+        account_shards: int,
+    ) -> None:
+        self.instruments, self.orders, self.books = instruments, orders, books
+        self.trades, self.shard, self.resets = trades, shard, resets
+        self.partition, self.account_shards = partition, account_shards
+        self.now = 0
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Derives the books anew: after a restore, and after a record that failed half-way."""
+        self.by_symbol: dict[str, Book] = {}
+        resting = sorted((row for _, row in self.orders.scan()), key=lambda order: order.priority)
+        for order in resting:
+            self.book(order.symbol).put(order)
+        self.unmarked = {symbol for symbol, _ in self.books.scan()}
+        self.marks()
+
+    def book(self, symbol: str) -> Book:
+        """The book of a symbol, an empty one at first."""
+        found = self.by_symbol.get(symbol)
+        if found is None:
+            found = self.by_symbol[symbol] = Book()
+        return found
+
+    def row(self, symbol: str) -> BookRow:
+        """The row of a book."""
+        return self.books.get(symbol) or BookRow()
+
+    def shard_row(self) -> ShardRow:
+        """The row of this shard."""
+        return self.shard.get("") or ShardRow()
+
+    def marks(self) -> tuple[Mark, ...]:
+        """Prices that others do not know yet, in order of the symbols."""
+        marks = {symbol: mark for symbol in sorted(self.unmarked) if (mark := self._mark_of(symbol)) is not None}
+        self.unmarked = set(marks)
+        return tuple(marks.values())
+
+    def _mark_of(self, symbol: str) -> Mark | None:
+        book, row = self.book(symbol), self.row(symbol)
+        prices = (book.bids.best_price(), book.asks.best_price(), row.last)
+        return None if prices == row.marked else Mark(symbol=symbol, bid=prices[0], ask=prices[1], last=prices[2])

@@ -1,0 +1,106 @@
+"""Money of an account: entries with two sides, deposits and withdrawals, and the memory of how commands ended."""
+
+from collections.abc import Iterator
+
+from domain import orders
+from domain.account_rows import (
+    EXTERNAL,
+    Answered,
+    Contra,
+    Event,
+    Outcome,
+    State,
+)
+from domain.money import AMOUNT_MAX
+from domain.names import is_name
+from schemas.accounts import (
+    AccountOpened,
+    BalanceEvent,
+    DepositFunds,
+    WithdrawFunds,
+)
+from schemas.enums import BalanceReason, ReasonCode
+
+
+def entry(
+    state: State,
+    account_id: str,
+    asset: str,
+    change: int,
+    reserved_change: int,
+    reason: BalanceReason,
+    order_id: str | None = None,
+    trade_id: str | None = None,
+) -> BalanceEvent:
+    """One side of an entry: the balance after it."""
+    balance = state.balance(account_id, asset)
+    total, reserved = balance.total + change, balance.reserved + reserved_change
+    assert 0 <= reserved <= total, f"{account_id} {asset}: {reserved} reserved of {total}"
+    return BalanceEvent(
+        account_id,
+        asset,
+        total,
+        total - reserved,
+        reserved,
+        change,
+        reason,
+        balance.version + 1,
+        order_id,
+        trade_id,
+        caused_by=trade_id or "",
+    )
+
+
+def open_account(state: State, account_id: str) -> Iterator[Event]:
+    """Opens an account, unless it is open."""
+    if is_name(account_id) and state.accounts.get(account_id) is None:
+        yield AccountOpened(account_id=account_id)
+
+
+def deposit(state: State, command: DepositFunds) -> Iterator[Event]:
+    """Funds come in from outside."""
+    if state.outcomes.get(command.command_id) is not None:
+        return
+    reason = _amount_fault(state, command)
+    if reason is None:
+        yield from open_account(state, command.account_id)
+        account_id, asset, amount = command.account_id, command.asset, command.amount
+        yield entry(state, account_id, asset, amount, 0, BalanceReason.DEPOSIT)
+        yield Contra(EXTERNAL, asset, -amount)
+    yield from answer(state, command.command_id, "", reason)
+
+
+def withdraw(state: State, command: WithdrawFunds) -> Iterator[Event]:
+    """Funds leave, as far as they are available."""
+    if state.outcomes.get(command.command_id) is not None:
+        return
+    account_id, asset, amount = command.account_id, command.asset, command.amount
+    reason = _amount_fault(state, command)
+    if reason is None and state.accounts.get(account_id) is None:
+        reason = ReasonCode.UNKNOWN_ACCOUNT
+    if reason is None and not orders.can_pay(state.balance(account_id, asset), amount):
+        reason = ReasonCode.BUYING_POWER
+    if reason is None:
+        yield entry(state, account_id, asset, -amount, 0, BalanceReason.WITHDRAWAL)
+        yield Contra(EXTERNAL, asset, amount)
+    yield from answer(state, command.command_id, "", reason)
+
+
+def _amount_fault(state: State, command: DepositFunds | WithdrawFunds) -> ReasonCode | None:
+    if not (is_name(command.account_id) and is_name(command.asset)):
+        return ReasonCode.UNKNOWN_ACCOUNT
+    if not 0 < command.amount <= AMOUNT_MAX:
+        return ReasonCode.AMOUNT_OUT_OF_RANGE
+    return ReasonCode.RESET_IN_PROGRESS if state.shard_row().reset_id else None
+
+
+def answer(
+    state: State, command_id: str, order_id: str, reason: ReasonCode | None, quantity: int = 0
+) -> Iterator[Event]:
+    """Remembers how a command ended; those of nobody need no answer."""
+    if command_id:
+        known = state.outcomes.get(command_id)
+        number = state.shard_row().outcomes + 1 if known is None else known.number
+        yield Answered(
+            command_id, Outcome(number, is_pending=False, reason_code=reason, order_id=order_id, quantity=quantity)
+        )

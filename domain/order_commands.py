@@ -1,0 +1,111 @@
+"""The door for orders of other systems: names those without a name, and hands them to their account's shard."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from domain.names import NAME_LENGTH_MAX, is_name
+from domain.state import Table
+from schemas.accounts import AmendOrder, CancelOrder, PlaceOrder
+from schemas.order_commands import AmendRequest, CancelRequest, NewOrder
+from schemas.shared import Tick
+
+AHEAD_NS_MAX = 5_000_000_000
+"""How far ahead of the broker's clock a sender's may be: a command from the future could not be put in order."""
+
+NAMED_HERE = re.compile(r"k\d+-\d+")
+"""Order ids that this machine gives: nobody else may."""
+
+Command = NewOrder | AmendRequest | CancelRequest | Tick
+
+
+class Refused(NamedTuple):
+    """The record cannot be handed on to anybody: it is put aside with this reason."""
+
+    reason: str
+    detail: str
+
+
+class Named(NamedTuple):
+    """Another order got its name here."""
+
+
+Event = PlaceOrder | AmendOrder | CancelOrder | Named | Refused
+
+
+class State:
+    """Rows of one shard: how many orders it named."""
+
+    def __init__(self, counts: Table[int], partition: int) -> None:
+        self.counts, self.partition = counts, partition
+        self.now = 0
+
+    def rebuild(self) -> None:
+        """Nothing is derived from the rows."""
+
+    def named(self) -> int:
+        """How many orders were named."""
+        return self.counts.get("named") or 0
+
+
+def deadline(state: State) -> int | None:  # noqa: ARG001 - nothing is due at a time
+    """When the shard wants to hear the time; None while nothing is due."""
+    return None
+
+
+def decide(state: State, command: Command) -> Iterator[Event]:
+    """What the command brings about. Each event must be evolved before the next is asked for."""
+    if isinstance(command, Tick):
+        return
+    if command.sent_at is not None and command.sent_at > state.now + AHEAD_NS_MAX:
+        yield Refused("SENT_TOO_FAR_AHEAD", f"sent at {command.sent_at}, received at {state.now}")
+    elif not _has_good_names(command):
+        yield Refused("BAD_NAME", f"account {command.account_id!r}, order {command.order_id!r}")
+    else:
+        yield from _handed_on(state, command)
+
+
+def _has_good_names(command: NewOrder | AmendRequest | CancelRequest) -> bool:
+    if not is_name(command.account_id) or not (command.order_id is None or is_name(command.order_id)):
+        return False
+    if not isinstance(command, NewOrder):
+        return True
+    # Whether there is such a symbol its account says; what is longer than any name can be is not even carried there.
+    longest = max(len(command.symbol), len(command.client_order_id or ""))
+    return longest <= NAME_LENGTH_MAX and NAMED_HERE.fullmatch(command.order_id or "") is None
+
+
+def _handed_on(state: State, command: NewOrder | AmendRequest | CancelRequest) -> Iterator[Event]:
+    match command:
+        case NewOrder():
+            if command.order_id is None:
+                yield Named()
+            yield PlaceOrder(
+                order_id=command.order_id or f"k{state.partition}-{state.named()}",
+                account_id=command.account_id,
+                client_order_id=command.client_order_id,
+                symbol=command.symbol,
+                side=command.side,
+                order_type=command.order_type,
+                quantity=command.quantity,
+                limit_price=command.limit_price,
+                stop_price=command.stop_price,
+                time_in_force=command.time_in_force,
+                sent_at=command.sent_at,
+                source="kafka",
+            )
+        case AmendRequest():
+            yield AmendOrder(
+                order_id=command.order_id,
+                account_id=command.account_id,
+                quantity=command.quantity,
+                limit_price=command.limit_price,
+            )
+        case _:
+            yield CancelOrder(order_id=command.order_id, account_id=command.account_id)
+
+
+def evolve(state: State, event: Event) -> None:
+    """Brings the event into the state."""
+    if isinstance(event, Named):
+        state.counts.put("named", state.named() + 1)

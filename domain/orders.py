@@ -1,0 +1,226 @@
+"""The life of an order in its account: checks before it goes out, what is held for it, and what is told of it."""
+
+import msgspec
+
+from domain.account_rows import Balance, Mark, Order, State, Terms
+from domain.instruments import Instrument
+from domain.money import AMOUNT_MAX, fee_of, value_of
+from domain.names import is_name
+from schemas.accounts import OrderEvent, PlaceOrder
+from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce
+from schemas.order_books import OrderFilled
+
+COLLAR_PERCENT = 5
+"""How far above the best ask a market buy may go: what is held for it, and where it stops (D11)."""
+
+REASON_TEXTS = {
+    ReasonCode.BUYING_POWER: "Insufficient funds",
+    ReasonCode.NO_REFERENCE_PRICE: "No price to hold funds at: nobody offers the instrument",
+    ReasonCode.RESET_IN_PROGRESS: "The system is being reset",
+    ReasonCode.DUPLICATE_ORDER_ID: "The order id was used before",
+    ReasonCode.REQUESTED: "Cancelled on request",
+    ReasonCode.IOC_REMAINDER: "Immediate or cancel: the rest found no counterparty",
+    ReasonCode.FOK_UNFILLABLE: "Fill or kill: not enough to fill all of it",
+    ReasonCode.MARKET_REMAINDER: "Market order: the rest found no counterparty within its price",
+    ReasonCode.RESET: "Cancelled by a reset",
+}
+BOOK_REFUSALS = frozenset({ReasonCode.UNKNOWN_SYMBOL, ReasonCode.DUPLICATE_ORDER_ID})
+"""Reasons of a book that make an order REJECTED, not CANCELLED: it never worked (D7)."""
+INVALID = "Invalid order parameters"
+"""What the validation step says, whatever the code beside it is."""
+
+ORDER_TYPES = frozenset({OrderType.LIMIT, OrderType.MARKET})
+TIMES_IN_FORCE = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
+
+
+def reason_text(reason: ReasonCode) -> str:
+    """The reason for people."""
+    return REASON_TEXTS.get(reason, INVALID)
+
+
+def body_of(command: PlaceOrder) -> str:
+    """What makes two orders under one client id the same."""
+    return (
+        f"{command.symbol}|{command.side}|{command.order_type}|{command.quantity}|{command.limit_price}|"
+        f"{command.stop_price}|{command.time_in_force}"
+    )
+
+
+def validation_fault(state: State, command: PlaceOrder, instrument: Instrument | None) -> ReasonCode | None:
+    """What is wrong with the order itself; None where nothing is."""
+    account = state.accounts.get(command.account_id)
+    if account is None:
+        return ReasonCode.UNKNOWN_ACCOUNT
+    if not account.is_active:
+        return ReasonCode.ACCOUNT_INACTIVE
+    if instrument is None:
+        return ReasonCode.UNKNOWN_SYMBOL
+    return _word_fault(command) or quantity_fault(instrument, command.quantity) or _price_fault(instrument, command)
+
+
+def _word_fault(command: PlaceOrder) -> ReasonCode | None:
+    if command.order_type not in ORDER_TYPES or command.side is Side.UNKNOWN:
+        return ReasonCode.UNSUPPORTED_ORDER_TYPE
+    if command.time_in_force not in TIMES_IN_FORCE:
+        return ReasonCode.UNSUPPORTED_TIME_IN_FORCE
+    if command.client_order_id is not None and not is_name(command.client_order_id):
+        return ReasonCode.TOO_LARGE
+    return None
+
+
+def quantity_fault(instrument: Instrument, quantity: int) -> ReasonCode | None:
+    """What is wrong with a quantity."""
+    if not 0 < quantity <= AMOUNT_MAX:
+        return ReasonCode.BAD_QUANTITY
+    return ReasonCode.OFF_LOT if quantity % instrument.lot else None
+
+
+def price_fault(instrument: Instrument, price: int, quantity: int) -> ReasonCode | None:
+    """What is wrong with a limit price."""
+    if not 0 < price <= AMOUNT_MAX:
+        return ReasonCode.BAD_PRICE
+    if price % instrument.tick:
+        return ReasonCode.OFF_TICK
+    too_much = value_of(quantity, price, instrument.multiplier) > AMOUNT_MAX
+    return ReasonCode.AMOUNT_OUT_OF_RANGE if too_much else None
+
+
+def _price_fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:
+    if command.stop_price is not None:
+        return ReasonCode.BAD_PRICE
+    if command.order_type is OrderType.MARKET:
+        return None if command.limit_price is None else ReasonCode.BAD_PRICE
+    if command.limit_price is None:
+        return ReasonCode.BAD_PRICE
+    return price_fault(instrument, command.limit_price, command.quantity)
+
+
+def collar_price(instrument: Instrument, mark: Mark | None) -> int | None:
+    """Up to which price a market buy may go; None where nobody offers."""
+    if mark is None or mark.ask is None:
+        return None
+    price = min(mark.ask * (100 + COLLAR_PERCENT) // 100, AMOUNT_MAX)
+    return price - price % instrument.tick
+
+
+def hold_of(order: Order) -> int:
+    """What must be reserved for what may still be filled: a buyer's worst value and worst fees, a seller's units.
+
+    No fill spends more than it frees, however fills and the answers to amends follow each other.
+    """
+    amends = order.amends if order.leaves else ()
+    if order.side is Side.SELL:
+        return max(order.quantity, *(terms.quantity for terms in amends)) - order.filled if amends else order.leaves
+    value = _worst_value(order) if amends else value_of(order.leaves, order.cap_price, order.multiplier)
+    return value + fee_of(order.fee_accrued + value * order.fee_rate_max) - fee_of(order.fee_accrued)
+
+
+def _worst_value(order: Order) -> int:
+    """The most that fills can still cost: under the terms as they are, then under each that was asked for."""
+    chain = (Terms(order.quantity, order.cap_price), *order.amends)
+    starts = [order.filled, *(terms.quantity for terms in chain)]
+    worst = dict.fromkeys(starts, 0)
+    for terms in reversed(chain):
+        values = {start: value_of(max(0, terms.quantity - start), terms.price, order.multiplier) for start in starts}
+        worst = {start: max(worst[start], values[start] + worst[max(start, terms.quantity)]) for start in starts}
+    return worst[order.filled]
+
+
+def new_order(state: State, command: PlaceOrder, instrument: Instrument | None, order_number: int) -> Order:
+    """The row of an order that has just come in."""
+    mark = state.marks.get(command.symbol)
+    order = Order(
+        order_id=command.order_id,
+        account_id=command.account_id,
+        symbol=command.symbol,
+        order_number=order_number,
+        client_order_id=command.client_order_id,
+        side=command.side,
+        order_type=command.order_type,
+        quantity=command.quantity,
+        limit_price=command.limit_price,
+        stop_price=command.stop_price,
+        time_in_force=command.time_in_force,
+        status=OrderStatus.PENDING,
+        created_at=state.now,
+        command_id=command.command_id,
+        body=body_of(command),
+        best_bid=mark.bid if mark else None,
+        best_ask=mark.ask if mark else None,
+        updated_at=state.now,
+    )
+    if instrument is None:
+        return order
+    return msgspec.structs.replace(
+        order,
+        base=instrument.base,
+        quote=instrument.quote,
+        multiplier=instrument.multiplier,
+        venue=instrument.venue,
+        fee_rate_max=instrument.fee_rate_max,
+    )
+
+
+def after_fill(order: Order, fill: OrderFilled, now: int) -> Order:
+    """The order after one more trade. Its status follows from what is left."""
+    filled = order.filled + fill.quantity
+    status = OrderStatus.FILLED if filled == order.quantity else OrderStatus.PARTIALLY_FILLED
+    filled_order = msgspec.structs.replace(
+        order,
+        filled=filled,
+        filled_value=order.filled_value + fill.value,
+        fee=order.fee + fill.fee,
+        fee_accrued=fill.fee_accrued,
+        status=status,
+        version=order.version + 1,
+        updated_at=now,
+    )
+    assert filled_order.leaves == fill.leaves_quantity, "book and account count the same fills"
+    return with_hold(filled_order)
+
+
+def with_hold(order: Order) -> Order:
+    """The order with what must be held for it now."""
+    held = hold_of(order)
+    return order if held == order.held else msgspec.structs.replace(order, held=held)
+
+
+def told(order: Order, fill: OrderFilled | None = None) -> OrderEvent:
+    """What the world hears of an order. By position (schemas/generate.py): built five times an order."""
+    reason = order.reason_code
+    return OrderEvent(
+        order.order_id,
+        order.account_id,
+        order.symbol,
+        order.order_type,
+        order.side,
+        order.quantity,
+        order.status,
+        order.order_number,
+        order.time_in_force,
+        order.filled,
+        order.leaves,
+        order.filled_value,
+        order.fee,
+        order.held,
+        order.held_asset,
+        order.version,
+        order.venue,
+        order.created_at,
+        order.limit_price,
+        order.stop_price,
+        None if reason is None else reason_text(reason),
+        reason,
+        order.client_order_id,
+        None if fill is None else fill.quantity,
+        None if fill is None else fill.price,
+        None if fill is None else fill.trade_id,
+        None if fill is None else fill.liquidity,
+        order.best_bid,
+        order.best_ask,
+    )
+
+
+def can_pay(balance: Balance, amount: int) -> bool:
+    """Is so much free?"""
+    return balance.available >= amount

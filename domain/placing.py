@@ -1,0 +1,107 @@
+"""A new order: checked, held for, and sent to its book; or refused."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from domain import orders
+from domain.account_rows import (
+    Event,
+    Finished,
+    Numbered,
+    Order,
+    State,
+    Stored,
+)
+from domain.instruments import Instrument
+from domain.ledger import answer, entry
+from domain.money import AMOUNT_MAX, NUMBERS_PER_COUNT, value_of
+from schemas.accounts import (
+    PlaceOrder,
+)
+from schemas.enums import BalanceReason, OrderStatus, OrderType, ReasonCode, Side
+from schemas.order_books import (
+    EnterOrder,
+)
+
+
+def place(state: State, command: PlaceOrder) -> Iterator[Event]:
+    """A new order: accepted or refused. One that came before changes nothing."""
+    if state.orders.get(command.order_id) is not None:
+        yield from _placed_before(state, command, command.order_id, ReasonCode.DUPLICATE_ORDER_ID)
+        return
+    if command.client_order_id is not None:
+        known = state.client_orders.get(f"{command.account_id}|{command.client_order_id}")
+        if known is not None:
+            yield from _placed_before(state, command, known, ReasonCode.DUPLICATE_CLIENT_ORDER_ID)
+            return
+    instrument = state.instruments.get(command.symbol)
+    number = (state.shard_row().orders + 1) * NUMBERS_PER_COUNT + state.partition
+    order = orders.new_order(state, command, instrument, number)
+    yield Numbered()
+    reason = orders.validation_fault(state, command, instrument)
+    if instrument is None or reason is not None:
+        yield from _refuse(order, reason or ReasonCode.UNKNOWN_SYMBOL)
+        return
+    checked = _with_funds(state, order, instrument)
+    if isinstance(checked, Order):
+        yield from _accept(state, checked, instrument.maker_fee_rate, instrument.taker_fee_rate)
+    else:
+        yield from _refuse(order, checked)
+
+
+def _with_funds(state: State, order: Order, instrument: Instrument) -> Order | ReasonCode:
+    """The order with what is held for it, or why nothing can be held."""
+    if state.shard_row().reset_id:
+        return ReasonCode.RESET_IN_PROGRESS
+    cap = order.limit_price
+    if order.order_type is OrderType.MARKET:
+        cap = orders.collar_price(instrument, state.marks.get(order.symbol)) if order.side is Side.BUY else 0
+    if cap is None:
+        return ReasonCode.NO_REFERENCE_PRICE
+    if value_of(order.quantity, cap, instrument.multiplier) > AMOUNT_MAX:
+        return ReasonCode.AMOUNT_OUT_OF_RANGE
+    held = orders.with_hold(msgspec.structs.replace(order, cap_price=cap))
+    balance = state.balance(held.account_id, held.held_asset)
+    return held if orders.can_pay(balance, held.held) else ReasonCode.BUYING_POWER
+
+
+def _placed_before(state: State, command: PlaceOrder, order_id: str, reason: ReasonCode) -> Iterator[Event]:
+    """The same once more changes nothing; another order under a used id is refused."""
+    order = state.orders.get(order_id)
+    assert order is not None
+    if order.command_id == command.command_id:
+        return
+    is_same = order.body == orders.body_of(command) and order.account_id == command.account_id
+    yield from answer(state, command.command_id, order_id, None if is_same else reason)
+
+
+def _refuse(order: Order, reason: ReasonCode) -> Iterator[Event]:
+    refused = msgspec.structs.replace(order, status=OrderStatus.REJECTED, reason_code=reason, held=0, version=1)
+    yield orders.told(refused)
+    yield Stored(refused)
+    yield Finished(refused)
+
+
+def _accept(state: State, order: Order, maker_fee_rate: int, taker_fee_rate: int) -> Iterator[Event]:
+    """Told step by step, as the pipeline knows them: received, validated, funds held."""
+    received = msgspec.structs.replace(order, version=1, held=0)
+    yield orders.told(received)
+    yield orders.told(msgspec.structs.replace(received, status=OrderStatus.VALIDATED, version=2))
+    step = msgspec.structs.replace(order, status=OrderStatus.RISK_APPROVED, version=3)
+    yield orders.told(step)
+    yield entry(state, order.account_id, order.held_asset, 0, order.held, BalanceReason.HOLD, order.order_id)
+    yield Stored(step)
+    yield EnterOrder(
+        order.order_id,
+        order.account_id,
+        order.symbol,
+        order.order_number,
+        order.side,
+        order.order_type,
+        order.quantity,
+        order.time_in_force,
+        maker_fee_rate,
+        taker_fee_rate,
+        order.cap_price or None,
+    )

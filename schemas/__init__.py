@@ -1,0 +1,1 @@
+"""Messages as Avro schemas, and the types generated from them: the only place where a field is born."""

@@ -1,0 +1,1 @@
+"""The tables of each noun, and the noun itself: one file a noun, bound to its machine in `domain`."""

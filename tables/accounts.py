@@ -1,0 +1,41 @@
+"""Tables of the accounts noun. `account|asset` and `account|client order id` are keys of two parts."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from app.machine import Noun, Place
+from domain import accounts as machine
+from domain.account_rows import Account, Balance, Mark, Order, Outcome, ShardRow, State
+from domain.instruments import Instrument
+
+
+def state(tables: Mapping[str, Any], place: Place) -> State:
+    """The machine's state over the rows of one shard."""
+    return State(
+        **{name: tables[name] for name in NOUN.tables},
+        partition=place.partition,
+        book_shards=place.partitions["order_books"],
+    )
+
+
+NOUN = Noun(
+    name="accounts",
+    commands=get_args(machine.Command),
+    tables={
+        "accounts": Account,
+        "balances": Balance,
+        "orders": Order,
+        "client_orders": str,
+        "finished": str,
+        "outcomes": Outcome,
+        "outcome_log": str,
+        "instruments": Instrument,
+        "marks": Mark,
+        "shard": ShardRow,
+        "resets": int,
+    },
+    state=state,
+    decide=machine.decide,
+    evolve=machine.evolve,
+    deadline=machine.deadline,
+)

@@ -1,0 +1,37 @@
+"""Tables of the order_books noun. Orders lie under `symbol|order id`, trades under their count in the shard."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from app.machine import Noun, Place
+from domain import order_books as machine
+from domain.book_rows import BookRow, ShardRow, State, TradeRow
+from domain.books import RestingOrder
+from domain.instruments import Instrument
+
+
+def state(tables: Mapping[str, Any], place: Place) -> State:
+    """The machine's state over the rows of one shard."""
+    return State(
+        **{name: tables[name] for name in NOUN.tables},
+        partition=place.partition,
+        account_shards=place.partitions["accounts"],
+    )
+
+
+NOUN = Noun(
+    name="order_books",
+    commands=get_args(machine.Command),
+    tables={
+        "instruments": Instrument,
+        "orders": RestingOrder,
+        "books": BookRow,
+        "trades": TradeRow,
+        "shard": ShardRow,
+        "resets": int,
+    },
+    state=state,
+    decide=machine.decide,
+    evolve=machine.evolve,
+    deadline=machine.deadline,
+)

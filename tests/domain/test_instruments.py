@@ -1,0 +1,61 @@
+from typing import Any
+
+import pytest
+from examples import CENT, listed, listing, units
+
+from domain.instruments import FEE_RATE_MAX, from_listing, has_units_of, listing_fault
+from domain.money import AMOUNT_MAX
+from schemas.enums import ReasonCode
+from schemas.wire import NANOS
+
+
+def test_an_instrument_of_cents_and_thousandths_can_be_listed() -> None:
+    assert listing_fault(listing()) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"symbol": ""}, ReasonCode.UNKNOWN_SYMBOL),
+        ({"symbol": "ADA|USDT"}, ReasonCode.UNKNOWN_SYMBOL),
+        ({"symbol": "A" * 65}, ReasonCode.UNKNOWN_SYMBOL),
+        ({"base": ""}, ReasonCode.UNKNOWN_SYMBOL),
+        ({"base": "A|B"}, ReasonCode.UNKNOWN_SYMBOL),
+        ({"quote": "U S D"}, ReasonCode.UNKNOWN_SYMBOL),
+        ({"quote": "ADA"}, ReasonCode.UNKNOWN_SYMBOL),
+        ({"tick": 0}, ReasonCode.BAD_PRICE),
+        ({"tick": -CENT}, ReasonCode.BAD_PRICE),
+        ({"tick": AMOUNT_MAX + 1}, ReasonCode.BAD_PRICE),
+        ({"lot": 0}, ReasonCode.BAD_QUANTITY),
+        ({"lot": AMOUNT_MAX + NANOS}, ReasonCode.BAD_QUANTITY),
+        ({"multiplier": 0}, ReasonCode.BAD_QUANTITY),
+        ({"multiplier": AMOUNT_MAX + NANOS}, ReasonCode.BAD_QUANTITY),
+        ({"tick": 1}, ReasonCode.BAD_PRICE),
+        ({"multiplier": 1}, ReasonCode.BAD_PRICE),
+        ({"maker_fee_rate": -1}, ReasonCode.AMOUNT_OUT_OF_RANGE),
+        ({"taker_fee_rate": FEE_RATE_MAX + 1}, ReasonCode.AMOUNT_OUT_OF_RANGE),
+    ],
+)
+def test_what_cannot_be_traded_exactly_cannot_be_listed(wrong: dict[str, Any], reason: ReasonCode) -> None:
+    fault = listing_fault(listing(**wrong))
+    assert fault is not None
+    assert fault[0] is reason
+    assert fault[1]
+
+
+def test_one_tick_of_one_lot_may_cost_exactly_one_nano() -> None:
+    assert listing_fault(listing(tick=1, lot=NANOS)) is None
+    assert listing_fault(listing(tick=1, lot=NANOS // 10, multiplier=units(10))) is None
+    assert listing_fault(listing(tick=1, lot=NANOS // 10)) is not None
+
+
+def test_a_hold_covers_the_worse_of_the_two_fee_rates() -> None:
+    assert from_listing(listing(maker_fee_rate=3, taker_fee_rate=2)).fee_rate_max == 3
+    assert from_listing(listed(maker_fee_rate=1, taker_fee_rate=2)).fee_rate_max == 2
+
+
+@pytest.mark.parametrize("changed", ["base", "quote", "tick", "lot", "multiplier"])
+def test_assets_ticks_lots_and_multiplier_say_what_numbers_mean(changed: str) -> None:
+    other = {"base": "BNB", "quote": "EUR", "tick": 1, "lot": 1, "multiplier": 1}
+    assert not has_units_of(from_listing(listing()), from_listing(listing(**{changed: other[changed]})))
+    assert has_units_of(from_listing(listing()), from_listing(listing(maker_fee_rate=7)))

@@ -1,0 +1,100 @@
+import msgspec
+import pytest
+from examples import BUY, GTC, LIMIT, units
+from machines import Machine, about
+
+from domain.order_commands import AHEAD_NS_MAX, Named, Refused
+from schemas.accounts import AmendOrder, CancelOrder, PlaceOrder
+from schemas.enums import OrderType
+from schemas.order_commands import AmendRequest, CancelRequest, NewOrder
+from schemas.shared import Tick
+
+NEW = NewOrder("ann", "ADAUSDT", BUY, LIMIT, units(5), limit_price=units(2), client_order_id="mine", order_id="order-1")
+
+
+def changed(**fields: object) -> NewOrder:
+    return msgspec.structs.replace(NEW, **fields)
+
+
+def test_a_new_order_is_handed_to_its_account_as_it_is() -> None:
+    (event,) = Machine("order_commands").run(changed(stop_price=units(1), sent_at=7, command_id="c"), at=10)
+    assert event == PlaceOrder(
+        order_id="order-1",
+        account_id="ann",
+        symbol="ADAUSDT",
+        side=BUY,
+        order_type=LIMIT,
+        quantity=units(5),
+        time_in_force=GTC,
+        source="kafka",
+        client_order_id="mine",
+        limit_price=units(2),
+        stop_price=units(1),
+        sent_at=7,
+    )
+
+
+def test_an_order_without_a_name_gets_one_and_no_name_comes_twice() -> None:
+    machine = Machine("order_commands", 3, {"order_commands": 4})
+    events = [machine.run(changed(order_id=None)) for _ in range(2)]
+    assert [type(event) for event in events[0]] == [Named, PlaceOrder]
+    assert [event.order_id for _, event in events] == ["k3-1", "k3-2"]
+
+
+def test_amends_and_cancels_are_handed_on() -> None:
+    machine = Machine("order_commands")
+    assert machine.run(AmendRequest(account_id="ann", order_id="o", quantity=units(3))) == [
+        AmendOrder("o", "ann", units(3), None)
+    ]
+    assert machine.run(CancelRequest(account_id="ann", order_id="o")) == [CancelOrder("o", "ann")]
+
+
+def test_a_command_from_the_future_is_refused() -> None:
+    machine = Machine("order_commands")
+    assert type(machine.run(changed(sent_at=AHEAD_NS_MAX), at=0)[0]) is PlaceOrder
+    (refused,) = machine.run(changed(sent_at=AHEAD_NS_MAX + 1), at=0)
+    assert about(refused, "reason") == ("SENT_TOO_FAR_AHEAD",)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        changed(account_id=""),
+        changed(account_id="@fees"),
+        changed(order_id=""),
+        changed(order_id="a|b"),
+        changed(symbol="S" * 65),
+        changed(client_order_id="c" * 65),
+        AmendRequest(account_id="ann", order_id=""),
+        AmendRequest(account_id="a|b", order_id="o"),
+        CancelRequest(account_id="ann", order_id="x" * 65),
+    ],
+)
+def test_what_has_no_proper_name_goes_no_further(wrong: object) -> None:
+    (refused,) = Machine("order_commands").run(wrong)
+    assert type(refused) is Refused
+    assert refused.reason == "BAD_NAME"
+
+
+def test_names_that_are_given_here_are_for_nobody_else() -> None:
+    (refused,) = Machine("order_commands").run(changed(order_id="k0-1"))
+    assert refused.reason == "BAD_NAME"
+    assert type(Machine("order_commands").run(CancelRequest(account_id="ann", order_id="k0-1"))[0]) is CancelOrder
+
+
+@pytest.mark.parametrize("symbol", ["", "NO SUCH | SYMBOL"])
+def test_a_symbol_that_is_none_is_for_the_account_to_refuse(symbol: str) -> None:
+    assert type(Machine("order_commands").run(changed(symbol=symbol, order_type=OrderType.UNKNOWN))[0]) is PlaceOrder
+
+
+def test_a_tick_changes_nothing() -> None:
+    machine = Machine("order_commands")
+    assert machine.run(Tick(is_manual=False, timestamp=5)) == []
+    assert machine.noun.deadline(machine.state) is None
+    assert machine.snapshot() == {"counts": {}}
+
+
+def test_names_go_on_where_they_were_when_memory_is_lost() -> None:
+    machine = Machine("order_commands")
+    machine.run(changed(order_id=None))
+    assert machine.rebuilt().run(changed(order_id=None))[1].order_id == "k0-2"

@@ -1,0 +1,349 @@
+"""A day at the venue: what traders and operators do, right and wrong, at random; and what always holds."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import msgspec
+from examples import BUY, CENT, SELL, listing
+from machines import Machine, of_type
+from venues import Venue
+
+from app.topics import partition_of
+from domain.account_rows import CLEARING, FINAL, Cleared, Order
+from schemas.accounts import (
+    AmendOrder,
+    BalanceEvent,
+    CancelOrder,
+    DepositFunds,
+    OrderEvent,
+    PlaceOrder,
+    ResetAccounts,
+    WithdrawFunds,
+)
+from schemas.enums import OrderStatus, OrderType, TimeInForce
+from schemas.order_books import TradeExecuted
+from schemas.order_commands import AmendRequest, CancelRequest, NewOrder
+from schemas.positions import PositionEvent
+from schemas.wire import NANOS
+
+ACCOUNTS = ["ann", "bob", "cid", "dot", "eve"]
+ASSETS = ["ADA", "ETH", "USDT"]
+LISTINGS = (
+    listing(maker_fee_rate=1_000_000, taker_fee_rate=2_500_000),
+    listing(
+        symbol="ETHUSDT", base="ETH", tick=1, lot=NANOS, maker_fee_rate=333_333_333, taker_fee_rate=7, multiplier=NANOS
+    ),
+    listing(symbol="ETHADA", base="ETH", quote="ADA", tick=5 * CENT, lot=NANOS // 10, multiplier=2 * NANOS),
+)
+"""Usual fees; prices of single nanos, where every fee is a question of rounding; a multiplier, and no fees."""
+PRICES = {
+    "ADAUSDT": [CENT * n for n in range(95, 106)],
+    "ETHUSDT": list(range(1, 8)),
+    "ETHADA": [CENT * n for n in (95, 100, 105)],
+}
+LOTS = {"ADAUSDT": NANOS // 1_000, "ETHUSDT": NANOS, "ETHADA": NANOS // 10}
+
+LEGAL: dict[OrderStatus | None, set[OrderStatus]] = {
+    None: {OrderStatus.PENDING, OrderStatus.REJECTED},
+    OrderStatus.PENDING: {OrderStatus.VALIDATED},
+    OrderStatus.VALIDATED: {OrderStatus.RISK_APPROVED},
+    OrderStatus.RISK_APPROVED: {
+        OrderStatus.OPEN,
+        OrderStatus.PARTIALLY_FILLED,
+        OrderStatus.FILLED,
+        OrderStatus.CANCELLED,
+        OrderStatus.REJECTED,
+    },
+    OrderStatus.OPEN: {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED, OrderStatus.CANCELLED},
+    OrderStatus.PARTIALLY_FILLED: {OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED, OrderStatus.CANCELLED},
+}
+"""What may follow what: nothing follows a final state."""
+
+
+class Day:
+    """Commands, as they come to the mind of some random people."""
+
+    def __init__(self, rng: Random, *, resets: bool = False) -> None:
+        self.rng, self.resets = rng, resets
+        self.orders: list[tuple[str, str, str]] = []
+        """Id, account and symbol of orders that somebody placed."""
+        self.commands: list[Any] = []
+        self.count = 0
+
+    def opening(self) -> Iterator[Any]:
+        yield from LISTINGS
+        for account in ACCOUNTS:
+            for asset in ASSETS:
+                yield self._named(DepositFunds(account, asset, self.rng.choice([3, 40, 2_000]) * NANOS))
+
+    def command(self) -> Any:
+        """Whatever comes next."""
+        rng = self.rng
+        if self.commands and rng.random() < 0.04:
+            return rng.choice(self.commands)  # once more, to the letter
+        kind = rng.choices(
+            (self._place, self._amend, self._cancel, self._money, self._nonsense, self._other_door),
+            (50, 22, 12, 6, 4, 6),
+        )[0]
+        command = self._named(kind())
+        if self.resets and rng.random() < 0.03:
+            command = ResetAccounts(f"reset{rng.randrange(6)}", "", command_id=f"reset{self.count}")
+        self.commands.append(command)
+        return command
+
+    def _named(self, command: Any) -> Any:
+        self.count += 1
+        return msgspec.structs.replace(command, command_id=f"c{self.count}")
+
+    def _place(self) -> PlaceOrder:
+        rng = self.rng
+        symbol, account = rng.choice(list(PRICES)), rng.choice(ACCOUNTS)
+        kind = OrderType.MARKET if rng.random() < 0.15 else OrderType.LIMIT
+        order = f"o{self.count}" if rng.random() < 0.95 else f"o{rng.randrange(self.count)}"
+        self.orders.append((order, account, symbol))
+        return PlaceOrder(
+            order_id=order,
+            account_id=account,
+            symbol=symbol,
+            side=rng.choice((BUY, SELL)),
+            order_type=kind,
+            quantity=self._quantity(symbol),
+            limit_price=None if kind is OrderType.MARKET else rng.choice(PRICES[symbol]),
+            time_in_force=rng.choices((TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK), (8, 1, 1))[0],
+            source="test",
+            client_order_id=None if rng.random() < 0.8 else f"mine{rng.randrange(20)}",
+        )
+
+    def _quantity(self, symbol: str) -> int:
+        return LOTS[symbol] * self.rng.choice([1, 2, 3, 5, 10, 20] if symbol == "ETHUSDT" else [1, 7, 100, 999, 1500])
+
+    def _known(self) -> tuple[str, str, str]:
+        """An order, mostly one of the last."""
+        if not self.orders:
+            return "none", "ann", "ADAUSDT"
+        return self.orders[-min(len(self.orders), self.rng.choice((1, 1, 2, 3, 5, 8, 15, 40)))]
+
+    def _new_terms(self, symbol: str) -> tuple[int | None, int | None]:
+        rng = self.rng
+        return (
+            self._quantity(symbol) if rng.random() < 0.7 else None,
+            rng.choice(PRICES[symbol]) if rng.random() < 0.7 else None,
+        )
+
+    def _amend(self) -> AmendOrder:
+        order, account, symbol = self._known()
+        return AmendOrder(order, account, *self._new_terms(symbol))
+
+    def _cancel(self) -> CancelOrder:
+        order, account, _ = self._known()
+        return CancelOrder(order, account if self.rng.random() < 0.95 else "bob")
+
+    def _money(self) -> DepositFunds | WithdrawFunds:
+        kind = self.rng.choice((DepositFunds, WithdrawFunds))
+        return kind(self.rng.choice(ACCOUNTS), self.rng.choice(ASSETS), self.rng.choice([1, NANOS // 3, 5 * NANOS]))
+
+    def _nonsense(self) -> Any:
+        placed, rng = self._place(), self.rng
+        wrong = rng.choice(
+            (
+                {"symbol": "NONE"},
+                {"account_id": "nobody"},
+                {"quantity": rng.choice((0, -NANOS, LOTS[placed.symbol] + 1, 10**30))},
+                {"limit_price": rng.choice((0, -1, 10**30))},
+                {"order_type": OrderType.STOP},
+                {"time_in_force": TimeInForce.DAY},
+                {"client_order_id": "a|b"},
+                {"stop_price": NANOS},
+            )
+        )
+        return msgspec.structs.replace(placed, **wrong)
+
+    def _other_door(self) -> Any:
+        rng = self.rng
+        placed = self._place()
+        if rng.random() < 0.5:
+            return NewOrder(
+                account_id=placed.account_id,
+                symbol=placed.symbol,
+                side=placed.side,
+                order_type=placed.order_type,
+                quantity=placed.quantity,
+                limit_price=placed.limit_price,
+                time_in_force=placed.time_in_force,
+                order_id=rng.choice((None, placed.order_id, "not | a name")),
+            )
+        order, account, symbol = self._known()
+        if rng.random() < 0.5:
+            return CancelRequest(account_id=account, order_id=order)
+        quantity, price = self._new_terms(symbol)
+        return AmendRequest(account_id=account, order_id=order, quantity=quantity, limit_price=price)
+
+
+def check_ledger(state: Any) -> None:
+    """What holds in a shard of accounts after every record."""
+    sums: defaultdict[str, int] = defaultdict(int)
+    reserved: defaultdict[str, int] = defaultdict(int)
+    for key, row in state.balances.scan():
+        account, _, asset = key.partition("|")
+        sums[asset] += row.total
+        if account.startswith("@"):
+            assert row.reserved == 0
+        else:
+            assert 0 <= row.reserved <= row.total, key
+            reserved[key] = row.reserved
+    assert not any(sums.values()), f"the ledger does not balance: {dict(sums)}"
+    held: defaultdict[str, int] = defaultdict(int)
+    for _, order in state.orders.scan():
+        if order.status in FINAL:
+            assert order.held == order.leaves == 0, order
+        else:
+            held[f"{order.account_id}|{order.held_asset}"] += order.held
+    assert all(reserved[key] == held[key] for key in reserved | held), "reserved is what open orders hold"
+
+
+def check_books(state: Any) -> None:
+    """What holds in a shard of books after every record."""
+    rows = dict(state.orders.scan())
+    count = 0
+    for symbol, book in state.by_symbol.items():
+        bid, ask = book.bids.best_price(), book.asks.best_price()
+        assert bid is None or ask is None or bid < ask, f"crossed: {bid} {ask}"
+        for side, sign in ((book.bids, -1), (book.asks, 1)):
+            prices = [price for price, _ in side.from_best()]
+            assert prices == sorted(prices, key=lambda price, sign=sign: sign * price)
+            for price, level in side.from_best():
+                priorities = [order.priority for order in level.values()]
+                assert priorities == sorted(set(priorities)), "first come, first served"
+                for order_id, order in level.items():
+                    count += 1
+                    assert order == rows[f"{symbol}|{order_id}"] == book.orders[order_id]
+                    assert order.limit_price == price
+                    assert 0 < order.leaves <= order.quantity
+    assert count == len(rows) == sum(len(book.orders) for book in state.by_symbol.values())
+
+
+class Invariants:
+    """What holds after every record, and from one event to the next."""
+
+    def __init__(self) -> None:
+        self.orders: dict[tuple[str, str], OrderEvent] = {}
+        self.balances: dict[tuple[str, str], BalanceEvent] = {}
+        self.positions: dict[tuple[str, str], PositionEvent] = {}
+        self.trades: list[TradeExecuted] = []
+        self.records = 0
+
+    def __call__(self, machine: Machine, _command: Any, events: list[Any]) -> None:
+        self.records += 1
+        if machine.noun.name == "accounts":
+            check_ledger(machine.state)
+        elif machine.noun.name == "order_books":
+            check_books(machine.state)
+        for event in of_type(events, OrderEvent):
+            self._order(event)
+        for event in of_type(events, BalanceEvent):
+            self._balance(event)
+        for event in of_type(events, PositionEvent):
+            before = self.positions.get((event.account_id, event.symbol))
+            assert event.version == (before.version if before else 0) + 1
+            self.positions[event.account_id, event.symbol] = event
+        self.trades += of_type(events, TradeExecuted)
+        if of_type(events, Cleared):  # ids of orders may come again
+            number, count = machine.place.partition, machine.place.partitions["accounts"]
+            self.orders = {key: event for key, event in self.orders.items() if partition_of(key[0], count) != number}
+
+    def _order(self, event: OrderEvent) -> None:
+        key = event.account_id, event.order_id
+        before = self.orders.get(key)
+        assert event.version == (before.version if before else 0) + 1, "versions of an order have no gap"
+        assert event.status in LEGAL.get(before.status if before else None, set()), f"{before} then {event}"
+        if event.status in FINAL:
+            assert event.leaves_quantity == event.held == 0
+        else:
+            assert event.leaves_quantity == event.quantity - event.filled_quantity > 0
+        filled_before = before.filled_quantity if before else 0
+        assert event.filled_quantity == filled_before + (event.last_quantity or 0)
+        assert (event.status is OrderStatus.FILLED) == (event.filled_quantity == event.quantity > 0)
+        if event.last_price is not None and event.price is not None:
+            assert event.last_price <= event.price if event.side is BUY else event.last_price >= event.price
+        self.orders[key] = event
+
+    def _balance(self, event: BalanceEvent) -> None:
+        key = event.account_id, event.asset
+        before = self.balances.get(key)
+        assert event.version == (before.version if before else 0) + 1, "versions of a balance have no gap"
+        assert event.total == (before.total if before else 0) + event.change
+        assert event.available == event.total - event.reserved >= 0 <= event.reserved
+        self.balances[key] = event
+
+
+def check_at_rest(venue: Venue, seen: Invariants) -> None:
+    """What holds over all shards when nothing is on its way."""
+    clearing: defaultdict[str, int] = defaultdict(int)
+    for machine in venue.of("accounts"):
+        for key, row in machine.state.balances.scan(f"{CLEARING}|"):
+            clearing[key] += row.total
+    assert not any(clearing.values()), f"on its way, though nothing is: {dict(clearing)}"
+    resting = {
+        (row.account_id, row.order_id): row
+        for machine in venue.of("order_books")
+        for _, row in machine.state.orders.scan()
+    }
+    working: dict[tuple[str, str], Order] = {
+        (row.account_id, row.order_id): row
+        for machine in venue.of("accounts")
+        for _, row in machine.state.orders.scan()
+        if row.status not in FINAL
+    }
+    assert resting.keys() == working.keys(), "an order works if and only if it rests in a book"
+    for key, order in working.items():
+        row = resting[key]
+        assert (order.leaves, order.quantity, order.limit_price) == (row.leaves, row.quantity, row.limit_price)
+        assert not order.amends
+        assert seen.orders[key].status is order.status
+    for machine in venue.of("accounts"):
+        assert not any(outcome.is_pending for _, outcome in machine.state.outcomes.scan()), "somebody waits in vain"
+
+
+def check_settlement(venue: Venue, seen: Invariants) -> None:
+    """Balances and positions are what a clerk makes of deposits and trades alone. Not with resets in between."""
+    money: defaultdict[tuple[str, str], int] = defaultdict(int)
+    units: defaultdict[tuple[str, str], int] = defaultdict(int)
+    flows: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for event in of_type(venue.public, BalanceEvent):
+        if event.reason in ("DEPOSIT", "WITHDRAWAL"):
+            money[event.account_id, event.asset] += event.change
+    multipliers = {each.symbol: each.multiplier for each in LISTINGS}
+    for trade in seen.trades:
+        value = trade.quantity * trade.price * multipliers[trade.symbol] // NANOS**2
+        buyer, seller = trade.buy_account_id, trade.sell_account_id
+        money[buyer, trade.quote] -= value + trade.buy_commission
+        money[seller, trade.quote] += value - trade.sell_commission
+        money[buyer, trade.base] += trade.quantity
+        money[seller, trade.base] -= trade.quantity
+        units[buyer, trade.symbol] += trade.quantity
+        units[seller, trade.symbol] -= trade.quantity
+        flows[buyer, trade.symbol] += value
+        flows[seller, trade.symbol] -= value
+    assert {key: event.total for key, event in seen.balances.items() if event.total} == {
+        key: total for key, total in money.items() if total
+    }
+    for key, event in seen.positions.items():
+        assert event.quantity == units[key]
+        assert event.cost - event.realized_pnl == flows[key], "cost less what was realised is what was paid"
+        assert event.quantity or (event.cost == 0 and event.average_price is None)
+        assert event.cost * event.quantity >= 0
+    assert {key for key, quantity in units.items() if quantity} <= seen.positions.keys()
+
+
+def drain(venue: Venue, seen: Invariants) -> None:
+    """Cancels whatever works, and looks whether anything is still held."""
+    for key, event in list(seen.orders.items()):
+        if event.status not in FINAL:
+            venue.send(CancelOrder(key[1], key[0], command_id=f"drain {key}"))
+    venue.settle()
+    for machine in venue.of("accounts"):
+        assert not any(row.reserved for _, row in machine.state.balances.scan()), "nothing works, something is held"
+    assert not any(list(machine.state.orders.scan()) for machine in venue.of("order_books"))
+    assert all(event.status in FINAL for event in seen.orders.values())

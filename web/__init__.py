@@ -1,0 +1,1 @@
+"""The gateway: routes, views and sockets, answered from replicas of the changelogs."""

@@ -1,0 +1,160 @@
+"""Orders, balances and the ledger."""
+
+from typing import Any
+
+from aiohttp import web
+
+from app.main import app
+from domain.account_rows import FINAL, Order
+from schemas.enums import OrderType, Side, TimeInForce
+from web import answers, orders
+from web.gateway import cut, opened, page_of
+from web.numbers import nanos, parse, text
+from web.problems import Problem
+from web.views import Sequence, in_order
+
+router = app.http.router
+
+SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+TYPES = {kind.value.lower(): kind for kind in OrderType if kind is not OrderType.UNKNOWN}
+TIMES_IN_FORCE = {kind.value.lower(): kind for kind in TimeInForce if kind is not TimeInForce.UNKNOWN}
+
+
+async def place_order(request: web.Request) -> web.Response:
+    """POST /api/v1/orders."""
+    body = parse(await request.read())
+    account_id, symbol, side, order_type, qty = orders.required(body, "account_id", "symbol", "side", "type", "qty")
+    limit_price, stop_price, client_order_id = (
+        body.get("limit_price"),
+        body.get("stop_price"),
+        body.get("client_order_id"),
+    )
+    wanted = orders.Wanted(
+        orders.name("account_id", account_id),
+        orders.name("symbol", symbol),
+        orders.word("side", side, SIDES),
+        orders.word("type", order_type, TYPES),
+        nanos("qty", qty),
+        None if limit_price is None else nanos("limit_price", limit_price),
+        None if stop_price is None else nanos("stop_price", stop_price),
+        orders.word("time_in_force", body.get("time_in_force") or "gtc", TIMES_IN_FORCE),
+        None if client_order_id is None else orders.name("client_order_id", client_order_id),
+    )
+    placed = await orders.place(request, wanted)
+    location = {"Location": f"/api/v1/orders/{placed.order_id}"}
+    if placed.order is None:
+        return answers.answer({"order_id": placed.order_id, "status": "PENDING"}, 202, location)
+    return answers.answer(answers.order(placed.order), 201 if placed.is_new else 200, location)
+
+
+async def list_orders(request: web.Request) -> web.Response:
+    """GET /api/v1/orders?account_id=&symbol=&status=&limit=&cursor=."""
+    rows, following = orders_page(request)
+    return answers.answer({"orders": [answers.order(row) for row in rows], "next": following})
+
+
+def orders_page(request: web.Request) -> tuple[list[Order], str | None]:
+    """One page of orders, and the cursor of the next one."""
+    gateway = opened()
+    limit, positions = page_of(request)
+    sequences: dict[int, Sequence] = dict(gateway.accounts_view.orders)
+    account_id = request.query.get("account_id")
+    if account_id is not None:
+        sequences = {gateway.accounts.number_of(account_id): gateway.accounts_view.of_account[account_id]}
+    status, symbol = request.query.get("status", "").upper(), request.query.get("symbol")
+
+    def row(partition: int, order_id: str) -> Order | None:
+        found: Order | None = gateway.accounts.replicas[partition].rows["orders"].get(order_id)
+        if found is None or (symbol is not None and found.symbol != symbol):
+            return None
+        is_wanted = status in ("", found.status.value) or (status == "ALIVE" and found.status not in FINAL)
+        return found if is_wanted else None
+
+    return cut(in_order(sequences, positions, row, lambda order: order.created_at), limit, positions)
+
+
+async def get_order(request: web.Request) -> web.Response:
+    """GET /api/v1/orders/{id}."""
+    return answers.answer(answers.order(orders.find(request.match_info["id"])))
+
+
+async def amend_order(request: web.Request) -> web.Response:
+    """PUT or PATCH /api/v1/orders/{id}: qty is the new total."""
+    body = parse(await request.read())
+    order = orders.find(request.match_info["id"])
+    amended = await orders.amend(request, order, *new_terms(body, ("qty", "quantity"), ("limit_price", "price")))
+    if amended is None:
+        return answers.answer({"order_id": order.order_id, "status": order.status.value}, 202)
+    return answers.answer(answers.order(amended))
+
+
+def new_terms(
+    body: dict[str, Any], quantities: tuple[str, ...], prices: tuple[str, ...]
+) -> tuple[int | None, int | None]:
+    """-> quantity and price that a body asks for; one of them at least."""
+    found: list[int | None] = []
+    for fields in (quantities, prices):
+        field = next((field for field in fields if body.get(field) is not None), None)
+        value = None if field is None else nanos(field, body[field])
+        if value is not None and value <= 0:
+            raise Problem(400, "BAD_QUANTITY" if fields is quantities else "BAD_PRICE", f"{field} is above zero")
+        found.append(value)
+    if found == [None, None]:
+        raise Problem(400, "MISSING_FIELD", f"{quantities[0]} or {prices[0]} is missing")
+    return found[0], found[1]
+
+
+async def cancel_order(request: web.Request) -> web.Response:
+    """DELETE /api/v1/orders/{id}."""
+    order = orders.find(request.match_info["id"])
+    cancelled = await orders.cancel(request, order)
+    if cancelled is None:
+        return answers.answer({"order_id": order.order_id, "status": order.status.value}, 202)
+    row, quantity = cancelled
+    return answers.answer(answers.order(row) | {"cancelled_qty": text(quantity)})
+
+
+async def balances(request: web.Request) -> web.Response:
+    """GET /api/v1/balances?account_id=."""
+    account_id = request.query.get("account_id")
+    if account_id is None:
+        raise Problem(400, "MISSING_FIELD", "account_id is missing", field="account_id")
+    found = [answers.balance(asset, row) for asset, row in balances_of(account_id).items()]
+    return answers.answer({"account_id": account_id, "balances": found})
+
+
+def balances_of(account_id: str) -> dict[str, Any]:
+    """The balances of one account by asset. Raises Problem where there is no such account."""
+    gateway = opened()
+    partition = gateway.accounts.number_of(account_id)
+    if gateway.accounts.replicas[partition].rows["accounts"].get(account_id) is None:
+        raise Problem(404, "UNKNOWN_ACCOUNT", f"no account {account_id}")
+    return gateway.accounts_view.assets_of(partition, account_id)
+
+
+async def ledger(_request: web.Request) -> web.Response:
+    """GET /api/v1/ledger: sums of all shards; `imbalance` is zero, or money was made or lost."""
+    gateway = opened()
+    assets = {
+        asset: {
+            "accounts": text(sums.users),
+            "clearing": text(sums.clearing),
+            "fees": text(sums.fees),
+            "deposits_less_withdrawals": text(-sums.external),
+            "imbalance": text(sums.imbalance),
+            "reserved": text(sums.reserved),
+            "held_for_orders": text(sums.held),
+        }
+        for asset, sums in gateway.accounts_view.ledger().items()
+    }
+    return answers.answer({"imbalance": text(gateway.accounts_view.imbalance()), "assets": assets})
+
+
+router.add_post("/api/v1/orders", place_order)
+router.add_get("/api/v1/orders", list_orders)
+router.add_get("/api/v1/orders/{id}", get_order)
+router.add_put("/api/v1/orders/{id}", amend_order)
+router.add_patch("/api/v1/orders/{id}", amend_order)
+router.add_delete("/api/v1/orders/{id}", cancel_order)
+router.add_get("/api/v1/balances", balances)
+router.add_get("/api/v1/ledger", ledger)

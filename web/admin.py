@@ -1,0 +1,122 @@
+"""What an operator may do, and tests: deposits, instruments; in the test profile the clock and a clean sheet."""
+
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from app.main import app
+from app.settings import Profile
+from domain.account_rows import Outcome
+from schemas.accounts import DepositFunds, ResetAccounts, WithdrawFunds
+from schemas.enums import InstrumentType, Venue
+from schemas.order_books import ListInstrument
+from schemas.shared import Tick
+from schemas.wire import NANOS
+from web import answers, clock, orders, seeding
+from web.commands import happens, is_taken, place_in_line, send, send_to_all
+from web.gateway import opened
+from web.ids import id_of_key, new_id
+from web.numbers import nanos, parse
+from web.order_books import instrument, listing
+from web.problems import Problem, refused
+from web.seeding import envelope, listed
+
+router = app.http.router
+
+
+async def deposit(request: web.Request) -> web.Response:
+    """POST /api/v1/admin/deposits {account_id, asset, amount}; opens the account. `withdrawals` the other way round."""
+    body = parse(await request.read())
+    account, asset, amount = orders.required(body, "account_id", "asset", "amount")
+    account_id, asset = orders.name("account_id", account), orders.name("asset", asset)
+    kind = WithdrawFunds if request.path.endswith("withdrawals") else DepositFunds
+    key = request.headers.get("Idempotency-Key")
+    command_id = new_id() if key is None else id_of_key(kind.__name__, account_id, key)
+    command = kind(account_id=account_id, asset=asset, amount=nanos("amount", amount), **envelope(command_id))
+    replica = opened().accounts.of(account_id)
+    with place_in_line():
+        sent = await send("accounts", account_id, command, request)
+        if not await is_taken(replica, sent):
+            return answers.answer({"command_id": command_id}, 202)
+    outcome: Outcome | None = replica.rows["outcomes"].get(command_id)
+    if outcome is not None and outcome.reason_code is not None:
+        raise refused(outcome.reason_code, f"{kind.__name__} of {account_id}: {outcome.reason_code}")
+    row = opened().accounts_view.assets_of(opened().accounts.number_of(account_id), account_id)[asset]
+    return answers.answer({"account_id": account_id} | answers.balance(asset, row), 201)
+
+
+async def list_instrument(request: web.Request) -> web.Response:
+    """POST /api/v1/admin/instruments {symbol, base, quote, tick, lot, …}: may be traded once the answer is there."""
+    body = parse(await request.read())
+    symbol, base, quote, tick, lot = orders.required(body, "symbol", "base", "quote", "tick", "lot")
+    kinds = {kind.value.lower(): kind for kind in InstrumentType if kind is not InstrumentType.UNKNOWN}
+    command = ListInstrument(
+        symbol=orders.name("symbol", symbol),
+        instrument_type=orders.word("instrument_type", body.get("instrument_type", "spot"), kinds),
+        base=orders.name("base", base),
+        quote=orders.name("quote", quote),
+        tick=nanos("tick", tick),
+        lot=nanos("lot", lot),
+        multiplier=nanos("multiplier", body.get("multiplier", "1")),
+        maker_fee_rate=nanos("maker_fee_rate", body.get("maker_fee_rate", "0")),
+        taker_fee_rate=nanos("taker_fee_rate", body.get("taker_fee_rate", "0")),
+        venue=Venue.INTERNAL,
+        **envelope(new_id()),
+    )
+    fault = await listed(command)
+    if fault is not None:
+        raise fault
+    found = instrument(command.symbol)
+    assert found is not None
+    return answers.answer(listing(found), 201)
+
+
+async def set_clock(request: web.Request) -> web.Response:
+    """POST /api/v1/admin/clock {now}: time stands still there, until it is moved on."""
+    (text,) = orders.required(parse(await request.read()), "now")
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError as error:
+        raise Problem(400, "BAD_VALUE", "now is a time as RFC 3339 has it", field="now") from error
+    if moment.tzinfo is None:
+        raise Problem(400, "BAD_VALUE", "now needs a zone, like Z", field="now")
+    now = int(moment.timestamp()) * NANOS + moment.microsecond * 1000
+    if clock.is_by_hand() and now < clock.now():
+        raise Problem(422, "CLOCK_GOES_BACK", "time never goes back")
+    clock.set_by_hand(now)
+    for noun in ("accounts", "order_books", "positions"):
+        await send_to_all(noun, Tick(is_manual=True, **envelope(new_id())))
+    return answers.answer({"now": answers.time_text(now)})
+
+
+async def reset(_request: web.Request) -> web.Response:
+    """POST /api/v1/admin/reset {}: cancels every order and takes every balance back, by events like any other."""
+    gateway = opened()
+    reset_id = new_id()
+    clock.set_by_hand(None)
+    await send_to_all("accounts", ResetAccounts(reset_id=reset_id, source="", **envelope(reset_id)))
+    for replica in gateway.accounts.replicas:
+
+        def is_done(replica: Any = replica) -> bool:
+            asked = sum(1 for _ in replica.rows["resets"].scan(f"{reset_id}|"))
+            row = replica.rows["shard"].get("")
+            return asked == gateway.books.count and (row is None or row.reset_id != reset_id)
+
+        if not await happens(replica, is_done):
+            raise Problem(503, "ANSWER_UNKNOWN", "the reset did not end in time")
+    for replica in gateway.positions.replicas:
+        await happens(
+            replica,
+            lambda replica=replica: sum(1 for _ in replica.rows["resets"].scan(f"{reset_id}|")) == gateway.books.count,  # type: ignore[misc]
+        )
+    await seeding.begin(reset_id)
+    return answers.answer({"reset_id": reset_id})
+
+
+router.add_post("/api/v1/admin/deposits", deposit)
+router.add_post("/api/v1/admin/withdrawals", deposit)
+router.add_post("/api/v1/admin/instruments", list_instrument)
+if app.settings.profile is Profile.TEST:
+    router.add_post("/api/v1/admin/clock", set_clock)
+    router.add_post("/api/v1/admin/reset", reset)

@@ -1,0 +1,21 @@
+"""The time that the gateway stamps on commands; by hand where a test asks for it."""
+
+import time
+
+_manual_now: int | None = None
+
+
+def now() -> int:
+    """Nanoseconds since the epoch."""
+    return time.time_ns() if _manual_now is None else _manual_now
+
+
+def set_by_hand(moment: int | None) -> None:
+    """From now on it is `moment`, until it is set again; None gives the clock back to the machine."""
+    global _manual_now  # noqa: PLW0603 - there is one clock
+    _manual_now = moment
+
+
+def is_by_hand() -> bool:
+    """Whether somebody moves it."""
+    return _manual_now is not None

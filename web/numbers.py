@@ -1,0 +1,56 @@
+"""Decimals between JSON and nanos, never through a float."""
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from domain.money import AMOUNT_MAX
+from schemas.wire import NANOS
+from web.problems import Problem
+
+
+class Number(str):
+    """A number that JSON gave, kept as it was written."""
+
+    __slots__ = ()
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """A JSON object; its numbers stay as they were written."""
+    try:
+        found = json.loads(body, parse_float=Number, parse_int=Number, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, "MALFORMED_JSON", f"the body is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise Problem(400, "MALFORMED_JSON", "the body is no JSON object")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def nanos(field: str, value: Any) -> int:
+    """Nanos of a decimal that came as a string or as a number."""
+    if not isinstance(value, str):
+        raise Problem(400, "BAD_TYPE", f"{field} is a decimal, as a string or as a number", field=field)
+    try:
+        scaled = Decimal(value).scaleb(9)
+    except InvalidOperation as error:
+        raise Problem(400, "BAD_TYPE", f"{field}: {value[:40]!r} is no decimal", field=field) from error
+    if not scaled.is_finite() or abs(scaled) > AMOUNT_MAX:
+        raise Problem(400, "BAD_TYPE", f"{field}: {value[:40]!r} is out of range", field=field)
+    if scaled != scaled.to_integral_value():
+        raise Problem(400, "TOO_MANY_DECIMALS", f"{field} has at most 9 decimals, not {value[:40]}", field=field)
+    return int(scaled)
+
+
+def text(amount: int) -> str:
+    """The decimal of so many nanos, as short as can be."""
+    sign, units, rest = "-" if amount < 0 else "", *divmod(abs(amount), NANOS)
+    return f"{sign}{units}.{rest:09d}".rstrip("0") if rest else f"{sign}{units}"
+
+
+def text_or_none(amount: int | None) -> str | None:
+    """The same where there may be none."""
+    return None if amount is None else text(amount)

@@ -1,0 +1,97 @@
+"""Books, trades and instruments."""
+
+from typing import Any
+
+from aiohttp import web
+
+from app.main import app
+from domain.book_rows import TradeRow
+from domain.instruments import Instrument
+from web import answers
+from web.gateway import cut, opened, page_of
+from web.numbers import text
+from web.problems import Problem
+from web.views import in_order
+
+router = app.http.router
+
+DEPTH_DEFAULT, DEPTH_MAX = 20, 1000
+
+
+async def order_book(request: web.Request) -> web.Response:
+    """GET /api/v1/orderbook/{symbol}?depth=: levels of price, best first."""
+    gateway, symbol = opened(), request.match_info["symbol"]
+    if instrument(symbol) is None:
+        raise Problem(404, "UNKNOWN_SYMBOL", f"no instrument {symbol}")
+    try:
+        depth = int(request.query.get("depth", DEPTH_DEFAULT))
+    except ValueError as error:
+        raise Problem(400, "BAD_LIMIT", "depth is a number") from error
+    if not 1 <= depth <= DEPTH_MAX:
+        raise Problem(400, "BAD_LIMIT", f"depth lies between 1 and {DEPTH_MAX}")
+    bids, asks = gateway.books_view.depths[symbol].top(depth)
+    row = gateway.books.of(symbol).rows["books"].get(symbol)
+    return answers.answer(
+        {
+            "symbol": symbol,
+            "sequence": row.sequence if row else 0,
+            "last": text(row.last) if row and row.last is not None else None,
+            "bids": [[text(price), text(units)] for price, units in bids],
+            "asks": [[text(price), text(units)] for price, units in asks],
+        }
+    )
+
+
+def instrument(symbol: str) -> Instrument | None:
+    """A listed instrument."""
+    found: Instrument | None = opened().books.of(symbol).rows["instruments"].get(symbol)
+    return found
+
+
+async def trades(request: web.Request) -> web.Response:
+    """GET /api/v1/trades?symbol=&limit=&cursor=: in the order in which they happened."""
+    rows, following = trades_page(request)
+    return answers.answer({"trades": [answers.trade(row) for row in rows], "next": following})
+
+
+def trades_page(request: web.Request) -> tuple[list[TradeRow], str | None]:
+    """One page of trades, and the cursor of the next one."""
+    gateway = opened()
+    limit, positions = page_of(request)
+    symbol = request.query.get("symbol")
+
+    def row(partition: int, key: str) -> TradeRow | None:
+        found: TradeRow | None = gateway.books.replicas[partition].rows["trades"].get(key)
+        return found if found is not None and symbol in (None, found.symbol) else None
+
+    sequences = dict(gateway.books_view.trades)
+    return cut(in_order(sequences, positions, row, lambda trade: trade.executed_at), limit, positions)
+
+
+async def instruments(_request: web.Request) -> web.Response:
+    """GET /api/v1/instruments."""
+    found: list[dict[str, Any]] = []
+    for replica in opened().books.replicas:
+        found += [listing(row) for _, row in replica.rows["instruments"].scan()]
+    return answers.answer({"instruments": sorted(found, key=lambda entry: str(entry["symbol"]))})
+
+
+def listing(row: Instrument) -> dict[str, Any]:
+    """An instrument, decimals as strings."""
+    return {
+        "symbol": row.symbol,
+        "instrument_type": row.instrument_type.value,
+        "base": row.base,
+        "quote": row.quote,
+        "tick": text(row.tick),
+        "lot": text(row.lot),
+        "multiplier": text(row.multiplier),
+        "maker_fee_rate": text(row.maker_fee_rate),
+        "taker_fee_rate": text(row.taker_fee_rate),
+        "venue": row.venue.value,
+    }
+
+
+router.add_get("/api/v1/orderbook/{symbol}", order_book)
+router.add_get("/api/v1/trades", trades)
+router.add_get("/api/v1/instruments", instruments)

@@ -1,0 +1,178 @@
+"""Placing, amending and cancelling, in whatever words the request came: parsing is above, answering is above."""
+
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from domain.account_rows import Order, Outcome
+from domain.names import is_name
+from domain.orders import body_of, reason_text
+from schemas.accounts import AmendOrder, CancelOrder, PlaceOrder
+from schemas.enums import OrderStatus, OrderType, Side, TimeInForce
+from web import clock
+from web.commands import happens, is_taken, place_in_line, send, wants_no_answer
+from web.gateway import opened
+from web.ids import id_of_key, new_id
+from web.problems import Problem, refused
+
+ACTOR = "anonymous"
+"""Until there is identity, everybody is this one."""
+
+
+class Wanted(NamedTuple):
+    """A new order as a request describes it; decimals in nanos."""
+
+    account_id: str
+    symbol: str
+    side: Side
+    order_type: OrderType
+    quantity: int
+    limit_price: int | None = None
+    stop_price: int | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    client_order_id: str | None = None
+
+
+class Placed(NamedTuple):
+    """What became of it. The row is None where the account did not answer in time, or was not waited for."""
+
+    order_id: str
+    order: Order | None
+    is_new: bool
+
+
+def name(field: str, value: Any) -> str:
+    """A name that came as a string or as a number."""
+    if not isinstance(value, str) or not is_name(value):
+        raise Problem(400, "BAD_NAME", f"{field}: letters, digits and . _ : - only, at most 64", field=field)
+    return str(value)
+
+
+def word(field: str, value: Any, words: dict[str, Any]) -> Any:
+    """One of a few words."""
+    found = words.get(str(value).lower()) if isinstance(value, str) else None
+    if found is None:
+        raise Problem(400, "BAD_VALUE", f"{field} is one of {', '.join(words)}", field=field)
+    return found
+
+
+def required(body: dict[str, Any], *fields: str) -> list[Any]:
+    """The values of fields that must be there."""
+    for field in fields:
+        if body.get(field) is None:
+            raise Problem(400, "MISSING_FIELD", f"{field} is missing", field=field)
+    return [body[field] for field in fields]
+
+
+async def place(request: web.Request, wanted: Wanted, *, legacy: bool = False) -> Placed:
+    """Sends the order to its account and waits for the account's answer. Raises Problem where it is refused."""
+    shards = opened().accounts
+    key = request.headers.get("Idempotency-Key")
+    order_id = new_id() if key is None else id_of_key(wanted.account_id, key)
+    command_id = order_id if key is None else f"key-{order_id}"
+    command = PlaceOrder(
+        order_id=order_id,
+        account_id=wanted.account_id,
+        client_order_id=wanted.client_order_id,
+        symbol=wanted.symbol,
+        side=wanted.side,
+        order_type=wanted.order_type,
+        quantity=wanted.quantity,
+        limit_price=wanted.limit_price,
+        stop_price=wanted.stop_price,
+        time_in_force=wanted.time_in_force,
+        source="rest",
+        event_id=command_id,
+        command_id=command_id,
+        correlation_id=command_id,
+        actor_id=ACTOR,
+        timestamp=clock.now(),
+    )
+    with place_in_line():
+        sent = await send("accounts", wanted.account_id, command, request)
+        replica = shards.of(wanted.account_id)
+        if wants_no_answer(request) or not await is_taken(replica, sent):
+            return Placed(order_id, None, is_new=True)
+    order: Order | None = replica.rows["orders"].get(order_id)
+    if order is None:
+        return _placed_before(replica.rows["outcomes"].get(command_id), shards, wanted.account_id)
+    if order.body != body_of(command):
+        raise Problem(422, "IDEMPOTENCY_KEY_REUSED", "the key came with another body before")
+    if order.status is OrderStatus.REJECTED:
+        assert order.reason_code is not None
+        text = reason_text(order.reason_code)
+        raise refused(order.reason_code, text, legacy=legacy, order_id=order.order_id, rejectionReason=text)
+    return Placed(order_id, order, is_new=True)
+
+
+def _placed_before(outcome: Outcome | None, shards: Any, account_id: str) -> Placed:
+    if outcome is None:
+        raise Problem(503, "ANSWER_UNKNOWN", "ask for the order by its client_order_id")
+    if outcome.reason_code is not None:
+        detail = "another order has this id already"
+        raise refused(outcome.reason_code, detail, order_id=outcome.order_id)
+    return Placed(outcome.order_id, shards.of(account_id).rows["orders"].get(outcome.order_id), is_new=False)
+
+
+def find(order_id: str) -> Order:
+    """An order by its id or by its number. Raises Problem where there is none."""
+    shards, view = opened().accounts, opened().accounts_view
+    if order_id.isdigit():
+        number = int(order_id)
+        order_id = next((key for orders in view.orders.values() if (key := orders.get(number))), order_id)
+    for row in shards.rows("orders", order_id):
+        assert isinstance(row, Order)
+        return row
+    raise Problem(404, "UNKNOWN_ORDER", f"no order {order_id}")
+
+
+async def amend(request: web.Request, order: Order, quantity: int | None, limit_price: int | None) -> Order | None:
+    """Changes an order and waits for the book's answer; None where it takes too long. Raises Problem where refused."""
+    command_id = new_id()
+    command = AmendOrder(
+        order_id=order.order_id,
+        account_id=order.account_id,
+        quantity=quantity,
+        limit_price=limit_price,
+        event_id=command_id,
+        command_id=command_id,
+        correlation_id=order.command_id,
+        actor_id=ACTOR,
+        timestamp=clock.now(),
+    )
+    outcome = await _outcome(request, order, command)
+    return None if outcome is None else find(order.order_id)
+
+
+async def cancel(request: web.Request, order: Order) -> tuple[Order, int] | None:
+    """Cancels what is left -> the order and how much it was; None where it takes too long. Raises Problem."""
+    command_id = new_id()
+    command = CancelOrder(
+        order_id=order.order_id,
+        account_id=order.account_id,
+        event_id=command_id,
+        command_id=command_id,
+        correlation_id=order.command_id,
+        actor_id=ACTOR,
+        timestamp=clock.now(),
+    )
+    outcome = await _outcome(request, order, command)
+    return None if outcome is None else (find(order.order_id), outcome.quantity)
+
+
+async def _outcome(request: web.Request, order: Order, command: AmendOrder | CancelOrder) -> Outcome | None:
+    replica = opened().accounts.of(order.account_id)
+
+    def answer() -> Outcome | None:
+        found: Outcome | None = replica.rows["outcomes"].get(command.command_id)
+        return None if found is None or found.is_pending else found
+
+    with place_in_line():
+        await send("accounts", order.account_id, command, request)
+        if wants_no_answer(request) or not await happens(replica, lambda: answer() is not None):
+            return None
+    outcome = answer()
+    assert outcome is not None
+    if outcome.reason_code is not None:
+        raise refused(outcome.reason_code, f"order {order.order_id}: {outcome.reason_code}", order_id=order.order_id)
+    return outcome

@@ -1,0 +1,25 @@
+"""The page at `/`: book, trades and the ledger's check, live. Plain files, no build step."""
+
+from pathlib import Path
+
+from aiohttp import web
+
+from app.main import app
+
+FOLDER = Path(__file__).parent / "static"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+async def index(_request: web.Request) -> web.FileResponse:
+    """The page."""
+    return web.FileResponse(FOLDER / "index.html", headers=HEADERS)
+
+
+app.http.router.add_get("/", index)
+app.http.router.add_static("/static", FOLDER)

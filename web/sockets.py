@@ -1,0 +1,146 @@
+"""The sockets of the order API in their simple form: every trade, and the book once a second."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from aiohttp import WSCloseCode, web
+
+from app.main import app
+from app.metrics import sockets_open
+from domain.account_rows import Order
+from domain.book_rows import TradeRow
+from web import answers
+from web.aliases import PUBLIC_SYMBOL
+from web.gateway import gateway, opened
+
+INTERVAL_S = 1.0
+SNAPSHOT_LEVELS = 5
+WAITING_MAX = 10_000
+"""Messages that may wait for one client; one that falls further behind is cut off."""
+HEARTBEAT_S = 15.0
+MESSAGE_BYTES_MAX = 4_096
+"""Clients have nothing to say here."""
+
+open_sockets: set[web.WebSocketResponse] = set()
+
+
+async def _serve(request: web.Request, write: "Callable[[web.WebSocketResponse], Any]") -> web.WebSocketResponse:
+    """Runs the one writer of a socket until the client leaves."""
+    opened()
+    socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, compress=False, max_msg_size=MESSAGE_BYTES_MAX)
+    await socket.prepare(request)
+    open_sockets.add(socket)
+    gauge = sockets_open.labels(request.path)
+    gauge.inc()
+    writer = asyncio.create_task(write(socket))
+    try:
+        async for _ in socket:
+            pass
+    finally:
+        gauge.dec()
+        open_sockets.discard(socket)
+        writer.cancel()
+    return socket
+
+
+class Waiting:
+    """Messages for one client, in order, up to a bound."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self._socket = socket
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(WAITING_MAX)
+
+    def put(self, message: bytes) -> None:
+        """Adds a message; closes the socket of a client that does not keep up."""
+        try:
+            self._queue.put_nowait(message)
+        except asyncio.QueueFull:
+            asyncio.get_running_loop().create_task(self._socket.close(code=4008, message=b"too slow"))
+
+    async def write(self) -> None:
+        """Sends what comes."""
+        while True:
+            await self._socket.send_str((await self._queue.get()).decode())
+
+
+async def trade_updates(request: web.Request) -> web.WebSocketResponse:
+    """/trade_updates: one message a trade, to every client."""
+
+    async def write(socket: web.WebSocketResponse) -> None:
+        waiting = Waiting(socket)
+
+        def hear(trade: TradeRow) -> None:
+            waiting.put(msgspec.json.encode(answers.legacy_trade(trade)))
+
+        listeners = gateway.books_view.listeners
+        listeners.append(hear)
+        try:
+            await waiting.write()
+        finally:
+            listeners.remove(hear)
+
+    return await _serve(request, write)
+
+
+async def order_book_snapshot(request: web.Request) -> web.WebSocketResponse:
+    """/order_book_snapshot?symbol=: five levels of price a side, once a second, whether something changed or not."""
+    symbol = request.query.get("symbol", PUBLIC_SYMBOL)
+
+    def snapshot() -> bytes:
+        bids, asks = gateway.books_view.depths[symbol].top(SNAPSHOT_LEVELS)
+        levels = {
+            "bids": [[answers.number(price), answers.number(units)] for price, units in bids],
+            "asks": [[answers.number(price), answers.number(units)] for price, units in asks],
+        }
+        return msgspec.json.encode({"symbol": symbol, "timestamp": answers.time_text(time.time_ns())} | levels)
+
+    return await _serve(request, lambda socket: _each_second(socket, snapshot))
+
+
+async def order_updates(request: web.Request) -> web.WebSocketResponse:
+    """/order_updates: all orders first, then once a second those that changed."""
+    changed: dict[str, Order] = {}
+
+    def batch() -> bytes:
+        rows = [answers.legacy_order(order) for order in changed.values()]
+        changed.clear()
+        return msgspec.json.encode({"orders": rows})
+
+    def hear(order: Order) -> None:
+        changed[order.order_id] = order
+
+    async def write(socket: web.WebSocketResponse) -> None:
+        for replica in gateway.accounts.replicas:
+            changed.update(replica.rows["orders"].scan())
+        listeners = gateway.accounts_view.listeners
+        listeners.append(hear)
+        try:
+            await _each_second(socket, batch)
+        finally:
+            listeners.remove(hear)
+
+    return await _serve(request, write)
+
+
+async def _each_second(socket: web.WebSocketResponse, message: "Callable[[], bytes]") -> None:
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        await socket.send_str(message().decode())
+        due += INTERVAL_S
+        await asyncio.sleep(due - loop.time())
+
+
+async def close_all(_application: web.Application) -> None:
+    """Tells every client that we go."""
+    going = [socket.close(code=WSCloseCode.GOING_AWAY, message=b"shutdown") for socket in list(open_sockets)]
+    await asyncio.gather(*going, return_exceptions=True)
+
+
+app.http.router.add_get("/trade_updates", trade_updates)
+app.http.router.add_get("/order_book_snapshot", order_book_snapshot)
+app.http.router.add_get("/order_updates", order_updates)
+app.http.on_shutdown.append(close_all)
