@@ -22,7 +22,7 @@ from aiohttp.web import Application, AppRunner
 from faust.app.base import BootStrategy
 from faust.web.drivers.aiohttp import Web
 
-from app import bootstrap, logs, metrics, processes
+from app import bootstrap, metrics, processes
 from app.codecs import Codec
 from app.exactly_once.fatal import fatal
 from app.exactly_once.kafka import KafkaLog
@@ -33,6 +33,7 @@ from app.exactly_once.owner import Owner
 from app.exactly_once.store import Stores
 from app.exactly_once.transport import NullMonitor, ShardApp
 from app.exactly_once.watchdog import Watchdog
+from app.faust_settings import faust_settings
 from app.machine import Noun, NounMachine
 from app.registry import ConfluentRegistry, FileRegistry, Registry
 from app.settings import Profile, Settings, SettingsError, from_environment
@@ -43,7 +44,6 @@ logger = logging.getLogger(__name__)
 
 EX_CONFIG = 78
 GROUP = "trading"
-SESSION_S = 10.0
 TICK_LOOK_S = 0.05
 SHUTDOWN_S = 2.0
 COMPRESSIONS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -94,7 +94,7 @@ class Worker(faust.Worker):
         if not self.app.settings.supervised:
             script = Path(processes.__file__).with_name("supervisor.py")
             command = [sys.executable, "-P", str(script), "--", sys.executable, "-m", "faust", *sys.argv[1:]]
-            os.execv(sys.executable, command)  # noqa: S606 - ourselves
+            os.execve(sys.executable, command, os.environ | self.app.settings.environment())  # noqa: S606 - ourselves
         super().execute_from_commandline()
 
 
@@ -113,41 +113,7 @@ class TradingApp(ShardApp):
         self.more_reasons: list[Callable[[], str | None]] = []
         """Asked for reasons why this worker is not ready."""
         self.process_name = f"{settings.instance_id or 'worker'}/{uuid.uuid4().hex[:12]}"
-        super().__init__(
-            GROUP,
-            broker=[f"kafka://{server}" for server in settings.brokers.split(",")],
-            autodiscover=_modules(settings),
-            origin="app",
-            datadir=str(settings.folder / "faust"),
-            Worker=Worker,
-            Monitor=NullMonitor,
-            logging_config=logs.config(settings.log_level),
-            topic_allow_declare=False,
-            topic_disable_leader=True,
-            stream_wait_empty=False,
-            broker_commit_interval=2.0,
-            broker_session_timeout=SESSION_S,
-            broker_heartbeat_interval=1.0,
-            broker_rebalance_timeout=20.0,
-            consumer_auto_offset_reset="earliest",
-            # other nouns make another member: one that returns is given what it had, whatever it subscribes to now
-            consumer_group_instance_id="-".join((settings.instance_id, *settings.nouns))
-            if settings.instance_id
-            else None,
-            consumer_max_fetch_size=1 << 20,
-            producer_acks=-1,
-            producer_linger=0.0,
-            producer_max_batch_size=16_384,
-            producer_compression_type="lz4",
-            producer_max_request_size=20 << 20,
-            producer_request_timeout=30.0,
-            table_standby_replicas=1,  # keeps Faust's assignor
-            web_port=settings.web_port,
-            web_bind=settings.web_bind,
-            web_host=settings.web_bind,
-            canonical_url=f"http://{settings.instance_id or 'worker'}",  # the same after a restart on another port
-            worker_redirect_stdouts=False,
-        )
+        super().__init__(GROUP, Worker=Worker, Monitor=NullMonitor, **faust_settings(settings))
         self.producer_only = not settings.nouns
         settings.folder.mkdir(parents=True, exist_ok=True)
 
@@ -255,24 +221,6 @@ class Kind:
 def version() -> str:
     """Of this code."""
     return metadata.version("trading-platform")
-
-
-def _modules(settings: Settings) -> list[str]:
-    """Leaf modules, for a package would hide their import errors."""
-    modules = [*[f"agents.{noun}" for noun in settings.nouns], "app.cli", "web.health"]
-    if settings.is_gateway:
-        modules += [
-            "web.accounts",
-            "web.registry",
-            "web.order_books",
-            "web.positions",
-            "web.aliases",
-            "web.sockets",
-            "web.page",
-        ]
-        modules += ["web.admin"] if settings.profile is not Profile.PROD else []
-        modules += ["web.demo"] if settings.profile is Profile.DEMO else []
-    return modules
 
 
 app = TradingApp(read_settings())

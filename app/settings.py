@@ -5,9 +5,11 @@ import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 from dotenv import dotenv_values
+from msgspec import Meta
 
 FAMILIES = ("KAFKA_", "WEB_", "SCHEMA_REGISTRY_", "INSTANCE_")
 """Prefixes that are ours alone: an unknown name among them is a typing mistake."""
@@ -27,6 +29,28 @@ NOUNS = ("accounts", "order_books", "positions", "order_commands")
 """Nouns with an inbox: each is a role."""
 GATEWAY = "gateway"
 ROLES = (*NOUNS, GATEWAY)
+INTERNAL = ("supervised", "instance_dir", "kafka_embedded")
+"""No knobs: the supervisor tells them to the worker that it starts."""
+
+Port = Annotated[int, Meta(ge=1024, le=65535)]
+Servers = Annotated[str, Meta(pattern=r"^$|^[^\s:,/]+:\d+(,[^\s:,/]+:\d+)*$")]
+Url = Annotated[str, Meta(pattern=r"^$|^https?://[^\s/]+")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*$", max_length=64)]
+EXPECTED = {
+    Port: "it is a number from 1024 to 65535",
+    Servers: "it is host:port, several parted by commas",
+    Url: "it is an address that begins with http:// or https://",
+    Name: "letters, digits and . _ - only, at most 64",
+}
+
+
+class LogLevel(StrEnum):
+    """From which level on the log speaks."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 class SettingsError(Exception):
@@ -40,19 +64,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """demo: seeded, with a live market; test: empty, admin API, clock by hand on request; dev; prod."""
     roles: str = ",".join(ROLES)
     """What this worker does: nouns and gateway, parted by commas."""
-    web_port: int = 6066
+    web_port: Port = 6066
     web_bind: str = "127.0.0.1"
     data_dir: Path = Path(".data")
     """Everything that this machine keeps: the embedded broker's logs, the stores of the shards."""
-    kafka_brokers: str = ""
+    kafka_brokers: Servers = ""
     """host:port of brokers, parted by commas. Empty: a broker is embedded."""
-    kafka_port: int = 9092
+    kafka_port: Port = 9092
     """Of the embedded broker."""
-    schema_registry_url: str = ""
+    schema_registry_url: Url = ""
     """Of a registry with Confluent's API. Empty: the committed ids."""
-    instance_id: str = ""
+    instance_id: Name = ""
     """Name of this worker in its group, the same after a restart. Empty: the first free one of this machine."""
-    log_level: str = "info"
+    log_level: LogLevel = LogLevel.INFO
     # set by the supervisor for the worker that it starts
     supervised: bool = False
     instance_dir: Path | None = None
@@ -78,19 +102,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The folder of this worker alone."""
         return self.instance_dir or self.data_dir / "worker-0"
 
+    def environment(self) -> dict[str, str]:
+        """The knobs that the supervisor reads too, wherever they came from: it does not look into `.env`."""
+        knobs = {"DATA_DIR": str(self.data_dir), "KAFKA_PORT": str(self.kafka_port), "INSTANCE_ID": self.instance_id}
+        return knobs | {"KAFKA_BROKERS": self.kafka_brokers}
+
 
 def read(environment: Mapping[str, str], dotenv: Path = Path(".env")) -> Settings:
     """The knobs of the environment, and those of the file where the environment is silent. Raises SettingsError."""
     known = {name.upper(): name for name in Settings.__struct_fields__}
     from_file = {name: value or "" for name, value in dotenv_values(dotenv).items()} if dotenv.exists() else {}
     for name in from_file:
-        if name not in known:
+        if name not in known or known[name] in INTERNAL:
             raise SettingsError(f"{dotenv}: {name} is no knob{_hint(name, known)}")
     for name in environment:
         if name not in known and _is_meant_for_us(name, known):
             raise SettingsError(f"{name} is no knob{_hint(name, known)}")
-    values = from_file | {name: value for name, value in environment.items() if name in known and value != ""}
-    return _checked({known[name]: value for name, value in values.items()})
+    found = from_file | {name: value for name, value in environment.items() if name in known and value != ""}
+    return _checked({known[name]: value for name, value in found.items() if value != ""})
 
 
 def _is_meant_for_us(name: str, known: Mapping[str, str]) -> bool:
@@ -98,7 +127,8 @@ def _is_meant_for_us(name: str, known: Mapping[str, str]) -> bool:
 
 
 def _hint(name: str, known: Mapping[str, str]) -> str:
-    near = difflib.get_close_matches(name, known, 1, 0.6)
+    knobs = [knob for knob in known if known[knob] not in INTERNAL]
+    near = difflib.get_close_matches(name, knobs, 1, 0.6)
     return f"; did you mean {near[0]}?" if near else "; .env.example lists them all"
 
 
@@ -107,12 +137,23 @@ def _checked(values: Mapping[str, str]) -> Settings:
         try:
             msgspec.convert({name: value}, Settings, strict=False, dec_hook=_path)
         except msgspec.ValidationError as error:
-            raise SettingsError(f"{name.upper()}={value}: {error}") from error
+            raise SettingsError(f"{name.upper()}={value!r}: {_expected(name) or _plainly(error)}") from error
     settings = msgspec.convert(values, Settings, strict=False, dec_hook=_path)
     for role in settings.roles.split(","):
         if role not in ROLES:
-            raise SettingsError(f"ROLES: {role!r} is no role; roles are {', '.join(ROLES)}")
+            raise SettingsError(f"ROLES={settings.roles!r}: {role!r} is no role; roles are {', '.join(ROLES)}")
     return settings
+
+
+def _expected(name: str) -> str | None:
+    kind = Settings.__annotations__[name]
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return f"it is one of {', '.join(kind)}"
+    return EXPECTED.get(kind)
+
+
+def _plainly(error: msgspec.ValidationError) -> str:
+    return str(error).partition(" - at ")[0]
 
 
 def from_environment() -> Settings:

@@ -186,7 +186,7 @@ def with_hold(order: Order) -> Order:
 
 
 def told(order: Order, fill: OrderFilled | None = None) -> OrderEvent:
-    """What the world hears of an order. By position (schemas/generate.py): built five times an order."""
+    """What the world hears of an order. By position (schemas/message_code.py): built five times an order."""
     reason = order.reason_code
     return OrderEvent(
         order.order_id,

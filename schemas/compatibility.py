@@ -13,7 +13,8 @@ from typing import Any
 import avro.schema
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 
-from schemas.generate import ENVELOPE, REGISTRY, attribute, load, nouns
+from schemas.generate import REGISTRY, load, nouns
+from schemas.message_code import ENVELOPE, attribute
 
 FULL = ("order_commands",)
 """Nouns with FULL_TRANSITIVE compatibility; the others have BACKWARD_TRANSITIVE."""

@@ -7,7 +7,8 @@ import pytest
 
 from schemas import compatibility, generate
 from schemas.compatibility import DECIMAL, faults, incompatibilities, lint, meaning_changes
-from schemas.generate import ENVELOPE, REGISTRY, attribute, load, nouns
+from schemas.generate import REGISTRY, load, nouns
+from schemas.message_code import ENVELOPE, attribute
 
 ALL = [(noun, name, schema) for noun in nouns() for name, schema in load(noun).items()]
 IDS = [f"{noun}.{name}" for noun, name, _ in ALL]

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from schemas import compatibility, generate, wire
-from schemas.generate import attribute, enums_module, kind_of, main, outputs, updated_registry
+from schemas import compatibility, generate, message_code, wire
+from schemas.generate import enums_module, main, outputs, updated_registry
+from schemas.message_code import attribute, kind_of
 
 SCHEMA: dict[str, Any] = {"type": "record", "name": "Thing", "fields": [{"name": "x", "type": "long"}]}
 OTHER = SCHEMA | {"doc": "Another one."}
@@ -114,7 +115,7 @@ def test_an_enum_has_no_more_symbols_than_its_byte_tells_apart() -> None:
 
 def test_an_array_that_may_be_null_or_an_optional_flag_is_written_with_its_branch() -> None:
     for kind, default in (("boolean", None), ("bytes", None)):
-        field = generate.Field("x", "x", kind, nullable=True, avro={"name": "x", "default": default})
-        assert "is None else" in generate.encoding(field, "self.x")
-    assert generate.default_of("Side", "UNKNOWN") == "Side.UNKNOWN"
-    assert generate.default_of("string", "") == "''"
+        field = message_code.Field("x", "x", kind, nullable=True, avro={"name": "x", "default": default})
+        assert "is None else" in message_code.encoding(field, "self.x")
+    assert message_code.default_of("Side", "UNKNOWN") == "Side.UNKNOWN"
+    assert message_code.default_of("string", "") == "''"

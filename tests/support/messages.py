@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.codecs import MESSAGES
 from app.registry import committed
 from schemas import accounts, enums, order_books, order_commands, positions, shared
-from schemas.generate import attribute, kind_of
+from schemas.message_code import attribute, kind_of
 from schemas.wire import Message
 
 SCHEMAS = {entry.name: entry.schema for _, entry in sorted(committed().items())}

@@ -138,16 +138,21 @@ def framed(number: int, data: bytes) -> bytes:
     return b"\0" + number.to_bytes(4, "big") + data
 
 
-async def test_what_cannot_be_read_is_put_aside_with_reason_and_place_and_the_door_stays_open(system: System) -> None:
+def unreadable() -> dict[str, bytes]:
+    """Values that nobody can take, by what is wrong with them."""
     number = next(number for number, schema in SCHEMAS.items() if schema["name"] == "NewOrder")
     other = next(number for number, schema in SCHEMAS.items() if schema["name"] == "ResetAccounts")
-    bad = {
+    return {
         "UNDECODABLE": b"not avro at all",
         "UNKNOWN_SCHEMA": framed(999_999, b"\0"),
         "UNDECODABLE_BODY": framed(number, b"\x02"),
         "UNKNOWN_MESSAGE": framed(other, _avro(other, {"reset_id": "", "source": ""})),
         "BAD_NAME": framed(number, _avro(number, order("BUY", account_id="no good name"))),
     }
+
+
+async def test_what_cannot_be_read_is_put_aside_with_reason_and_place_and_the_door_stays_open(system: System) -> None:
+    bad = unreadable()
 
     def play() -> list[tuple[int, int]]:
         places: list[tuple[int, int]] = []
