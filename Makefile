@@ -31,6 +31,12 @@ schemas: .venv/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
+bench: .venv/.installed
+	$(BIN)/python -m bench
+
+up:
+	docker compose up --build --detach --wait
+
 lock:
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -136,5 +136,6 @@ async def measure() -> None:
 
 
 if __name__ == "__main__":
+    (FOLDER / "faust").mkdir(parents=True, exist_ok=True)
     app.finalize()
     app.Worker(loglevel="warning", redirect_stdouts=False).execute_from_commandline()

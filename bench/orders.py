@@ -1,0 +1,84 @@
+"""The market of the benchmarks: traders with money, symbols, and orders that cross."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from random import Random
+from typing import NamedTuple
+
+from system import System
+
+from app.codecs import Codec
+from app.registry import FileRegistry
+from app.settings import Profile
+from app.topics import ACCOUNTS, partition_of, partitions_of
+from schemas.accounts import PlaceOrder
+from schemas.enums import OrderType, Side, TimeInForce
+from schemas.wire import NANOS
+
+TRADERS = [f"trader-{number:02}" for number in range(64)]
+ASSETS = [f"B{number}" for number in range(8)]
+PRICE = 100
+CENT = NANOS // 100
+AT_ONCE = 32
+RICHES = "1000000000"
+INBOX = ACCOUNTS
+codec = Codec(FileRegistry())
+
+
+class Written(NamedTuple):
+    """An order as it goes into the inbox."""
+
+    order_id: str
+    partition: int
+    key: bytes
+    value: bytes
+
+
+async def open_market(system: System) -> None:
+    """Lists every symbol and gives every trader money, by the admin API."""
+    for asset in ASSETS:
+        body = {"symbol": f"{asset}USDT", "base": asset, "quote": "USDT", "tick": "0.01", "lot": "0.001"}
+        await system.post("/api/v1/admin/instruments", body)
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def give(trader: str, asset: str) -> None:
+        async with slots:
+            await system.deposit(trader, asset, RICHES)
+
+    await asyncio.gather(*(give(trader, asset) for trader in TRADERS for asset in (*ASSETS, "USDT")))
+
+
+def crossing_orders(prefix: str, seed: int = 1) -> Iterator[Written]:
+    """Without end: one side, then the other side of the same symbol, of another trader, at a price that crosses."""
+    rng, number = Random(seed), 0
+    while True:
+        asset, first = rng.choice(ASSETS), rng.choice((Side.BUY, Side.SELL))
+        second = Side.SELL if first is Side.BUY else Side.BUY
+        traders = rng.sample(TRADERS, 2)
+        for trader, side in zip(traders, (first, second), strict=True):
+            better = rng.randrange(5) * CENT
+            price = PRICE * NANOS + (better if side is Side.BUY else -better)
+            yield _written(f"{prefix}-{number:07}", trader, f"{asset}USDT", side, price)
+            number += 1
+
+
+def _written(order_id: str, trader: str, symbol: str, side: Side, price: int) -> Written:
+    command = PlaceOrder(
+        order_id=order_id,
+        account_id=trader,
+        symbol=symbol,
+        side=side,
+        order_type=OrderType.LIMIT,
+        quantity=NANOS,
+        limit_price=price,
+        time_in_force=TimeInForce.GTC,
+        source="kafka",
+        event_id=order_id,
+        command_id=order_id,
+        correlation_id=order_id,
+        actor_id=trader,
+        timestamp=time.time_ns(),
+    )
+    number = partition_of(trader, partitions_of(INBOX, Profile.TEST))
+    return Written(order_id, number, trader.encode(), codec.encode(command))
