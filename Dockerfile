@@ -1,11 +1,11 @@
 # One image for every role. Build: docker build -t trading-platform .
-FROM python:3.11-slim AS build
+FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /srv
 COPY requirements.lock ./
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements.lock
 
-FROM python:3.11-slim
+FROM python:3.11.14-slim-bookworm
 RUN useradd --create-home --uid 10001 trading && mkdir -p /srv/.data && chown trading /srv/.data
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /srv
