@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft7Validator
+from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from app import kafka_node
@@ -38,7 +38,7 @@ def default_services() -> Iterator[tuple[str, Settings]]:
 
 def test_the_file_keeps_to_the_compose_specification() -> None:
     schema = json.loads(Path(str(CARRIER.locate_file(CARRIED))).read_text())
-    assert [error.message for error in Draft7Validator(schema).iter_errors(COMPOSE)] == []
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(COMPOSE)] == []
 
 
 def test_every_image_is_pinned_to_a_version() -> None:
