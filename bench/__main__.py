@@ -25,9 +25,7 @@ def measure(names: tuple[str, ...], run: Run, wanted: set[str]) -> dict[str, Mea
     why = "it was not measured"
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         try:
-            for name, figure in run(wanted, Path(folder)):
-                if name in wanted:
-                    found[name] = figure
+            found.update((name, figure) for name, figure in run(wanted, Path(folder)) if name in wanted)
         except Impossible as error:
             why = str(error)
         except Exception as error:  # noqa: BLE001 - the other benchmarks go on

@@ -2,14 +2,16 @@
 
 import asyncio
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from kafka import private_broker
 
+from bench import peers
 from bench.report import Measure
-from bench.stage import PARTITIONS, fill, make_topics, measured
+from bench.stage import PARTITIONS, Impossible, fill, make_topics, measured
 
 NAMES = (
     "exactly_once_throughput",
@@ -31,21 +33,43 @@ def events(count: int) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def run(wanted: set[str], folder: Path) -> Iterator[tuple[str, Measure]]:
-    del wanted
-    topics = ("bench-a", "bench-out", "bench-floor")
     with private_broker(folder) as lease:
         servers = lease.bootstrap
-
-        async def prepare() -> None:
-            await make_topics(servers, dict.fromkeys(topics, PARTITIONS))
-            await make_topics(servers, {"bench-a-changelog": PARTITIONS}, **{"max.message.bytes": str(17 << 20)})
-            await fill(servers, "bench-a", events(EVENTS))
-
-        asyncio.run(prepare())
+        asyncio.run(prepare(servers))
         floor = measured("floor.py", BROKERS=servers, LIMIT=str(EVENTS))
         ours = measured(
             "engine.py", "worker", "--without-web", BROKERS=servers, LIMIT=str(EVENTS), FOLDER=str(folder / "ours")
         )
-        note = f"CPU {ours['cpu_us']:.1f} µs an event, floor {floor['cpu_us']:.1f}"
         rate = ours["rate"]
+        note = f"CPU {ours['cpu_us']:.1f} µs an event, floor {floor['cpu_us']:.1f}"
         yield NAMES[0], Measure(rate, "events/s", floor["rate"], rate / floor["rate"], note)
+        for name, peer in ((NAMES[1], stock_faust), (NAMES[2], quix)):
+            if name in wanted:
+                yield name, compared(rate, peer, servers, folder)
+
+
+async def prepare(servers: str) -> None:
+    await make_topics(servers, dict.fromkeys(("bench-a", "bench-out", "bench-floor", "bench-quix"), PARTITIONS))
+    await make_topics(servers, {"bench-a-changelog": PARTITIONS}, **{"max.message.bytes": str(17 << 20)})
+    await fill(servers, "bench-a", events(EVENTS))
+
+
+def compared(rate: float, peer: Callable[[str, Path], dict[str, Any]], servers: str, folder: Path) -> Measure:
+    """How many times faster we are; without a value where the peer cannot run."""
+    try:
+        found = peer(servers, folder)
+    except Impossible as error:
+        return Measure(None, "x", note=f"the peer cannot run: {error}")
+    note = f"peer: {found['rate']:,.0f} events/s, CPU {found['cpu_us']:.1f} µs an event; shards: {rate:,.0f} events/s"
+    return Measure(rate / found["rate"], "x", found["rate"], rate / found["rate"], note)
+
+
+def stock_faust(servers: str, folder: Path) -> dict[str, Any]:
+    arguments = ("worker", "-l", "warn", "--without-web")
+    limit = str(STOCK_EVENTS)
+    return measured("stock_faust.py", *arguments, BROKERS=servers, LIMIT=limit, FOLDER=str(folder / "stock"))
+
+
+def quix(servers: str, folder: Path) -> dict[str, Any]:
+    limit = str(EVENTS)
+    return measured("quix.py", python=peers.python(), BROKERS=servers, LIMIT=limit, FOLDER=str(folder / "quix"))

@@ -1,6 +1,5 @@
 """The floor: plain aiokafka that reads each event and sends one on, without state or any guarantee."""
 
-import asyncio
 import json
 import os
 import time
