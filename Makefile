@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check fix schemas bench chaos simulate up
+.PHONY: run test check fix schemas docs bench chaos simulate up lock
 
 run: .venv/.installed
 	$(BIN)/faust -A app worker -l info
@@ -16,6 +16,7 @@ check: .venv/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
+	$(BIN)/python -m app.topology --check
 
 fix: .venv/.installed
 	$(BIN)/ruff check --fix .
@@ -33,6 +34,9 @@ schemas: .venv/.installed
 
 bench: .venv/.installed
 	$(BIN)/python -m bench
+
+docs: .venv/.installed
+	$(BIN)/python -m app.topology
 
 up:
 	docker compose up --build --detach --wait

@@ -27,8 +27,6 @@ class Topic(NamedTuple):
     messages: tuple[type[Message], ...] = ()
     compression: str = "lz4"
     is_public_input: bool = False
-    is_truth: bool = False
-    """Inboxes and changelogs: written to two copies before they count."""
     record_bytes_max: int = 1 << 20
 
 
@@ -69,7 +67,6 @@ _INBOX_TOPICS = (
             order_books.MarkPrices,
             shared.Tick,
         ),
-        is_truth=True,
     ),
     Topic(
         BOOKS,
@@ -84,7 +81,6 @@ _INBOX_TOPICS = (
             order_books.ResetBooks,
             shared.Tick,
         ),
-        is_truth=True,
     ),
     Topic(
         POSITIONS,
@@ -92,7 +88,6 @@ _INBOX_TOPICS = (
         20,
         FOREVER,
         (order_books.OrderFilled, order_books.MarkPrices, positions.ResetPositions, shared.Tick),
-        is_truth=True,
     ),
     Topic(
         ORDER_COMMANDS,
@@ -113,7 +108,7 @@ _PUBLIC_TOPICS = (
     Topic(DEAD_LETTERS, "topic", 4, 365 * DAY_MS, (shared.DeadLetter,)),
 )
 _CHANGELOGS = tuple(
-    Topic(topic_of(inbox.name), "", inbox.partitions, FOREVER, is_truth=True, record_bytes_max=RECORD_BYTES_MAX)
+    Topic(topic_of(inbox.name), "", inbox.partitions, FOREVER, record_bytes_max=RECORD_BYTES_MAX)
     for inbox in _INBOX_TOPICS
 )
 TOPICS = {topic.name: topic for topic in (*_INBOX_TOPICS, *_PUBLIC_TOPICS, *_CHANGELOGS)}
@@ -153,6 +148,21 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
 }
 """Where the events of each noun go. What is not named here stays inside."""
 
+GATEWAY_COMMANDS: dict[str, tuple[type[Message], ...]] = {
+    "accounts": (
+        accounts.PlaceOrder,
+        accounts.AmendOrder,
+        accounts.CancelOrder,
+        accounts.DepositFunds,
+        accounts.WithdrawFunds,
+        accounts.ResetAccounts,
+    ),
+    "order_books": (order_books.ListInstrument,),
+}
+"""What gateways write into the inboxes of nouns."""
+GATEWAY_READS = ("accounts", "order_books", "positions")
+"""Nouns of whose changelogs gateways keep replicas."""
+
 
 @lru_cache(maxsize=1 << 16)
 def partition_of(key: str, partitions: int) -> int:
@@ -182,6 +192,6 @@ def config_of(topic: Topic, profile: Profile) -> dict[str, str]:
     }
     if topic.is_public_input:
         config["message.timestamp.type"] = "LogAppendTime"
-    if topic.is_truth and profile is Profile.PROD:
-        config["min.insync.replicas"] = "2"
+    if profile is Profile.PROD:
+        config["min.insync.replicas"] = "2"  # outputs too: none may be lost behind a cursor that counts it as sent
     return config
