@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,8 @@ async def engine(stream: Any) -> None:
         taken += 1
         if taken == LIMIT:
             seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-            print(json.dumps({"rate": taken / seconds, "cpu_us": cpu / taken * 1e6}), flush=True)
+            found = json.dumps({"rate": taken / seconds, "cpu_us": cpu / taken * 1e6})
+            print(found, file=sys.__stdout__, flush=True)  # Faust has put its log in the other one's place
             os._exit(0)
 
 
