@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check fix schemas docs bench chaos simulate up lock
+.PHONY: run test check fix schemas docs bench chaos soak simulate up lock
 
 run: .venv/.installed
 	$(BIN)/faust -A app worker -l info
@@ -34,6 +34,12 @@ schemas: .venv/.installed
 
 bench: .venv/.installed
 	$(BIN)/python -m bench
+
+chaos: .venv/.installed
+	$(BIN)/pytest tests/chaos -m slow -s --show-capture=no
+
+soak: .venv/.installed
+	$(BIN)/pytest tests/system -m slow -s --show-capture=no
 
 docs: .venv/.installed
 	$(BIN)/python -m app.topology

@@ -170,6 +170,7 @@ class TradingApp(ShardApp):
 
     async def after_producer(self, producer: Any) -> None:
         """The producer is there: so may the shards be."""
+        await producer.client.set_topics(TOPICS)  # or it would soon ask for those alone that were missing at first
         for topic in TOPICS:
             await producer.client._wait_on_metadata(topic)  # noqa: SLF001 - or the first record of each waits for it
         compression = {name: COMPRESSIONS[topic.compression] for name, topic in TOPICS.items()}
