@@ -1,0 +1,65 @@
+"""Rule 12 of architecture.md: a worker's place in its group."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError
+from small_shards import INBOX
+
+from app import main
+from app.exactly_once.fatal import EX_CONFIG
+from app.exactly_once.membership import FENCED_INSTANCE_ID, Membership
+from app.exactly_once.reader import ConsumerThread
+
+
+def test_rule_12_workers_are_static_members_with_a_session_of_ten_seconds() -> None:
+    conf = main.app.conf
+    assert conf.broker_session_timeout == 10.0
+    assert conf.id == main.GROUP == "trading"  # one group, whatever the roles
+
+
+class Task:
+    def add_done_callback(self, callback: Any) -> None:
+        self.callback = callback
+
+
+class Coordinator:
+    def __init__(self) -> None:
+        self._coordination_task, self._closing = Task(), asyncio.Event()
+
+    async def _send_req(self, request: Any) -> Any:
+        return request
+
+
+class GroupConsumer:
+    _closed = False
+
+    def __init__(self) -> None:
+        self._coordinator = Coordinator()
+        self._fetcher = type("Fetcher", (), {"error_future": Task()})()
+
+
+@pytest.mark.parametrize("error", [25, FENCED_INSTANCE_ID])
+def test_rule_12_a_live_static_member_that_is_unknown_ends_with_a_clear_message(error: int) -> None:
+    ended: list[tuple[str, int]] = []
+    member = Membership(GroupConsumer(), "worker-0", 10.0, lambda *why: ended.append(why))  # type: ignore[arg-type, return-value]
+    member.look(error, time.time())
+    assert ended == []  # never heard before: its session may be over
+    member.look(0, time.time())
+    member.look(error, time.time())
+    assert ended[0][1] == EX_CONFIG
+    assert "another process has joined the group as worker-0" in ended[0][0]
+    assert "INSTANCE_ID" in ended[0][0]
+
+
+async def test_rule_12_a_seek_that_meets_a_changed_assignment_waits_for_the_next_one() -> None:
+    class Changed:
+        def seek(self, tp: TopicPartition, position: int) -> None:
+            raise IllegalStateError(f"{tp} is not assigned")
+
+    thread = ConsumerThread.__new__(ConsumerThread)
+    thread._consumer = Changed()
+    assert await thread._seek_to(TopicPartition(*INBOX), 3) is False

@@ -1,0 +1,141 @@
+"""What our code touches of Faust and aiokafka without their promise: tests/exactly_once/test_contract.py looks at it.
+
+RELIED_ON holds a fingerprint of the source of each method that we override, call, or whose inside we know. Where one
+differs, read both versions, see whether our code still holds, and only then write the new fingerprint down.
+"""
+
+import aiokafka
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator, MessageBatch
+from aiokafka.producer.sender import Sender
+from aiokafka.producer.transaction_manager import TransactionManager
+from faust.transport.consumer import ThreadDelegateConsumer
+from faust.transport.drivers import aiokafka as driver
+from faust.web.drivers.aiohttp import Web
+from mode.services import Service
+
+PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
+
+RELIED_ON: dict[str, str] = {
+    "aiokafka.admin.client:AIOKafkaAdminClient.delete_records": "79e63ac6",
+    "aiokafka.client:AIOKafkaClient._wait_on_metadata": "7742ffd2",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer.position": "0b473d48",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer.seek": "bd10a923",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer.start": "fde0cbf8",
+    "aiokafka.consumer.fetcher:FetchError.check_raise": "74b3eb1b",
+    "aiokafka.consumer.fetcher:FetchResult.check_assignment": "a196a13b",
+    "aiokafka.consumer.fetcher:FetchResult.getall": "a13898a7",
+    "aiokafka.consumer.fetcher:FetchResult.has_more": "894e4396",
+    "aiokafka.consumer.fetcher:Fetcher._create_fetch_waiter": "6262d10d",
+    "aiokafka.consumer.fetcher:Fetcher._fetch_requests_routine": "4e332134",
+    "aiokafka.consumer.fetcher:Fetcher._notify": "f28a39d3",
+    "aiokafka.consumer.fetcher:Fetcher.error_future": "27de88ce",
+    "aiokafka.consumer.fetcher:Fetcher.fetched_records": "9e28c54b",
+    "aiokafka.consumer.fetcher:PartitionRecords._unpack_records": "e64bbd19",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator._coordination_routine": "f699df47",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator._do_heartbeat": "d65fac22",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator._heartbeat_routine": "e85b0df7",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator._maybe_leave_group": "d39dbbf5",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator._push_error_to_user": "1bdc0414",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator._send_req": "ba1e5abc",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator.close": "6d99a721",
+    "aiokafka.consumer.subscription_state:SubscriptionState.is_assigned": "3b21a19f",
+    "aiokafka.consumer.subscription_state:SubscriptionState.reassignment_in_progress": "7bf2e128",
+    "aiokafka.consumer.subscription_state:SubscriptionState.wait_for_assignment": "89aba8e4",
+    "aiokafka.consumer.subscription_state:TopicPartitionState.consumed_to": "8a7df3e7",
+    "aiokafka.consumer.subscription_state:TopicPartitionState.seek": "de4283e2",
+    "aiokafka.producer.message_accumulator:BatchBuilder.append": "83894a51",
+    "aiokafka.producer.message_accumulator:BatchBuilder.close": "c30138e9",
+    "aiokafka.producer.message_accumulator:MessageAccumulator._append_batch": "f89204fe",
+    "aiokafka.producer.message_accumulator:MessageAccumulator._pop_batch": "fe7da750",
+    "aiokafka.producer.message_accumulator:MessageAccumulator.drain_by_nodes": "1618cea2",
+    "aiokafka.producer.message_accumulator:MessageBatch.done": "db313e12",
+    "aiokafka.producer.message_accumulator:MessageBatch.drain_ready": "3591628b",
+    "aiokafka.producer.message_accumulator:MessageBatch.failure": "2d1fc9a8",
+    "aiokafka.producer.message_accumulator:MessageBatch.record_count": "68ea8f4a",
+    "aiokafka.producer.message_accumulator:MessageBatch.retry_count": "59ee5e0a",
+    "aiokafka.producer.producer:AIOKafkaProducer.__init__": "0ac72166",
+    "aiokafka.producer.sender:Sender._fail_all": "836d8ed3",
+    "aiokafka.producer.sender:Sender._sender_routine": "7f388f2a",
+    "aiokafka.producer.transaction_manager:TransactionManager.__init__": "d505fb18",
+    "aiokafka.producer.transaction_manager:TransactionManager.increment_sequence_number": "707d3a2b",
+    "aiokafka.producer.transaction_manager:TransactionManager.sequence_number": "6f614fe5",
+    "faust.app.base:App._new_producer_transport": "0cc48888",
+    "faust.app.base:App._new_transport": "969f62d1",
+    "faust.app.base:App._new_web": "fa00479d",
+    "faust.app.base:App._on_partitions_assigned": "04396fa8",
+    "faust.app.base:App._on_partitions_revoked": "a3fe6ee4",
+    "faust.app.base:BootStrategy._chain": "b7b1bd44",
+    "faust.app.base:BootStrategy.server": "2af04a77",
+    "faust.sensors.monitor:Monitor.on_message_in": "f2115b26",
+    "faust.sensors.monitor:Monitor.on_message_out": "94bbca4f",
+    "faust.sensors.monitor:Monitor.on_stream_event_in": "937106be",
+    "faust.sensors.monitor:Monitor.on_stream_event_out": "c044cd48",
+    "faust.sensors.monitor:Monitor.track_tp_end_offset": "2d537fe1",
+    "faust.transport.consumer:Consumer._drain_messages": "6eb2accf",
+    "faust.transport.consumer:Consumer._wait_next_records": "ae2d2b46",
+    "faust.transport.consumer:Consumer.force_commit": "9c59dad3",
+    "faust.transport.consumer:Consumer.getmany": "7f5280a9",
+    "faust.transport.consumer:Consumer.on_partitions_assigned": "98dd4302",
+    "faust.transport.consumer:Consumer.on_partitions_revoked": "041dedc9",
+    "faust.transport.consumer:Consumer.perform_seek": "a06199bb",
+    "faust.transport.consumer:Consumer.resume_flow": "07cd9388",
+    "faust.transport.consumer:Consumer.seek": "08d5f569",
+    "faust.transport.consumer:Consumer.stop_flow": "a34fe7eb",
+    "faust.transport.consumer:ConsumerThread.__init__": "ba94b920",
+    "faust.transport.consumer:ThreadDelegateConsumer._commit": "b78821f9",
+    "faust.transport.consumer:ThreadDelegateConsumer.assignment": "c77c7fa0",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.__post_init__": "e33b2ce2",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._commit": "c103f2a2",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._create_worker_consumer": "aac7864d",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._ensure_consumer": "a37ad80e",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._fetch_records": "bb19c354",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.close": "262416a0",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.getmany": "ec94d938",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.on_start": "1ffe2d9e",
+    "faust.transport.drivers.aiokafka:Consumer._new_consumer_thread": "b34e35f6",
+    "faust.transport.drivers.aiokafka:Producer._producer_type": "f0b9417d",
+    "faust.transport.drivers.aiokafka:Producer._settings_extra": "5823c4e9",
+    "faust.transport.drivers.aiokafka:Producer.on_start": "86ada7b8",
+    "faust.web.drivers.aiohttp:Web.__init__": "dd598862",
+    "mode.threads:QueueServiceThread.call_thread": "f745ebef",
+    "mode.worker:Worker.execute_from_commandline": "7dd38981",
+}
+
+ATTRIBUTES: dict[type, dict[str, str]] = {
+    aiokafka.AIOKafkaConsumer: {
+        "_fetcher": "start",
+        "_coordinator": "start",
+        "_closed": "stop",
+        "_client": "__init__",
+        "_fetch_max_wait_ms": "start",
+        "_isolation_level": "start",
+        "_max_poll_interval_ms": "start",
+    },
+    Fetcher: {
+        "_records": "fetched_records",
+        "_subscriptions": "fetched_records",
+        "_fetch_waiters": "_create_fetch_waiter",
+        "_wait_consume_future": "fetched_records",
+    },
+    FetchResult: {"_assignment": "check_assignment", "_partition_records": "has_more"},
+    PartitionRecords: {"next_fetch_offset": "_unpack_records"},
+    GroupCoordinator: {"_coordination_task": "__init__", "_closing": "close"},
+    aiokafka.AIOKafkaProducer: {
+        "_txn_manager": "__init__",
+        "_message_accumulator": "__init__",
+        "_sender": "__init__",
+    },
+    Sender: {"_txn_manager": "__init__"},
+    TransactionManager: {"_sequence_numbers": "sequence_number", "transaction_timeout_ms": "__init__"},
+    MessageAccumulator: {"_batches": "_append_batch", "_batch_size": "__init__", "_exception": "fail_all"},
+    MessageBatch: {"_builder": "append", "future": "done", "_retry_count": "drain_ready"},
+    driver.Producer: {"_producer": "on_start"},
+    driver.AIOKafkaConsumerThread: {"_consumer": "_ensure_consumer"},
+    ThreadDelegateConsumer: {"_thread": "__init__"},
+    Service: {"_stopped": "_wait_stopped"},
+    Web: {"_runner": "__init__", "web_app": "__init__"},
+    BatchBuilder: {"_builder": "append", "_relative_offset": "append", "_closed": "close"},
+}
+"""Attributes that we read or set, each with a method that uses it."""
