@@ -191,6 +191,8 @@ class Rows:
             table.settle()
         for name, changed in changes.items():
             self._replace(self.tables[name], changed)
+        for table in self.tables.values():  # also those that were only read
+            self._cool(table)
         return changes
 
     def apply(self, changes: Mapping[str, Mapping[str, bytes | None]]) -> None:
@@ -205,6 +207,7 @@ class Rows:
             for key in changed:
                 table.forget(key)
             self._replace(table, changed)
+            self._cool(table)
 
     def _replace(self, table: Table[Any], changed: Mapping[str, bytes | None]) -> None:
         name, warm, digest, live = table.name, table.warm, self.digest, self.live
@@ -222,8 +225,6 @@ class Rows:
             if self.store is not None:
                 self._unstored[name, key] = self.version, data
         self.digest, self.live = digest % DIGEST_MODULUS, live
-        if self.store is not None and len(warm) > self._warm_rows_max:
-            self._cool(table)
 
     def stored(self, changes: Changes, meta: bytes, version: int) -> None:
         """Writes acknowledged changes up to `version` and the cursor that belongs to them to the store, in one step."""
@@ -254,7 +255,9 @@ class Rows:
         return self.digest == digest
 
     def _cool(self, table: Table[Any]) -> None:
-        """Lets the oldest rows go from memory: the store, or what waits for it, has them."""
+        """Lets the oldest rows go from memory, if they are too many: the store, or what waits for it, has them."""
+        if self.store is None or len(table.warm) <= self._warm_rows_max:
+            return
         surplus = len(table.warm) - self._warm_rows_max * 9 // 10
         for key in [key for key, _ in zip(table.warm, range(surplus), strict=False)]:
             del table.warm[key]

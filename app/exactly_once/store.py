@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +13,7 @@ from app.exactly_once.rows import Changes
 
 logger = logging.getLogger(__name__)
 
+PORTION_ROWS = 1_000
 _META = b"\0meta"
 _WRITE_BUFFER_BYTES = 4 << 20
 _CACHE = Cache(16 << 20)
@@ -69,8 +71,18 @@ class RocksStore:
                 yield table, name, data
 
     def _items(self, begin: bytes | None) -> Iterator[tuple[bytes, bytes]]:
-        """Keys and values from `begin` on; in raw mode both are bytes."""
-        return cast("Iterator[tuple[bytes, bytes]]", self._database.items(from_key=begin))
+        """Keys and values from `begin` on; in raw mode both are bytes.
+
+        In portions, for an iterator of RocksDB that is still there keeps the folder locked even after `close`.
+        """
+        while True:
+            found = self._database.items(from_key=begin)
+            portion = cast("list[tuple[bytes, bytes]]", list(islice(found, PORTION_ROWS)))
+            del found
+            yield from portion
+            if len(portion) < PORTION_ROWS:
+                return
+            begin = portion[-1][0] + b"\0"
 
     def write(self, changes: Changes, meta: bytes) -> None:
         """Rows and mark in one step."""
