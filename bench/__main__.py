@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import order_path, throughput
+from bench import latency, order_path, throughput
 from bench.report import BARS, Measure, print_table, save
 from bench.stage import Impossible
 
@@ -15,6 +15,7 @@ Run = Callable[[set[str], Path], Iterator[tuple[str, Measure]]]
 GROUPS: tuple[tuple[tuple[str, ...], Run], ...] = (
     (throughput.NAMES, throughput.run),
     (order_path.NAMES, order_path.run),
+    (latency.NAMES, latency.run),
 )
 """What is measured in one go, on one broker."""
 

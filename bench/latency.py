@@ -1,0 +1,165 @@
+"""How long an order takes, from the broker's acknowledgement to its trade and to its fill, at a steady load."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+from system import System
+
+from app import broker
+from bench import ROOT
+from bench.load import Listener, Sent, listening, producing, send_by_schedule, until_heard
+from bench.orders import INBOX, Written, codec, crossing_orders, open_market
+from bench.report import Measure
+from bench.stage import PARTITIONS, WORKERS, make_topics, quantile
+from schemas.accounts import OrderEvent
+from schemas.enums import OrderStatus
+from schemas.order_books import TradeExecuted
+
+NAMES = (
+    "order_latency_p50_ms",
+    "order_latency_p99_ms",
+    "order_filled_p50_ms",
+    "order_filled_p99_ms",
+    "order_latency_p50_vs_floor",
+)
+RATE = float(os.environ.get("RATE") or 500)
+SECONDS = float(os.environ.get("SECONDS") or 40)
+WARM_UP_S, FLOOR_S = 10.0, 15.0
+FLOOR_TOPICS = ("floor-inbox", "floor-middle", "floor-out")
+
+
+class Latencies(NamedTuple):
+    """In milliseconds, in order."""
+
+    to_trade: list[float]
+    to_fill: list[float]
+    from_due: list[float]
+    """To the trade, from the moment when the schedule wanted the order sent."""
+    trades_at: list[float]
+    """When each trade was heard."""
+
+
+def run(wanted: set[str], folder: Path) -> Iterator[tuple[str, Measure]]:
+    del wanted
+    floors, found = asyncio.run(_measure(folder))
+    trade, fill = found.to_trade, found.to_fill
+    floor50, floor99 = quantile(floors, 0.5), quantile(floors, 0.99)
+    p50, p99 = quantile(trade, 0.5), quantile(trade, 0.99)
+    due = f"{quantile(found.from_due, 0.5):.2f} / {quantile(found.from_due, 0.99):.2f}"
+    note = f"{len(trade)} trades at {RATE:g} orders/s; from the schedule p50 / p99 {due}; p99.9 "
+    note += f"{quantile(trade, 0.999):.1f}, largest {trade[-1]:.0f}"
+    yield NAMES[0], Measure(p50, "ms", floor50, p50 / floor50)
+    yield NAMES[1], Measure(p99, "ms", floor99, p99 / floor99, note)
+    yield NAMES[2], Measure(quantile(fill, 0.5), "ms", floor50, quantile(fill, 0.5) / floor50)
+    yield NAMES[3], Measure(quantile(fill, 0.99), "ms", floor99, quantile(fill, 0.99) / floor99)
+    yield NAMES[4], Measure(p50 / floor50, "x", floor50, p50 / floor50, "two plain aiokafka hops in one process")
+
+
+async def _measure(folder: Path) -> tuple[list[float], Latencies]:
+    async with market(folder) as system:
+        await make_topics(system.bootstrap, dict.fromkeys(FLOOR_TOPICS, PARTITIONS))
+        orders = crossing_orders("latency")
+        await load(system, orders, WARM_UP_S)
+        floors = await floor(system.bootstrap, orders)
+        found = await load(system, orders, SECONDS)
+        floors += await floor(system.bootstrap, orders)
+        return sorted(floors), found
+
+
+@asynccontextmanager
+async def market(folder: Path, *command: str, **knobs: str) -> AsyncIterator[System]:
+    """A system as `make run` starts it, in the test profile; `command` in place of its worker's."""
+    system = System(folder)
+    with broker.use(folder / "data", system.kafka_port, lambda _: None):
+        if "BESIDE" in knobs:
+            await make_topics(system.bootstrap, {knobs["BESIDE"]: 100})
+        async with aiohttp.ClientSession() as system.session:
+            if command:
+                start(system, command, knobs)
+            else:
+                system.start_worker(**knobs)
+            try:
+                await system.until_ready()
+                await open_market(system)
+                yield system
+            finally:
+                for worker in system.workers:
+                    worker.terminate()
+                    await asyncio.to_thread(worker.wait, 20)
+    await system.stop()
+
+
+def start(system: System, command: tuple[str, ...], knobs: dict[str, str]) -> None:
+    supervised = [sys.executable, "-P", str(ROOT / "app" / "supervisor.py"), "--", *command]
+    with (system.folder / "worker-0.log").open("ab") as log:
+        environment = system.environment(**knobs) | {"PYTHONPATH": str(ROOT)}
+        system.workers.append(subprocess.Popen(supervised, cwd=ROOT, env=environment, stdout=log, stderr=log))
+
+
+async def load(system: System, orders: Iterator[Written], seconds: float) -> Latencies:
+    """Orders for so long -> what they took."""
+    async with (
+        listening(system.bootstrap, "trade-events", "order-events") as (trades, events),
+        producing(system.bootstrap, INBOX) as producer,
+    ):
+        sent = await send_by_schedule(producer, INBOX, orders, RATE, seconds)
+        await until_heard(lambda: len(trades.heard) >= len(sent) // 2)
+        await until_heard(lambda: len(fills(events)) >= len(sent))
+    return joined(sent, trades, events)
+
+
+def fills(events: Listener) -> list[tuple[float, str]]:
+    """When each order was heard to be filled."""
+    decoded = ((time, codec.decode(value)) for time, value in events.heard)
+    return [
+        (time, event.order_id)
+        for time, event in decoded
+        if isinstance(event, OrderEvent) and event.status is OrderStatus.FILLED
+    ]
+
+
+def joined(sent: dict[str, Sent], trades: Listener, events: Listener) -> Latencies:
+    """A trade, and what it fills, belong to the order that came in last; the other one lay in the book."""
+    to_trade, from_due, last_of = [], [], {}
+    for time, value in trades.heard:
+        trade = codec.decode(value)
+        assert isinstance(trade, TradeExecuted)
+        last = sent[trade.order_id]
+        last_of[trade.buy_order_id] = last_of[trade.sell_order_id] = last
+        to_trade.append((time - last.acknowledged) * 1e3)
+        from_due.append((time - last.due) * 1e3)
+    to_fill = [(time - last_of[order_id].acknowledged) * 1e3 for time, order_id in fills(events)]
+    times = sorted(time for time, _ in trades.heard)
+    return Latencies(sorted(to_trade), sorted(to_fill), sorted(from_due), times)
+
+
+@contextmanager
+def two_hops(bootstrap: str) -> Iterator[None]:
+    environment = os.environ | {"BROKERS": bootstrap}
+    with subprocess.Popen(
+        [sys.executable, str(WORKERS / "two_hops.py")], env=environment, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # it is ready
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+async def floor(bootstrap: str, orders: Iterator[Written]) -> list[float]:
+    """The same load through two hops that do nothing -> milliseconds."""
+    first, _, last = FLOOR_TOPICS
+    with two_hops(bootstrap):
+        async with listening(bootstrap, last) as (out,), producing(bootstrap, first) as producer:
+            sent = await send_by_schedule(producer, first, orders, RATE, FLOOR_S)
+            await until_heard(lambda: len(out.heard) >= len(sent))
+    decoded = ((time, codec.decode(value)) for time, value in out.heard)
+    return [(time - sent[order.order_id].acknowledged) * 1e3 for time, order in decoded]  # type: ignore[attr-defined]
