@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import latency, order_path, throughput
+from bench import latency, order_path, restore, throughput
 from bench.report import BARS, Measure, print_table, save
 from bench.stage import Impossible
 
@@ -16,6 +16,7 @@ GROUPS: tuple[tuple[tuple[str, ...], Run], ...] = (
     (throughput.NAMES, throughput.run),
     (order_path.NAMES, order_path.run),
     (latency.NAMES, latency.run),
+    (restore.NAMES, restore.run),
 )
 """What is measured in one go, on one broker."""
 
