@@ -18,6 +18,8 @@ SEEK_AGAIN_S = 2.0
 ADOPTION_LOOK_S = 5.0
 """How often a quarantined shard looks whether an operator has adopted it."""
 RESTORES_AT_ONCE = 8
+STOP_S_MAX = 1.0
+"""How long an orderly end waits for what was taken to become durable; the rest is taken again by whoever comes next."""
 
 
 class Owner:
@@ -46,6 +48,7 @@ class Owner:
         self._locks: defaultdict[Partition, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._slots = asyncio.Semaphore(RESTORES_AT_ONCE)
         self._claims = 0
+        self._is_stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- assignment --------------------------------------------------------------------------------------------------
@@ -61,6 +64,8 @@ class Owner:
 
         Whoever awaits this may give up: the shards become ready all the same.
         """
+        if self._is_stopping:
+            return
         self.assigned = frozenset(partition for partition in partitions if partition.topic in self._kinds)
         for partition in [partition for partition in self.shards if partition not in self.assigned]:
             self._drop(partition)
@@ -69,6 +74,20 @@ class Owner:
         tasks = [self._spawn(self._make_ready(partition)) for partition in sorted(self.assigned)]
         if tasks:
             await asyncio.wait(tasks)
+
+    async def stop(self) -> None:
+        """Ends in good order: nothing new is taken, no restore goes on, what was taken becomes durable."""
+        self._is_stopping = True
+        self.revoke()
+        for task in self._tasks:
+            task.cancel()
+        journals = [asyncio.create_task(owned.journal.is_idle()) for owned in self.shards.values()]
+        if journals:
+            _, late = await asyncio.wait(journals, timeout=STOP_S_MAX)
+            for journal in late:
+                journal.cancel()
+        for partition in list(self.shards):
+            self._drop(partition)
 
     def _spawn(self, work: "Awaitable[None]") -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)

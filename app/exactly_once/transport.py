@@ -161,6 +161,12 @@ class ShardApp(faust.App):
     async def after_producer(self, producer: Any) -> None:
         """Builds what writes."""
 
+    async def on_stop(self) -> None:
+        """The shards end while their reader and their producer are still there."""
+        if hasattr(self, "owner"):
+            await self.owner.stop()
+        await super().on_stop()
+
     def _new_transport(self) -> Any:
         return Transport(self.conf.broker_consumer, self)
 

@@ -66,6 +66,7 @@ RELIED_ON: dict[str, str] = {
     "faust.app.base:App._new_web": "fa00479d",
     "faust.app.base:App._on_partitions_assigned": "04396fa8",
     "faust.app.base:App._on_partitions_revoked": "a3fe6ee4",
+    "faust.app.base:App.on_stop": "d97916a7",
     "faust.app.base:BootStrategy._chain": "b7b1bd44",
     "faust.app.base:BootStrategy.server": "2af04a77",
     "faust.sensors.monitor:Monitor.on_message_in": "f2115b26",
