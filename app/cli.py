@@ -13,7 +13,7 @@ import msgspec
 from aiokafka.errors import KafkaConnectionError
 from faust.cli import AppCommand, argument, option
 
-from app import bootstrap, processes, reading
+from app import bootstrap, operating, processes, reading
 from app.feeds import binance, replay
 from app.main import app
 from app.settings import NOUNS, Profile
@@ -44,7 +44,7 @@ def in_words(command: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable
             await command(*args, **options)
         except KafkaConnectionError:
             _end(EX_UNAVAILABLE, f"no Kafka at {app.settings.brokers}: `faust -A app worker` or `… kafka` starts one")
-        except (binance.FeedError, replay.ReplayError) as error:
+        except (binance.FeedError, replay.ReplayError, operating.NoSuchShard) as error:
             _end(EX_DIFFERENCE, str(error))
 
     return run
@@ -142,6 +142,22 @@ async def check_ledger(self: AppCommand) -> None:  # noqa: ARG001
     say("difference 0" if not found.faults else f"{len(found.faults)} faults")
     if found.faults:
         sys.exit(EX_DIFFERENCE)
+
+
+@app.command(
+    argument("shard"), option("--yes", is_flag=True, help="Without being asked: you have looked at both topics.")
+)
+@in_words
+async def adopt(self: AppCommand, shard: str, yes: bool) -> None:  # noqa: ARG001
+    """Accepts the inbox of SHARD, like accounts-inbox-3, where it was truncated or made anew: the shard goes on.
+
+    It keeps its rows and takes the inbox from its first record.
+    """
+    inbox = operating.shard_named(shard, app.settings)
+    if not yes:
+        click.confirm(f"{inbox} keeps its rows and takes its inbox from the first record. Go on?", abort=True)
+    adoption = await operating.adopted(app.settings, inbox)
+    say(f"{inbox} was at {adoption.before}, goes on at {adoption.begin}; incarnation {adoption.incarnation}")
 
 
 @app.command(

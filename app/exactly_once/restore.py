@@ -20,7 +20,7 @@ from app.exactly_once.shard import Shard, checksum
 logger = logging.getLogger(__name__)
 
 STORE_ROWS_AT_ONCE = 50_000
-REMEDY = "after a look at both topics, `faust -A app adopt` accepts the inbox as it is"
+REMEDY = "after a look at both topics, `faust -A app adopt SHARD` accepts the inbox as it is"
 
 
 class Quarantined(Exception):  # noqa: N818 - a state of affairs
