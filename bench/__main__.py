@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import latency, order_path, restore, throughput
+from bench import footprint, latency, order_path, restore, resume, throughput
 from bench.report import BARS, Measure, print_table, save
 from bench.stage import Impossible
 
@@ -17,6 +17,8 @@ GROUPS: tuple[tuple[tuple[str, ...], Run], ...] = (
     (order_path.NAMES, order_path.run),
     (latency.NAMES, latency.run),
     (restore.NAMES, restore.run),
+    (resume.NAMES, resume.run),
+    (footprint.NAMES, footprint.run),
 )
 """What is measured in one go, on one broker."""
 

@@ -80,5 +80,9 @@ def _written(order_id: str, trader: str, symbol: str, side: Side, price: int) ->
         actor_id=trader,
         timestamp=time.time_ns(),
     )
-    number = partition_of(trader, partitions_of(INBOX, Profile.TEST))
-    return Written(order_id, number, trader.encode(), codec.encode(command))
+    return Written(order_id, partition_of_trader(trader), trader.encode(), codec.encode(command))
+
+
+def partition_of_trader(trader: str) -> int:
+    """Of the inbox of accounts."""
+    return partition_of(trader, partitions_of(INBOX, Profile.TEST))

@@ -78,3 +78,10 @@ def measured(
 def quantile(ordered: Sequence[float], share: float) -> float:
     """Of numbers in order."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def subfolder(folder: Path, name: str) -> Path:
+    """A new folder below another one."""
+    made = folder / name
+    made.mkdir()
+    return made

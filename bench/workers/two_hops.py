@@ -1,4 +1,6 @@
-"""The floor of latency: plain aiokafka, two hops in one process, each record sent on as it is. Runs until killed."""
+"""The floor of latency: plain aiokafka, two hops in one process, each record sent on as it is. Runs until killed.
+
+With GROUP, as the static member of a group."""
 
 import os
 
@@ -10,7 +12,15 @@ HOPS = {"floor-inbox": "floor-middle", "floor-middle": "floor-out"}
 
 async def main() -> None:
     servers = os.environ["BROKERS"]
-    consumer = AIOKafkaConsumer(*HOPS, bootstrap_servers=servers, fetch_max_wait_ms=100)
+    group = os.environ.get("GROUP")
+    consumer = AIOKafkaConsumer(
+        *HOPS,
+        bootstrap_servers=servers,
+        fetch_max_wait_ms=100,
+        group_id=group,
+        group_instance_id=group,
+        auto_offset_reset="earliest" if group else "latest",
+    )
     producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", enable_idempotence=True, linger_ms=0)
     await producer.start()
     for topic in HOPS.values():
