@@ -14,6 +14,8 @@ from aiokafka.errors import KafkaConnectionError
 from faust.cli import AppCommand, argument, option
 
 from app import bootstrap, operating, processes, reading
+from app.exactly_once.adopt import NothingToAdopt
+from app.exactly_once.changelog import ChangelogError
 from app.feeds import binance, replay
 from app.main import app
 from app.settings import NOUNS, Profile
@@ -22,6 +24,8 @@ from schemas.wire import NANOS
 
 EX_DIFFERENCE = 1
 EX_UNAVAILABLE = 69
+EXPECTED = (binance.FeedError, replay.ReplayError, operating.NoSuchShard, NothingToAdopt, ChangelogError)
+"""Errors whose message is all that there is to say."""
 
 
 def say(text: str) -> None:
@@ -44,7 +48,7 @@ def in_words(command: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable
             await command(*args, **options)
         except KafkaConnectionError:
             _end(EX_UNAVAILABLE, f"no Kafka at {app.settings.brokers}: `faust -A app worker` or `… kafka` starts one")
-        except (binance.FeedError, replay.ReplayError, operating.NoSuchShard) as error:
+        except EXPECTED as error:
             _end(EX_DIFFERENCE, str(error))
 
     return run

@@ -7,6 +7,7 @@ import msgspec
 
 from app.exactly_once.changelog import Claim, Data, Follower, changelog_of, encode, follow
 from app.exactly_once.log import Log, Message, OffsetOutOfRange, Partition
+from app.exactly_once.restore import contradiction
 from app.exactly_once.rows import DIGEST_MODULUS, Rows, row_hash
 from app.exactly_once.shard import CURSOR, SYSTEM_TABLES, Cursor
 
@@ -21,13 +22,18 @@ class Adoption(NamedTuple):
     incarnation: int
 
 
+class NothingToAdopt(Exception):  # noqa: N818 - it is good news
+    """The inbox is the one that the shard knows: to begin it again would count everything twice."""
+
+
 async def adopt(log: Log, inbox: Partition, name: str, version: str = "") -> Adoption:
     """Lets the shard go on at the inbox's first record, with the rows that it has.
 
     Its owner is fenced by a claim of `name`, which nobody may have used before. What the shard emits from now on has a
     higher incarnation: offsets begin again, and whoever takes its outputs must not believe to have seen them.
-    Raises ChangelogError where the changelog contradicts itself.
+    Raises ChangelogError where the changelog contradicts itself, NothingToAdopt where inbox and shard do not.
     """
+    await _look(log, inbox)
     wanted: Adoption | None = None
     while True:
         try:
@@ -43,15 +49,35 @@ async def adopt(log: Log, inbox: Partition, name: str, version: str = "") -> Ado
             continue
 
 
+async def _look(log: Log, inbox: Partition) -> None:
+    """Before anything is claimed: is there a reason to?"""
+    while True:
+        try:
+            follower = await _read_to_end(log, changelog_of(inbox))
+            follower.check()
+            why = await contradiction(log, inbox, follower.next or 0, _cursor_of(follower))
+        except OffsetOutOfRange:
+            continue
+        if why is None:
+            raise NothingToAdopt(f"{inbox} is at {follower.next or 0} and its inbox goes on there: nothing to adopt")
+        logger.info("to be adopted: %s", why)
+        return
+
+
 async def _claimed(log: Log, changelog: Partition, name: str, version: str) -> Follower:
     """The shard as of a claim of ours that is the highest."""
+    follower = await _read_to_end(log, changelog)
+    while follower.owner != name:
+        await _append(log, changelog, follower, Claim(follower.epoch + 1, name, version))
+    follower.check()
+    return follower
+
+
+async def _read_to_end(log: Log, changelog: Partition) -> Follower:
     first, end = await log.bounds(changelog)
     follower = Follower(Rows(SYSTEM_TABLES))
     follower.offset = first
     await _read(log, changelog, follower, end)
-    while follower.owner != name:
-        await _append(log, changelog, follower, Claim(follower.epoch + 1, name, version))
-    follower.check()
     return follower
 
 

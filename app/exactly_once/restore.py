@@ -15,12 +15,12 @@ from app.exactly_once.changelog import ChangelogError, Claim, Follower
 from app.exactly_once.journal import StoreMark
 from app.exactly_once.log import Log, Message, OffsetOutOfRange, Partition, Record
 from app.exactly_once.rows import Changes, Rows, Store
-from app.exactly_once.shard import Shard, checksum
+from app.exactly_once.shard import Cursor, Shard, checksum
 
 logger = logging.getLogger(__name__)
 
 STORE_ROWS_AT_ONCE = 50_000
-REMEDY = "after a look at both topics, `faust -A app adopt SHARD` accepts the inbox as it is"
+REMEDY = "after a look at both topics, `faust -A app adopt {}` accepts the inbox as it is"
 
 
 class Quarantined(Exception):  # noqa: N818 - a state of affairs
@@ -168,13 +168,20 @@ async def record_at(log: Log, partition: Partition, offset: int) -> Record | Non
 
 async def check_input(log: Log, shard: Shard) -> None:
     """Raises Quarantined unless the inbox holds what the shard did not take, and what it took last is what it was."""
-    position, last = shard.next, copy(shard.cursor)  # the shard may go on while we look
-    first, end = await log.bounds(shard.inbox)
+    why = await contradiction(log, shard.inbox, shard.next, copy(shard.cursor))  # the shard may go on while we look
+    if why is not None:
+        raise Quarantined(f"{why}; {REMEDY.format(shard.inbox)}")
+
+
+async def contradiction(log: Log, inbox: Partition, position: int, last: Cursor) -> str | None:
+    """Why this is not the inbox from which a shard came to this position, if it is not."""
+    first, end = await log.bounds(inbox)
     if position < first:
-        raise Quarantined(f"{shard.inbox} begins at {first}: records from {position} on were lost unread; {REMEDY}")
+        return f"{inbox} begins at {first}: records from {position} on were lost unread"
     if position > end:
-        raise Quarantined(f"{shard.inbox} ends at {end}, the shard is at {position}: it was made anew; {REMEDY}")
+        return f"{inbox} ends at {end}, the shard is at {position}: it was made anew"
     if first <= last.offset < end:
-        record = await record_at(log, shard.inbox, last.offset)
+        record = await record_at(log, inbox, last.offset)
         if record is None or (record.timestamp, checksum(record)) != (last.timestamp, last.checksum):
-            raise Quarantined(f"{shard.inbox} holds another record at {last.offset}: it was made anew; {REMEDY}")
+            return f"{inbox} holds another record at {last.offset}: it was made anew"
+    return None
