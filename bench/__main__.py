@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import footprint, latency, order_path, restore, resume, throughput
+from bench import footprint, idle_partitions, latency, order_path, restore, resume, throughput
 from bench.report import BARS, Measure, print_table, save
 from bench.stage import Impossible
 
@@ -16,6 +16,7 @@ GROUPS: tuple[tuple[tuple[str, ...], Run], ...] = (
     (throughput.NAMES, throughput.run),
     (order_path.NAMES, order_path.run),
     (latency.NAMES, latency.run),
+    (idle_partitions.NAMES, idle_partitions.run),
     (restore.NAMES, restore.run),
     (resume.NAMES, resume.run),
     (footprint.NAMES, footprint.run),

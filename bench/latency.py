@@ -103,21 +103,26 @@ def start(system: System, command: tuple[str, ...], knobs: dict[str, str]) -> No
         system.workers.append(subprocess.Popen(supervised, cwd=ROOT, env=environment, stdout=log, stderr=log))
 
 
-async def load(system: System, orders: Iterator[Written], seconds: float) -> Latencies:
+async def load(system: System, orders: Iterator[Written], seconds: float, *, to_fill: bool = True) -> Latencies:
     """Orders for so long -> what they took."""
+    topics = ("trade-events", "order-events") if to_fill else ("trade-events",)
     async with (
-        listening(system.bootstrap, "trade-events", "order-events") as (trades, events),
+        listening(system.bootstrap, *topics) as (trades, *events),
         producing(system.bootstrap, INBOX) as producer,
     ):
         sent = await send_by_schedule(producer, INBOX, orders, RATE, seconds)
         await until_heard(lambda: len(trades.heard) >= len(sent) // 2)
-        await until_heard(lambda: len(fills(events)) >= len(sent))
-    return joined(sent, trades, events)
+        fills: list[tuple[float, str]] = []
+        while to_fill and len(fills) < len(sent):
+            fills += fills_in(*events)
+            await asyncio.sleep(0.05)
+    return joined(sent, trades, fills)
 
 
-def fills(events: Listener) -> list[tuple[float, str]]:
-    """When each order was heard to be filled."""
-    decoded = ((time, codec.decode(value)) for time, value in events.heard)
+def fills_in(events: Listener) -> list[tuple[float, str]]:
+    """Takes what was heard -> when each order was filled."""
+    heard, events.heard = events.heard, []
+    decoded = ((time, codec.decode(value)) for time, value in heard)
     return [
         (time, event.order_id)
         for time, event in decoded
@@ -125,7 +130,7 @@ def fills(events: Listener) -> list[tuple[float, str]]:
     ]
 
 
-def joined(sent: dict[str, Sent], trades: Listener, events: Listener) -> Latencies:
+def joined(sent: dict[str, Sent], trades: Listener, fills: list[tuple[float, str]]) -> Latencies:
     """A trade, and what it fills, belong to the order that came in last; the other one lay in the book."""
     to_trade, from_due, last_of = [], [], {}
     for time, value in trades.heard:
@@ -135,7 +140,7 @@ def joined(sent: dict[str, Sent], trades: Listener, events: Listener) -> Latenci
         last_of[trade.buy_order_id] = last_of[trade.sell_order_id] = last
         to_trade.append((time - last.acknowledged) * 1e3)
         from_due.append((time - last.due) * 1e3)
-    to_fill = [(time - last_of[order_id].acknowledged) * 1e3 for time, order_id in fills(events)]
+    to_fill = [(time - last_of[order_id].acknowledged) * 1e3 for time, order_id in fills]
     times = sorted(time for time, _ in trades.heard)
     return Latencies(sorted(to_trade), sorted(to_fill), sorted(from_due), times)
 

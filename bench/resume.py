@@ -13,6 +13,7 @@ from time import perf_counter, time_ns
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
+from kafka import free_port
 from system import System
 
 from app.reading import reader, shards
@@ -173,7 +174,7 @@ async def _echoes(producer: AIOKafkaProducer, out: Listener, value: bytes) -> fl
 async def elsewhere(folder: Path) -> tuple[float, float]:
     """-> seconds until all shards answer, and the longest pause of those that did not move."""
     async with market(folder) as system:
-        system.start_worker(ROLES=",".join(NOUNS))
+        system.start_worker(ROLES=",".join(NOUNS), WEB_PORT=str(free_port()))
         owners = await both_own(system)
         async with probing(system) as probe:
             await asyncio.sleep(SETTLED_S)
