@@ -27,7 +27,7 @@ class Codec:
         self._registry = registry
         self._numbers = {name: registry.id_of(name) for name in MESSAGES}
         self._frames = {name: _FRAME.pack(0, number) for name, number in self._numbers.items()}
-        self._current = {number: MESSAGES[name] for name, number in self._numbers.items()}
+        self._current = {frame: MESSAGES[name] for name, frame in self._frames.items()}
         self._older: dict[int, tuple[Schema, Schema, type[Message]]] = {}
 
     def frame(self, message: type[Message]) -> bytes:
@@ -40,17 +40,19 @@ class Codec:
 
     def decode(self, value: bytes | None) -> Message:
         """Raises Undecodable with a stable reason, or RegistryUnreachable."""
-        if value is None or len(value) < _FRAME.size or value[0] != 0:
-            raise Undecodable("UNDECODABLE", "no message in Confluent's framing")
-        number = schema_id(value)
-        message = self._current.get(number)
+        if value is None:
+            raise Undecodable("UNDECODABLE", "no message")
+        message = self._current.get(value[: _FRAME.size])
         try:
-            return self._decode_older(number, value) if message is None else message.decoded(value, _FRAME.size)
+            return self._decode_older(value) if message is None else message.decoded(value, _FRAME.size)
         except (ValueError, LookupError) as error:
-            raise Undecodable("UNDECODABLE", f"schema {number}: {error!r}") from error
+            raise Undecodable("UNDECODABLE", f"schema {schema_id(value)}: {error!r}") from error
 
-    def _decode_older(self, number: int, value: bytes) -> Message:
+    def _decode_older(self, value: bytes) -> Message:
         """A message that was written with another version of its schema."""
+        number = schema_id(value)
+        if number < 0:
+            raise Undecodable("UNDECODABLE", "no message in Confluent's framing")
         writer, reader, message = self._older.get(number) or self._learn(number)
         try:
             data = fastavro.schemaless_reader(BytesIO(value[_FRAME.size :]), writer, reader)

@@ -1,5 +1,6 @@
 """Drives the pure machine of a noun: bytes to command, decide, evolve, events to bytes, each to where it goes."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from app.codecs import Codec, schema_id
+from app.exactly_once import identity
 from app.exactly_once.log import Header, Partition, Record
 from app.exactly_once.shard import DeadLetter as PutAside
 from app.exactly_once.shard import Shard, StopShard, Undecodable
@@ -54,7 +56,7 @@ class Noun:
 class Origin:
     """The envelope of what a machine emits: who began it, what caused it. Encoded once for all that a record causes."""
 
-    __slots__ = ("_cause", "_head", "_tail", "command", "correlation_id", "event_id", "timestamp")
+    __slots__ = ("_head", "_rest", "_tail", "command", "correlation_id", "event_id", "timestamp")
 
     def __init__(self, command: Any, timestamp: int) -> None:
         command_id = command.command_id
@@ -63,12 +65,12 @@ class Origin:
         self.event_id = b""
         """Of the event that is sent next, as an Avro string."""
         self._head = STRING[command_id] + STRING[self.correlation_id]
-        self._cause = STRING[command.event_id or command_id]
         self._tail = STRING[command.actor_id] + LONG[timestamp]
+        self._rest = self._head + STRING[command.event_id or command_id] + self._tail
 
     def envelope(self, caused_by: str) -> bytes:
         """The Avro bytes of the envelope."""
-        return self.event_id + self._head + (STRING[caused_by] if caused_by else self._cause) + self._tail
+        return self.event_id + (self._head + STRING[caused_by] + self._tail if caused_by else self._rest)
 
 
 class Places(dict[str, tuple[Partition, bytes]]):
@@ -92,6 +94,8 @@ class Way:
     def __init__(self, route: Route, profile: Profile) -> None:
         count = partitions_of(route.topic, profile)
         self.key = None if route.key is None else attrgetter(route.key)
+        self.is_public = route.topic not in INBOXES.values()
+        """Outside consumers drop repetitions by the header `event_id`; shards have the identity."""
         self.everywhere = [Partition(route.topic, number) for number in range(count)]
         self.places = Places(self.everywhere)
 
@@ -111,8 +115,8 @@ class NounMachine:
     noun: Noun
     codec: Codec
     profile: Profile
-    heard: Mapping[type, Callable[[Any], None]]
-    """What hears commands that were taken, by their type: for metrics and logs alone."""
+    heard: Mapping[type, Callable[[Any, float], None]]
+    """What hears commands that were taken, and in how many seconds, by their type: for metrics and logs alone."""
     told: Mapping[type, Callable[[Any, Origin], None]]
     """What hears events that were sent."""
 
@@ -149,8 +153,10 @@ class NounMachine:
             command = msgspec.structs.replace(command, command_id=number)
         state.now = shard.advance(record.timestamp * MILLISECOND_NS if noun.is_ingress else command.timestamp)
         origin = Origin(command, state.now)
-        traces = [header for header in record.headers if header[0] == "traceparent"] if record.headers else []
+        traces = _traces(record)
         evolve, mailings = noun.evolve, self._mailings
+        hear = self.heard.get(type(command))
+        began = 0.0 if hear is None else time.perf_counter()
         for event in noun.decide(state, command):
             evolve(state, event)
             mailing = mailings.get(type(event))
@@ -160,9 +166,8 @@ class NounMachine:
                 raise Undecodable(event.reason, event.detail)
         if type(command) is Tick and command.is_manual:
             shard.cursor.is_manual = True
-        hear = self.heard.get(type(command))
         if hear is not None:
-            hear(command)
+            hear(command, time.perf_counter() - began)
 
     def _decoded(self, record: Record) -> Any:
         try:
@@ -186,12 +191,13 @@ class NounMachine:
         origin.event_id = LENGTH[len(event_id)] + event_id
         value = mailing.frame + event.encoded(origin)
         for way in mailing.ways:
+            headers = [("event_id", event_id), *traces] if way.is_public else traces
             if way.key is None:
                 for partition in way.everywhere:
-                    shard.emit(partition, None, value, ("event_id", event_id), *traces)
+                    shard.emit(partition, None, value, headers)
             else:
                 partition, key = way.places[way.key(event)]
-                shard.emit(partition, key, value, ("event_id", event_id), *traces)
+                shard.emit(partition, key, value, headers)
         if mailing.tell is not None:
             mailing.tell(event, origin)
 
@@ -216,4 +222,12 @@ class NounMachine:
         )
         number = partition_of(inbox.topic, partitions_of(DEAD_LETTERS, self.profile))
         key, event_id = inbox.topic.encode(), message.event_id.encode()
-        self.shard.emit(Partition(DEAD_LETTERS, number), key, self.codec.encode(message), ("event_id", event_id))
+        self.shard.emit(Partition(DEAD_LETTERS, number), key, self.codec.encode(message), [("event_id", event_id)])
+
+
+def _traces(record: Record) -> list[Header]:
+    """The traces that a record belongs to: handed on with everything that it causes."""
+    headers = record.headers
+    if len(headers) == 1 and headers[0][0] == identity.HEADER:  # as nearly always between shards
+        return []
+    return [header for header in headers if header[0] == "traceparent"]

@@ -113,7 +113,7 @@ def _finished(state: State, event: Finished) -> None:
 
 
 def _answered(state: State, event: Answered) -> None:
-    command_id, outcome = event
+    command_id, outcome = event.command_id, event.outcome
     is_new = state.outcomes.get(command_id) is None
     state.outcomes.put(command_id, outcome)
     if not is_new:

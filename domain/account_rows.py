@@ -1,7 +1,5 @@
 """Rows of the accounts machine, and the state made of them."""
 
-from typing import NamedTuple
-
 import msgspec
 
 from domain.instruments import Instrument
@@ -138,23 +136,23 @@ class ShardRow(msgspec.Struct, frozen=True, array_like=True):
 # Events that stay inside: what others must know is said by OrderEvent, BalanceEvent and the commands to the books.
 
 
-class Stored(NamedTuple):
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """An order is like this now."""
 
     order: Order
 
 
-class Numbered(NamedTuple):
+class Numbered(msgspec.Struct, frozen=True, gc=False):
     """Another order number was given."""
 
 
-class Finished(NamedTuple):
+class Finished(msgspec.Struct, frozen=True, gc=False):
     """An order came to its end: one of those that are forgotten some day."""
 
     order: Order
 
 
-class Contra(NamedTuple):
+class Contra(msgspec.Struct, frozen=True, gc=False):
     """The other side of an entry: a system account gains."""
 
     account_id: str
@@ -162,27 +160,27 @@ class Contra(NamedTuple):
     amount: int
 
 
-class Answered(NamedTuple):
+class Answered(msgspec.Struct, frozen=True, gc=False):
     """A command got its outcome, or is known to wait for one."""
 
     command_id: str
     outcome: Outcome
 
 
-class ResetBegun(NamedTuple):
+class ResetBegun(msgspec.Struct, frozen=True, gc=False):
     """No new orders until the reset is done."""
 
     reset_id: str
 
 
-class BookEmptied(NamedTuple):
+class BookEmptied(msgspec.Struct, frozen=True, gc=False):
     """One book shard has nothing left."""
 
     reset_id: str
     source: str
 
 
-class Cleared(NamedTuple):
+class Cleared(msgspec.Struct, frozen=True, gc=False):
     """Accounts and orders are forgotten; numbers, and versions of balances, go on."""
 
     reset_id: str

@@ -1,7 +1,5 @@
 """Rows of the order_books machine, its events, and the state made of them."""
 
-from typing import NamedTuple
-
 import msgspec
 
 from domain.books import Book, RestingOrder
@@ -65,13 +63,13 @@ class TradeRow(msgspec.Struct, frozen=True, array_like=True):
     sell_account_id: str
 
 
-class Booked(NamedTuple):
+class Booked(msgspec.Struct, frozen=True, gc=False):
     """An order stands in the book from now on. Not sent: what others must know of it is said by other events."""
 
     order: RestingOrder
 
 
-class ResetAsked(NamedTuple):
+class ResetAsked(msgspec.Struct, frozen=True, gc=False):
     """One account shard has asked for a reset."""
 
     reset_id: str

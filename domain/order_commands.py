@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from domain.names import NAME_LENGTH_MAX, is_name
 from domain.state import Table
@@ -19,14 +20,14 @@ NAMED_HERE = re.compile(r"k\d+-\d+")
 Command = NewOrder | AmendRequest | CancelRequest | Tick
 
 
-class Refused(NamedTuple):
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """The record cannot be handed on to anybody: it is put aside with this reason."""
 
     reason: str
     detail: str
 
 
-class Named(NamedTuple):
+class Named(msgspec.Struct, frozen=True, gc=False):
     """Another order got its name here."""
 
 

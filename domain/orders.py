@@ -7,7 +7,7 @@ from domain.instruments import Instrument
 from domain.money import AMOUNT_MAX, fee_of, value_of
 from domain.names import is_name
 from schemas.accounts import OrderEvent, PlaceOrder
-from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce
+from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce, Venue
 from schemas.order_books import OrderFilled
 
 COLLAR_PERCENT = 5
@@ -129,7 +129,7 @@ def _worst_value(order: Order) -> int:
 def new_order(state: State, command: PlaceOrder, instrument: Instrument | None, order_number: int) -> Order:
     """The row of an order that has just come in."""
     mark = state.marks.get(command.symbol)
-    order = Order(
+    return Order(
         order_id=command.order_id,
         account_id=command.account_id,
         symbol=command.symbol,
@@ -145,19 +145,14 @@ def new_order(state: State, command: PlaceOrder, instrument: Instrument | None, 
         created_at=state.now,
         command_id=command.command_id,
         body=body_of(command),
+        base=instrument.base if instrument else "",
+        quote=instrument.quote if instrument else "",
+        multiplier=instrument.multiplier if instrument else 0,
+        venue=instrument.venue if instrument else Venue.INTERNAL,
+        fee_rate_max=instrument.fee_rate_max if instrument else 0,
         best_bid=mark.bid if mark else None,
         best_ask=mark.ask if mark else None,
         updated_at=state.now,
-    )
-    if instrument is None:
-        return order
-    return msgspec.structs.replace(
-        order,
-        base=instrument.base,
-        quote=instrument.quote,
-        multiplier=instrument.multiplier,
-        venue=instrument.venue,
-        fee_rate_max=instrument.fee_rate_max,
     )
 
 
@@ -186,7 +181,12 @@ def with_hold(order: Order) -> Order:
 
 
 def told(order: Order, fill: OrderFilled | None = None) -> OrderEvent:
-    """What the world hears of an order. By position (schemas/message_code.py): built five times an order."""
+    """What the world hears of an order."""
+    return told_as(order, order.status, order.version, order.held, fill)
+
+
+def told_as(order: Order, status: OrderStatus, version: int, held: int, fill: OrderFilled | None = None) -> OrderEvent:
+    """The same at a step of its own. By position (schemas/message_code.py): built five times an order."""
     reason = order.reason_code
     return OrderEvent(
         order.order_id,
@@ -195,16 +195,16 @@ def told(order: Order, fill: OrderFilled | None = None) -> OrderEvent:
         order.order_type,
         order.side,
         order.quantity,
-        order.status,
+        status,
         order.order_number,
         order.time_in_force,
         order.filled,
         order.leaves,
         order.filled_value,
         order.fee,
-        order.held,
+        held,
         order.held_asset,
-        order.version,
+        version,
         order.venue,
         order.created_at,
         order.limit_price,

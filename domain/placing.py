@@ -85,9 +85,8 @@ def _refuse(order: Order, reason: ReasonCode) -> Iterator[Event]:
 
 def _accept(state: State, order: Order, maker_fee_rate: int, taker_fee_rate: int) -> Iterator[Event]:
     """Told step by step, as the pipeline knows them: received, validated, funds held."""
-    received = msgspec.structs.replace(order, version=1, held=0)
-    yield orders.told(received)
-    yield orders.told(msgspec.structs.replace(received, status=OrderStatus.VALIDATED, version=2))
+    yield orders.told_as(order, OrderStatus.PENDING, 1, 0)
+    yield orders.told_as(order, OrderStatus.VALIDATED, 2, 0)
     step = msgspec.structs.replace(order, status=OrderStatus.RISK_APPROVED, version=3)
     yield orders.told(step)
     yield entry(state, order.account_id, order.held_asset, 0, order.held, BalanceReason.HOLD, order.order_id)

@@ -46,4 +46,15 @@ def source_of(identity: bytes) -> str:
     """The shard that sent it, as the key of its row in `seen`. Raises ValueError where it is no identity."""
     if len(identity) <= _ALL.size:
         raise ValueError(identity)
-    return f"{identity[_ALL.size :].decode()}-{int.from_bytes(identity[:2], 'big')}"
+    return name_of(identity[:2] + identity[_ALL.size :])
+
+
+def name_of(source: bytes) -> str:
+    """The name of a source that is given as identities have it: partition, then inbox."""
+    return f"{source[2:].decode()}-{int.from_bytes(source[:2], 'big')}"
+
+
+def source_in(name: str) -> bytes:
+    """The source of that name, as identities have it."""
+    inbox, _, partition = name.rpartition("-")
+    return int(partition).to_bytes(2, "big") + inbox.encode()

@@ -1,7 +1,7 @@
 """The log port on a real Kafka: writes through Faust's producer, reads through consumers of its own."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -18,6 +18,8 @@ READERS_MAX = 8
 FETCH_BYTES_MAX = 4 << 20
 BOUNDED_WAIT_MS, TAIL_WAIT_MS = 10, 500
 """How long the broker may wait for records. A reader that moves to another partition waits behind its last request."""
+BACKLOG_MESSAGES, BACKLOG_BATCH_BYTES = 64, 128 << 10
+"""So many messages at once go into larger batches than the producer's own: then each batch costs, not the wait."""
 STUCK_S = 60.0
 """A read that gets nothing for so long, though the log goes on, fails."""
 
@@ -49,30 +51,30 @@ class KafkaLog:
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    def send(self, destination: Partition, messages: Iterable[Message]) -> list[Awaitable[Any]]:
+    def send(self, destination: Partition, messages: Sequence[Message]) -> list[Awaitable[Any]]:
         """Adds the messages to the producer's last batch of the partition while it is open, then to new ones."""
         accumulator, tp = self._accumulator(), TopicPartition(*destination)
-        batch = _last_open(accumulator, tp)
         acknowledgements: list[Awaitable[Any]] = []
-        count = 0
-        for message in messages:
-            if batch is None or not _add(batch, message):
-                batch = self._open(accumulator, tp)
-                added = _add(batch, message)
-                assert added, "an empty batch takes any message"
-            if not acknowledgements or acknowledgements[-1] is not batch.future:
+        batch, done = _last_open(accumulator, tp), 0
+        while done < len(messages):
+            added = 0 if batch is None else _add_some(batch, messages, done)
+            if added:
+                assert batch is not None
                 acknowledgements.append(batch.future)
-            count += 1
-        self.sent[destination.topic] = self.sent.get(destination.topic, 0) + count
+                done += added
+            if done < len(messages):
+                assert added or batch is None or batch.record_count, "an empty batch takes any message"
+                batch = self._open(accumulator, tp, len(messages) - done)
+        self.sent[destination.topic] = self.sent.get(destination.topic, 0) + done
         return acknowledgements
 
     async def append(self, destination: Partition, message: Message) -> int:
         """Writes one message -> its offset."""
         accumulator, tp = self._accumulator(), TopicPartition(*destination)
         batch = _last_open(accumulator, tp)
-        if batch is None or not _add(batch, message):
-            batch = self._open(accumulator, tp)
-            _add(batch, message)
+        if batch is None or not _add_some(batch, [message], 0):
+            batch = self._open(accumulator, tp, 1)
+            _add_some(batch, [message], 0)
         index = batch.record_count - 1
         metadata = await asyncio.shield(batch.future)  # it belongs to aiokafka, whatever becomes of us
         return int(metadata.offset + index)
@@ -83,11 +85,10 @@ class KafkaLog:
             self._fatal(f"the producer has failed: {accumulator._exception!r}")
         return accumulator
 
-    def _open(self, accumulator: Any, tp: TopicPartition) -> MessageBatch:
+    def _open(self, accumulator: Any, tp: TopicPartition, count: int) -> MessageBatch:
         compression = self._compression.get(tp.topic, 0)
-        batch = accumulator._append_batch(
-            BatchBuilder(accumulator._batch_size, compression, is_transactional=False), tp
-        )
+        size = accumulator._batch_size if count < BACKLOG_MESSAGES else BACKLOG_BATCH_BYTES
+        batch = accumulator._append_batch(BatchBuilder(size, compression, is_transactional=False), tp)
         batch.future.add_done_callback(self._must_not_fail)
         return batch
 
@@ -189,6 +190,18 @@ def _last_open(accumulator: Any, tp: TopicPartition) -> MessageBatch | None:
     return waiting[-1] if waiting and waiting[-1].retry_count == 0 else None
 
 
-def _add(batch: MessageBatch, message: Message) -> bool:
-    added = batch._builder.append(timestamp=None, key=message.key, value=message.value, headers=message.headers)
-    return added is not None
+def _add_some(batch: MessageBatch, messages: Sequence[Message], begin: int) -> int:
+    """Adds messages from `begin` on, as far as they fit -> how many were added."""
+    builder = batch._builder
+    if builder.closed():
+        return 0
+    append, offset = builder._builder.append, builder._relative_offset
+    count = 0
+    for message in messages[begin:] if begin else messages:
+        added = append(offset + count, None, key=message.key, value=message.value, headers=message.headers)
+        if added is None:
+            builder.close()
+            break
+        count += 1
+    builder._relative_offset = offset + count
+    return count

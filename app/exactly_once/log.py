@@ -1,7 +1,9 @@
 """What the shards need of Kafka. `transport.py` answers with the real one, the simulator of the tests with its own."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from typing import NamedTuple, NoReturn, Protocol
+
+import msgspec
 
 Header = tuple[str, bytes]
 
@@ -31,7 +33,7 @@ class Record(Protocol):
     def headers(self) -> Sequence[Header]: ...
 
 
-class Message(NamedTuple):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A record to be written."""
 
     key: bytes | None
@@ -54,7 +56,7 @@ class OffsetOutOfRange(Exception):  # noqa: N818 - Kafka's own name for it
 class Log(Protocol):
     """Reading and writing of partitions."""
 
-    def send(self, destination: Partition, messages: Iterable[Message]) -> list[Awaitable[object]]:
+    def send(self, destination: Partition, messages: Sequence[Message]) -> list[Awaitable[object]]:
         """Hands the messages to the producer, in order -> what resolves when the broker has them.
 
         A failure ends the process at once: a later batch of the partition could be accepted meanwhile.

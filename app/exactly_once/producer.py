@@ -1,14 +1,25 @@
-"""The producer: idempotent, acknowledged by all in-sync replicas, with sequence numbers that go round."""
+"""The producer: idempotent, acknowledged by all in-sync replicas, with sequence numbers that go round, fast lz4."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import aiokafka
-from aiokafka import TopicPartition
+from aiokafka import TopicPartition, codec
 from aiokafka.producer.transaction_manager import TransactionManager
+from aiokafka.record._crecords import default_records
 from faust.transport.drivers import aiokafka as driver
 
 SEQUENCE_MODULUS = 1 << 31
+LZ4_LEVEL = 1
+"""aiokafka's own is 9: a seventh of the speed, for a fifth fewer bytes."""
+
+
+def compress_lz4(payload: bytes) -> bytes:
+    """What the record builder calls in place of aiokafka's function."""
+    return bytes(codec.lz4_encode(payload, LZ4_LEVEL))
+
+
+default_records.lz4_encode = compress_lz4
 
 
 class WrappingSequences(TransactionManager):  # type: ignore[misc]

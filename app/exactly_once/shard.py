@@ -110,9 +110,11 @@ class Shard:
         self.counts: Counter[str] = Counter() if counts is None else counts
         self._fatal, self._domain, self._is_public = fatal, domain, is_public
         self._source = inbox.topic.encode()
-        self._sources: dict[bytes, str] = {}
-        self._seen: dict[str, bytes] = {}
-        self._outputs: list[tuple[Partition, Message]] = []
+        self._seen: dict[bytes, bytes] = {}
+        """Source, as identities name it -> position of what was taken from there last."""
+        self._outputs: defaultdict[Partition, list[Message]] = defaultdict(list)
+        self._order: list[list[Message]] = []
+        """To which list of `_outputs` each output went: what is taken back leaves in this order."""
         self._index: dict[str, int] = {}
         self._offset = 0
         self._origin = b""
@@ -122,7 +124,7 @@ class Shard:
         self.next = position or 0
         row = self.rows[CURSOR].get("")
         self.cursor = Cursor() if row is None else msgspec.msgpack.decode(row, type=Cursor)
-        self._seen = {source: bytes(last) for source, last in self.rows[SEEN].scan()}
+        self._seen = {identity.source_in(source): bytes(last) for source, last in self.rows[SEEN].scan()}
         self.machine.open(self)
 
     def take(self, records: Sequence[Record], end: int) -> SubBatch:
@@ -144,12 +146,10 @@ class Shard:
             # of a record must not depend on where batches are cut.
             raise StopShard(f"{self.inbox} offset {records[0].offset}: its changes weigh too much, {error}") from error
         self.next = end if taken == len(records) else records[taken].offset
-        outputs: defaultdict[Partition, list[Message]] = defaultdict(list)
-        for destination, message in self._outputs:
-            outputs[destination].append(message)
-        self._outputs.clear()
+        outputs = {destination: messages for destination, messages in self._outputs.items() if messages}
+        self._forget_outputs()
         urgent = urgent or not changes.keys() <= SYSTEM_TABLES.keys()
-        return SubBatch(start, self.next, dict(outputs), changes, self.rows.digest, self.rows.version, urgent)
+        return SubBatch(start, self.next, outputs, changes, self.rows.digest, self.rows.version, urgent)
 
     def _take_all(self, records: Sequence[Record]) -> tuple[int, bool]:
         """-> how many were taken, and whether one of them came from outside the shards."""
@@ -168,21 +168,18 @@ class Shard:
                     raise
                 return number, urgent
             if sender is not None:
-                self._seen[self._source_of(sender)] = sender[identity.POSITION]
+                self._seen[sender[:2] + sender[18:]] = sender[2:18]  # the slices SOURCE and POSITION of an identity
         return len(records), urgent
 
     def _is_new(self, sender: bytes) -> bool:
-        return sender[identity.POSITION] > self._seen.get(self._source_of(sender), b"")
-
-    def _source_of(self, sender: bytes) -> str:
-        short = sender[: identity.POSITION.start] + sender[identity.POSITION.stop :]
-        source = self._sources.get(short)
-        if source is None:
-            try:
-                source = self._sources[short] = identity.source_of(sender)
-            except ValueError as error:
-                raise StopShard(f"{self.inbox}: a record whose identity is none: {sender!r}") from error
-        return source
+        last = self._seen.get(sender[:2] + sender[18:])
+        if last is not None:
+            return sender[2:18] > last
+        try:
+            identity.source_of(sender)
+        except ValueError as error:
+            raise StopShard(f"{self.inbox}: a record whose identity is none: {sender!r}") from error
+        return True
 
     def _identity_of(self, record: Record) -> bytes | None:
         headers = record.headers
@@ -192,26 +189,30 @@ class Shard:
             return headers[0][1]
         return next((value for name, value in headers if name == identity.HEADER), None)
 
-    def _collect(self, records: Sequence[Record], seen_before: Mapping[str, bytes]) -> Changes:
+    def _collect(self, records: Sequence[Record], seen_before: Mapping[bytes, bytes]) -> Changes:
         """Puts what the shard knows beside its rows into rows of its own, and ends the sub-batch."""
         for source, position in self._seen.items():
             if seen_before.get(source) != position:
-                self.rows[SEEN].put(source, position)
+                self.rows[SEEN].put(identity.name_of(source), position)
         if records:
             last, cursor = records[-1], self.cursor
             cursor.offset, cursor.timestamp, cursor.checksum = last.offset, last.timestamp, checksum(last)
         self.rows[CURSOR].put("", msgspec.msgpack.encode(self.cursor))
         return self.rows.collect(CHANGES_BYTES_MAX)
 
-    def _take_back_all(self, cursor: Cursor, seen: Mapping[str, bytes]) -> None:
+    def _take_back_all(self, cursor: Cursor, seen: Mapping[bytes, bytes]) -> None:
         self.rows.take_back(0)
         self.cursor, self._seen = copy(cursor), dict(seen)
-        self._outputs.clear()
+        self._forget_outputs()
         self.machine.taken_back()
+
+    def _forget_outputs(self) -> None:
+        self._outputs = defaultdict(list)
+        self._order.clear()
 
     def _take_one(self, record: Record) -> None:
         self._begin(record)
-        cursor, mark, outputs = self.cursor, len(self.rows.undo), len(self._outputs)
+        cursor, mark, outputs = self.cursor, len(self.rows.undo), len(self._order)
         clock, events = cursor.clock, cursor.events
         try:
             self.machine.handle(record)
@@ -219,7 +220,9 @@ class Shard:
             reason = self._reason(error)
             self.rows.take_back(mark)
             cursor.clock, cursor.events = clock, events
-            del self._outputs[outputs:]
+            for messages in self._order[outputs:]:
+                messages.pop()
+            del self._order[outputs:]
             self.machine.taken_back()
             if isinstance(error, StopShard):
                 raise
@@ -250,7 +253,7 @@ class Shard:
             self._fatal(f"{self.inbox} offset {self._offset}: {error!r} in {origin}\n{_stack(error)}")
         return "DOMAIN_ERROR"
 
-    def emit(self, destination: Partition, key: bytes | None, value: bytes, *headers: Header) -> None:
+    def emit(self, destination: Partition, key: bytes | None, value: bytes, headers: Sequence[Header] = ()) -> None:
         """Adds an output of the record that is being taken."""
         if len(value) > OUTPUT_BYTES_MAX:
             raise Undecodable("OUTPUT_TOO_LARGE", f"{len(value)} bytes to {destination}")
@@ -258,7 +261,9 @@ class Shard:
         index = self._index.get(topic, 0)
         self._index[topic] = index + 1
         origin = self._origin + identity.INDEXES[index] + self._source
-        self._outputs.append((destination, Message(key, value, [(identity.HEADER, origin), *headers])))
+        messages = self._outputs[destination]
+        messages.append(Message(key, value, [(identity.HEADER, origin), *headers]))
+        self._order.append(messages)
 
     def advance(self, time: int) -> int:
         """Moves the shard's clock to `time`, if that is later -> the clock, in nanoseconds."""

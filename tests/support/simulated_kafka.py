@@ -33,7 +33,7 @@ class PartitionLog:
 
     def append(self, message: Message, timestamp: int) -> int:
         offset = self.end
-        self.records.append(SimRecord(offset, timestamp, *message))
+        self.records.append(SimRecord(offset, timestamp, message.key, message.value, message.headers))
         self.end += 1
         self.wake()
         return offset
@@ -288,11 +288,12 @@ class Disk:
     def all_items(self) -> list[tuple[str, str, bytes]]:
         return [(name, key, data) for (name, key), data in self.rows.items()]
 
-    def write(self, changes: Changes, meta: bytes) -> None:
+    def write(self, changes: Changes, meta: bytes | None) -> None:
         places = [(table, key) for table, changed in changes.items() for key in changed]
         self._before.append(({place: self.rows.get(place) for place in places}, self.mark))
         self._set({(table, key): data for table, changed in changes.items() for key, data in changed.items()})
-        self.mark = meta
+        if meta is not None:
+            self.mark = meta
 
     def _set(self, rows: dict[tuple[str, str], bytes | None]) -> None:
         for place, data in rows.items():

@@ -172,7 +172,7 @@ class ByteShard:
         self.shard.open(self.journal[-1].end if self.journal else None)
 
     def append(self, message: Message, timestamp: int) -> None:
-        self.log.append(LogRecord(len(self.log), timestamp, *message))
+        self.log.append(LogRecord(len(self.log), timestamp, message.key, message.value, message.headers))
 
     @property
     def backlog(self) -> int:
