@@ -81,9 +81,12 @@ class Replica:
         first, end = await self._log.bounds(self._changelog)
         follower = Follower(Rows(self._tables))
         follower.offset = first
+        follower.rows.gather()
         async for records in self._log.read(self._changelog, first, end):
             for record in records:
                 follower.apply(record)
+        for _ in follower.rows.gathered():
+            await asyncio.sleep(0)
         follower.offset = max(follower.offset, end)
         follower.check()
         if progress(follower) < progress(self._follower):

@@ -1,17 +1,18 @@
 """Taking a shard over: store, changelog, claim; and the checks that both logs are the ones that the rows came from."""
 
+import asyncio
 import logging
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 
 from app.exactly_once import changelog
-from app.exactly_once.changelog import ChangelogError, Claim, Follower
+from app.exactly_once.changelog import ChangelogError, Claim, Data, Follower
 from app.exactly_once.journal import StoreMark
 from app.exactly_once.log import Log, Message, OffsetOutOfRange, Partition, Record
 from app.exactly_once.rows import Changes, Rows, Store
@@ -137,22 +138,43 @@ class Restorer:
             await self._read(follower, offset + 1)
 
     async def _read(self, follower: Follower, end: int) -> None:
-        waiting: Changes = {}
-        rows = 0
-        mark: StoreMark | None = None
+        rows, waiting, count = follower.rows, cast("Changes", {}), 0
+        last: tuple[Record, Data] | None = None
+        if follower.next is None:
+            rows.gather()
         async for record, entry in changelog.follow(self.log, self.changelog, follower, end):
-            if self.store is None:
+            last = record, entry
+            if rows.is_gathering:
+                if rows.is_full:
+                    await self._gathered(follower, last)
+                    last = None
                 continue
-            for table, changed in entry.rows.items():
+            for table, changed in entry.rows.items() if self.store is not None else ():
                 waiting.setdefault(table, {}).update(changed)
-                rows += len(changed)
-            crc = zlib.crc32(record.value or b"")
-            mark = StoreMark(record.offset, crc, entry.epoch, entry.end, entry.digest, follower.row_versions)
-            if rows > STORE_ROWS_AT_ONCE:
-                follower.rows.stored(waiting, msgspec.msgpack.encode(mark), follower.rows.version)
-                waiting, rows, mark = {}, 0, None
-        if mark is not None:
-            follower.rows.stored(waiting, msgspec.msgpack.encode(mark), follower.rows.version)
+                count += len(changed)
+            if count > STORE_ROWS_AT_ONCE:
+                rows.stored(waiting, _mark_of(follower, *last), rows.version)
+                waiting, count, last = {}, 0, None
+        if rows.is_gathering:
+            await self._gathered(follower, last)
+        elif last is not None:
+            rows.stored(waiting, _mark_of(follower, *last), rows.version)
+
+    async def _gathered(self, follower: Follower, last: tuple[Record, Data] | None) -> None:
+        """Writes each row into the store once, not in every version that the log has of it."""
+        for portion in follower.rows.gathered():
+            if self.store is not None:
+                self.store.write(portion, None)
+            await asyncio.sleep(0)  # other shards go on meanwhile
+        if self.store is not None and last is not None:
+            self.store.write({}, _mark_of(follower, *last))
+
+
+def _mark_of(follower: Follower, record: Record, entry: Data) -> bytes:
+    """What the store says of itself once it holds all up to this record, the last one that counted."""
+    checksum_of = zlib.crc32(record.value or b"")
+    mark = StoreMark(record.offset, checksum_of, entry.epoch, entry.end, entry.digest, follower.row_versions)
+    return msgspec.msgpack.encode(mark)
 
 
 async def record_at(log: Log, partition: Partition, offset: int) -> Record | None:

@@ -6,7 +6,8 @@ when it is cold. Bytes that were stored are never encoded anew: they are what th
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
+from functools import lru_cache
+from itertools import chain, islice
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
@@ -18,6 +19,7 @@ Changes = dict[str, dict[str, bytes | None]]
 
 DIGEST_MODULUS = 1 << 64
 DECODED_ROWS_MAX = 20_000
+GATHERED_ROWS_AT_ONCE = 50_000
 _ROW_OVERHEAD_BYTES = 10
 """Of framing in the changelog record: an upper bound."""
 _ABSENT: Any = object()
@@ -32,12 +34,23 @@ class Store(Protocol):
 
     def get(self, table: str, key: str) -> bytes | None: ...
     def items(self, table: str, prefix: str = "") -> Iterator[tuple[str, bytes]]: ...
-    def write(self, changes: Changes, meta: bytes) -> None: ...
+    def write(self, changes: Changes, meta: bytes | None) -> None: ...
 
 
 def row_hash(table: str, key: str, data: bytes) -> int:
     """One row's share of the digest."""
-    return xxhash.xxh3_64_intdigest(data, zlib.crc32(f"{table}\0{key}".encode()))
+    return xxhash.xxh3_64_intdigest(data, zlib.crc32(key.encode(), _seed(table)))
+
+
+@lru_cache(maxsize=1_000)
+def _seed(table: str) -> int:
+    return zlib.crc32(f"{table}\0".encode())
+
+
+def _hash_of_all(table: str, rows: Mapping[str, bytes]) -> int:
+    """The sum of `row_hash`, without a call a row."""
+    seed, crc32, xxh3 = _seed(table), zlib.crc32, xxhash.xxh3_64_intdigest
+    return sum([xxh3(data, crc32(key.encode(), seed)) for key, data in rows.items()])
 
 
 class Table(Generic[Row]):
@@ -139,6 +152,17 @@ class Table(Generic[Row]):
         self._hot.pop(key, None)
 
 
+def _collect_into(rows: dict[str, bytes], changed: Mapping[str, bytes | None]) -> None:
+    if None not in changed.values():
+        rows.update(cast("Mapping[str, bytes]", changed))
+        return
+    for key, data in changed.items():
+        if data is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = data
+
+
 def _codec(row_type: type[Row]) -> tuple[Callable[[Row], bytes], Callable[[bytes], Row]]:
     if row_type is bytes:
         return cast("Callable[[Row], bytes]", bytes), cast("Callable[[bytes], Row]", bytes)
@@ -161,6 +185,8 @@ class Rows:
         """Counts the times when rows were replaced."""
         self._unstored: dict[tuple[str, str], tuple[int, bytes | None]] = {}
         """Final changes that the store does not have yet, each with the version that made it."""
+        self.is_gathering = False
+        """Rows are read from the beginning of their log, and are not complete before its end."""
 
     def __getitem__(self, name: str) -> Table[Any]:
         return self.tables[name]
@@ -195,19 +221,49 @@ class Rows:
             self._cool(table)
         return changes
 
+    def _table(self, name: str) -> Table[Any]:
+        """A table that this version does not know any more keeps its rows, and its part of the digest."""
+        table = self.tables.get(name)
+        if table is None:
+            table = self.tables[name] = Table(name, bytes, self)
+        return table
+
     def apply(self, changes: Mapping[str, Mapping[str, bytes | None]]) -> None:
         """Replaces rows by what a changelog record says."""
         self.version += 1
         for name, changed in changes.items():
-            table = self.tables.get(name)
-            if (
-                table is None
-            ):  # a table that this version does not know any more keeps its rows, and its part of the digest
-                table = self.tables[name] = Table(name, bytes, self)
+            table = self._table(name)
+            if self.is_gathering:
+                _collect_into(table.warm, changed)
+                continue
             for key in changed:
                 table.forget(key)
             self._replace(table, changed)
             self._cool(table)
+
+    # --- a whole log at once: it has several versions of most rows, and only the last ones count ---------------------
+
+    def gather(self) -> None:
+        """From now on `apply` only collects rows, until `gathered`."""
+        assert not self.live, "only what is empty can be filled"
+        self.is_gathering = True
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a table has more rows than memory should hold: the store could take them."""
+        return self.store is not None and any(len(table.warm) > self._warm_rows_max for table in self.tables.values())
+
+    def gathered(self) -> Iterator[Changes]:
+        """Ends `gather`, and gives all rows in portions, which the store is to be given; take them all."""
+        total = 0
+        for name, table in self.tables.items():
+            rows = iter(table.warm.items())
+            while portion := dict(islice(rows, GATHERED_ROWS_AT_ONCE)):
+                total += _hash_of_all(name, portion)
+                self.live += len(portion)
+                yield {name: cast("dict[str, bytes | None]", portion)}
+        self.digest = total % DIGEST_MODULUS
+        self.is_gathering = False
 
     def _replace(self, table: Table[Any], changed: Mapping[str, bytes | None]) -> None:
         name, warm, digest, live = table.name, table.warm, self.digest, self.live
@@ -240,17 +296,20 @@ class Rows:
 
     def load(self, items: Iterable[tuple[str, str, bytes]], digest: int) -> bool:
         """Takes over everything that the store holds; false where the digest says that it is damaged."""
-        total = 0
+        total, live, seed = 0, 0, 0
+        table: Table[Any] | None = None
+        crc32, xxh3, warm_rows_max = zlib.crc32, xxhash.xxh3_64_intdigest, self._warm_rows_max
         for name, key, data in items:
-            table = self.tables.get(name)
-            if table is None:
-                table = self.tables[name] = Table(name, bytes, self)
-            total += row_hash(name, key, data)
-            self.live += 1
-            if len(table.warm) < self._warm_rows_max:
-                table.warm[key] = data
+            if table is None or name != table.name:  # they come table by table
+                table = self._table(name)
+                seed, warm = _seed(name), table.warm
+            total += xxh3(data, crc32(key.encode(), seed))
+            live += 1
+            if len(warm) < warm_rows_max:
+                warm[key] = data
             else:
                 table.cold += 1
+        self.live += live
         self.digest = total % DIGEST_MODULUS
         return self.digest == digest
 

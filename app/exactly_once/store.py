@@ -64,10 +64,10 @@ class RocksStore:
             yield key[skip:].decode(), data
 
     def all_items(self) -> Iterator[tuple[str, str, bytes]]:
-        """Every row of every table."""
+        """Every row of every table, table by table."""
         for key, data in self._items(None):
-            if key != _META:
-                table, _, name = key.decode().partition("\0")
+            table, _, name = key.decode().partition("\0")
+            if table:
                 yield table, name, data
 
     def _items(self, begin: bytes | None) -> Iterator[tuple[bytes, bytes]]:
@@ -84,8 +84,8 @@ class RocksStore:
                 return
             begin = portion[-1][0] + b"\0"
 
-    def write(self, changes: Changes, meta: bytes) -> None:
-        """Rows and mark in one step."""
+    def write(self, changes: Changes, meta: bytes | None) -> None:
+        """Rows and mark in one step. Without a mark, what is there is void until a mark follows."""
         batch = WriteBatch(raw_mode=True)
         for table, changed in changes.items():
             prefix = table.encode() + b"\0"
@@ -94,7 +94,8 @@ class RocksStore:
                     batch.delete(prefix + key.encode())
                 else:
                     batch.put(prefix + key.encode(), data)
-        batch.put(_META, meta)
+        if meta is not None:
+            batch.put(_META, meta)
         self._database.write(batch)
 
     def meta(self) -> bytes | None:

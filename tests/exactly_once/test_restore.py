@@ -10,6 +10,7 @@ from simulated_kafka import Disk
 from small_shards import INBOX, Accounts, Balance, Process, amounts, shard_of
 
 from app.exactly_once import restore as restore_module
+from app.exactly_once import rows as rows_module
 from app.exactly_once.changelog import ChangelogError, Data, Follower, changelog_of, encode
 from app.exactly_once.journal import StoreMark
 from app.exactly_once.restore import NotOurs, Quarantined, Restorer, check_input
@@ -57,16 +58,65 @@ async def test_an_empty_store_is_filled_with_rows_and_mark() -> None:
     assert amounts(again.rows) == ALL
 
 
-async def test_a_long_changelog_reaches_the_store_in_several_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restore_module, "STORE_ROWS_AT_ONCE", 3)
+async def test_each_row_of_a_long_changelog_reaches_an_empty_store_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "GATHERED_ROWS_AT_ONCE", 2)
     log, _ = await a_past(20)
     disk = Disk()
+    follower = await restored(log, disk)
+    written = [place for places, _ in disk._before for place in places]
+    assert len(disk._before) > 3
+    assert sorted(written) == sorted(disk.rows) == sorted(follower.rows.keys())
+    assert balances_on(disk) == balances_in(follower)
+
+
+async def test_a_removed_row_is_gone_after_a_restore() -> None:
+    log, disk = MemoryLog(), Disk()
+    process = Process(log, "past")
+    await process.owner.assign([INBOX])
+    for command in ("add account0", "add account1", "remove account0", "add account1"):
+        await process.take(command)
+        await process.settle()
+    process.kill()
+    follower = await restored(log, disk)
+    assert amounts(follower.rows) == {"account1": 2}
+    assert balances_on(disk) == balances_in(follower)
+
+
+@pytest.mark.parametrize("warm_rows_max", [1, 2, 3])
+async def test_a_changelog_may_have_more_rows_than_memory(warm_rows_max: int) -> None:
+    log, _ = await a_past(20)
+    disk, tables = Disk(), SYSTEM_TABLES | Accounts.tables
+    follower = await Restorer(log, CHANGELOG, tables, disk, warm_rows_max).restore("ours", "1", lambda: True)
+    assert len(follower.rows["balances"].warm) <= warm_rows_max
+    assert amounts(follower.rows) == {"account0": 7, "account1": 7, "account2": 6}
+    assert (follower.rows.live, follower.rows.full_digest()) == (len(disk.rows), follower.digest)
+    assert amounts((await restored(log, disk)).rows) == amounts(follower.rows)
+
+
+async def test_a_store_without_a_mark_is_void() -> None:
+    log, _ = await a_past()
+    disk = Disk()
+    disk.write({"balances": {"nobody": b'{"amount":9}'}}, None)
+    assert amounts((await restored(log, disk)).rows) == ALL
+    assert ("balances", "nobody") not in disk.rows
+
+
+async def test_a_store_far_behind_is_brought_up_in_several_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restore_module, "STORE_ROWS_AT_ONCE", 3)
+    log, disk = await a_past(20)
+    disk.lose_last(18)
     writes = len(disk._before)
     follower = await restored(log, disk)
     assert len(disk._before) - writes > 5
-    assert {place: data for place, data in disk.rows.items() if place[0] == "balances"} == {
-        ("balances", key): msgspec.json.encode(row) for key, row in follower.rows["balances"].scan()
-    }
+    assert balances_on(disk) == balances_in(follower)
+
+
+def balances_on(disk: Disk) -> dict[str, bytes]:
+    return {key: data for (table, key), data in disk.rows.items() if table == "balances"}
+
+
+def balances_in(follower: Follower) -> dict[str, bytes]:
+    return {key: msgspec.json.encode(row) for key, row in follower.rows["balances"].scan()}
 
 
 @pytest.mark.parametrize("behind", [1, 3, 5])
