@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -31,8 +32,8 @@ NAMES = (
 )
 RATE = float(os.environ.get("RATE") or 500)
 SECONDS = float(os.environ.get("SECONDS") or 40)
-WARM_UP_S, FLOOR_S = 10.0, 15.0
-FLOOR_TOPICS = ("floor-inbox", "floor-middle", "floor-out")
+WARM_UP_S, FLOOR_WARM_UP_S, FLOOR_S = 10.0, 5.0, 12.0
+FLOORS, STOCK = ("floor", "floor-again"), "stock"
 
 
 class Latencies(NamedTuple):
@@ -48,13 +49,14 @@ class Latencies(NamedTuple):
 
 def run(wanted: set[str], folder: Path) -> Iterator[tuple[str, Measure]]:
     del wanted
-    floors, found = asyncio.run(_measure(folder))
+    floors, stock, found = asyncio.run(_measure(folder))
     trade, fill = found.to_trade, found.to_fill
     floor50, floor99 = quantile(floors, 0.5), quantile(floors, 0.99)
     p50, p99 = quantile(trade, 0.5), quantile(trade, 0.99)
     due = f"{quantile(found.from_due, 0.5):.2f} / {quantile(found.from_due, 0.99):.2f}"
     note = f"{len(trade)} trades at {RATE:g} orders/s; from the schedule p50 / p99 {due}; p99.9 "
-    note += f"{quantile(trade, 0.999):.1f}, largest {trade[-1]:.0f}"
+    note += f"{quantile(trade, 0.999):.1f}, largest {trade[-1]:.0f}; stock Faust in two hops p50 / p99 "
+    note += f"{quantile(stock, 0.5):.1f} / {quantile(stock, 0.99):.1f}"
     yield NAMES[0], Measure(p50, "ms", floor50, p50 / floor50)
     yield NAMES[1], Measure(p99, "ms", floor99, p99 / floor99, note)
     yield NAMES[2], Measure(quantile(fill, 0.5), "ms", floor50, quantile(fill, 0.5) / floor50)
@@ -62,15 +64,23 @@ def run(wanted: set[str], folder: Path) -> Iterator[tuple[str, Measure]]:
     yield NAMES[4], Measure(p50 / floor50, "x", floor50, p50 / floor50, "two plain aiokafka hops in one process")
 
 
-async def _measure(folder: Path) -> tuple[list[float], Latencies]:
+async def _measure(folder: Path) -> tuple[list[float], list[float], Latencies]:
     async with market(folder) as system:
-        await make_topics(system.bootstrap, dict.fromkeys(FLOOR_TOPICS, PARTITIONS))
+        await make_topics(
+            system.bootstrap,
+            dict.fromkeys([topic for prefix in (*FLOORS, STOCK) for topic in topics_of(prefix)], PARTITIONS),
+        )
         orders = crossing_orders("latency")
         await load(system, orders, WARM_UP_S)
-        floors = await floor(system.bootstrap, orders)
+        floors = await floor(system.bootstrap, FLOORS[0], orders)
         found = await load(system, orders, SECONDS)
-        floors += await floor(system.bootstrap, orders)
-        return sorted(floors), found
+        floors += await floor(system.bootstrap, FLOORS[1], orders)
+        return sorted(floors), await floor(system.bootstrap, STOCK, orders), found
+
+
+def topics_of(prefix: str) -> tuple[str, ...]:
+    """Of two hops."""
+    return tuple(f"{prefix}-{name}" for name in ("inbox", "middle", "out"))
 
 
 @asynccontextmanager
@@ -146,25 +156,29 @@ def joined(sent: dict[str, Sent], trades: Listener, fills: list[tuple[float, str
 
 
 @contextmanager
-def two_hops(bootstrap: str) -> Iterator[None]:
-    environment = os.environ | {"BROKERS": bootstrap}
-    with subprocess.Popen(
-        [sys.executable, str(WORKERS / "two_hops.py")], env=environment, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()  # it is ready
-        try:
-            yield
-        finally:
-            process.kill()
+def two_hops(bootstrap: str, prefix: str) -> Iterator[None]:
+    """Plain aiokafka, or stock Faust, in a process of its own."""
+    stock = ("stock_hops.py", "worker", "-l", "error", "--without-web")
+    script, *arguments = stock if prefix == STOCK else ("two_hops.py",)
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"BROKERS": bootstrap, "FOLDER": folder, "PREFIX": prefix}
+        command = [sys.executable, str(WORKERS / script), *arguments]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+            try:
+                yield
+            finally:
+                process.kill()
 
 
-async def floor(bootstrap: str, orders: Iterator[Written]) -> list[float]:
-    """The same load through two hops that do nothing -> milliseconds."""
-    first, _, last = FLOOR_TOPICS
-    with two_hops(bootstrap):
+async def floor(bootstrap: str, prefix: str, orders: Iterator[Written]) -> list[float]:
+    """The same load through two hops that decide nothing -> milliseconds, in order."""
+    first, last = f"{prefix}-inbox", f"{prefix}-out"
+    with two_hops(bootstrap, prefix):
         async with listening(bootstrap, last) as (out,), producing(bootstrap, first) as producer:
+            warm = await send_by_schedule(producer, first, orders, RATE, FLOOR_WARM_UP_S)
+            await until_heard(lambda: len(out.heard) >= len(warm))
+            out.heard.clear()
             sent = await send_by_schedule(producer, first, orders, RATE, FLOOR_S)
             await until_heard(lambda: len(out.heard) >= len(sent))
     decoded = ((time, codec.decode(value)) for time, value in out.heard)
-    return [(time - sent[order.order_id].acknowledged) * 1e3 for time, order in decoded]  # type: ignore[attr-defined]
+    return sorted((time - sent[order.order_id].acknowledged) * 1e3 for time, order in decoded)  # type: ignore[attr-defined]

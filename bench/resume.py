@@ -18,7 +18,7 @@ from system import System
 
 from app.reading import reader, shards
 from app.settings import NOUNS, read
-from bench.latency import FLOOR_TOPICS, market
+from bench.latency import market, topics_of
 from bench.load import Listener, listening, producing
 from bench.orders import INBOX, TRADERS, codec, partition_of_trader
 from bench.report import Measure
@@ -136,8 +136,8 @@ def child_of(pid: int) -> int:
 
 async def floor(bootstrap: str) -> float:
     """A plain consumer with a static membership, killed and started again at once."""
-    await make_topics(bootstrap, dict.fromkeys(FLOOR_TOPICS, PARTITIONS))
-    first, _, last = FLOOR_TOPICS
+    await make_topics(bootstrap, dict.fromkeys(topics_of("floor"), PARTITIONS))
+    first, _, last = topics_of("floor")
     async with listening(bootstrap, last) as (out,), producing(bootstrap, first) as producer:
         process = start_floor(bootstrap)
         try:
@@ -152,7 +152,7 @@ async def floor(bootstrap: str) -> float:
 
 
 def start_floor(bootstrap: str) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"BROKERS": bootstrap, "GROUP": "floor"}
+    environment = os.environ | {"BROKERS": bootstrap, "GROUP": "floor", "PREFIX": "floor"}
     return subprocess.Popen([sys.executable, str(WORKERS / "two_hops.py")], env=environment, stdout=subprocess.DEVNULL)
 
 
@@ -161,7 +161,7 @@ async def _echoes(producer: AIOKafkaProducer, out: Listener, value: bytes) -> fl
     async with asyncio.timeout(TIMEOUT_S):
         while True:
             for number in range(PARTITIONS):
-                await producer.send(FLOOR_TOPICS[0], value + b"%d" % number, partition=number)
+                await producer.send(topics_of("floor")[0], value + b"%d" % number, partition=number)
             first: dict[bytes, float] = {}
             for heard, found in out.heard:
                 if found.startswith(value):

@@ -7,7 +7,8 @@ import os
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-HOPS = {"floor-inbox": "floor-middle", "floor-middle": "floor-out"}
+PREFIX = os.environ["PREFIX"]
+HOPS = {f"{PREFIX}-inbox": f"{PREFIX}-middle", f"{PREFIX}-middle": f"{PREFIX}-out"}
 
 
 async def main() -> None:
@@ -19,14 +20,13 @@ async def main() -> None:
         fetch_max_wait_ms=100,
         group_id=group,
         group_instance_id=group,
-        auto_offset_reset="earliest" if group else "latest",
+        auto_offset_reset="earliest",
     )
     producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", enable_idempotence=True, linger_ms=0)
     await producer.start()
     for topic in HOPS.values():
         await producer.client._wait_on_metadata(topic)
     await consumer.start()
-    print("{}", flush=True)
     while True:
         for tp, records in (await consumer.getmany(timeout_ms=1000)).items():
             for record in records:
