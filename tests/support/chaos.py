@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import time
-from asyncio.subprocess import PIPE, STDOUT
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,9 +13,8 @@ from random import Random
 from chaos_clerk import check_ledger, check_settlement, check_stores
 from chaos_fold import Judge, Verdict
 from chaos_load import Load, Sender
-from chaos_system import Broker, Worker, environment, until
+from chaos_system import Broker, Worker, until
 from chaos_watch import SHARDS, Watch
-from system import FAUST, ROOT
 
 from app.settings import Profile, Settings
 
@@ -248,10 +246,5 @@ class Chaos:
 
     async def _check_ledger_by_command(self, judge: Judge) -> None:
         """What an operator types says the same."""
-        knobs = environment(KAFKA_BROKERS=self.broker.bootstrap, DATA_DIR=str(self.folder / "operator"))
-        process = await asyncio.create_subprocess_exec(
-            *FAUST[:3], "check-ledger", cwd=ROOT, env=knobs, stdout=PIPE, stderr=STDOUT
-        )
-        out, _ = await process.communicate()
-        last = out.decode().splitlines()[-1:]
-        judge.verdict.compare("faust -A app check-ledger", (0, ["difference 0"]), (process.returncode, last))
+        code, said = await self.broker.run("check-ledger")
+        judge.verdict.compare("faust -A app check-ledger", (0, ["difference 0"]), (code, said.splitlines()[-1:]))

@@ -79,6 +79,16 @@ class Broker:
             "the broker is back",
         )
 
+    async def run(self, *command: str) -> tuple[int, str]:
+        """Runs `faust -A app …` beside the workers -> exit code and what it printed."""
+        knobs = environment(KAFKA_BROKERS=self.bootstrap, DATA_DIR=str(self.folder / "operator"))
+        process = await asyncio.create_subprocess_exec(
+            *FAUST[:3], *command, cwd=ROOT, env=knobs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        out, _ = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, out.decode()
+
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
