@@ -194,7 +194,12 @@ class Owner:
 
         Otherwise we are the ones who lost it and have not heard yet: the next assignment tells.
         """
-        if partition in self.assigned and await self._consumer.is_still_ours(partition):
+        try:
+            is_ours = partition in self.assigned and await self._consumer.is_still_ours(partition)
+        except Exception as error:
+            logger.exception("whose is %s?", partition)
+            self._fatal(f"nobody says whose {partition} is: {error!r}")
+        if is_ours:
             await self._make_ready(partition)
 
     def _drop(self, partition: Partition) -> None:

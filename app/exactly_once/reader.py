@@ -73,14 +73,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return batches
 
     def _drain(self, fetcher: Any, active: Collection[TopicPartition]) -> dict[TopicPartition, Batch]:
-        batches = {}
+        batches: dict[TopicPartition, Batch] = {}
         for tp, result in list(fetcher._records.items()):
             if tp not in active or tp in self.full or tp in self.paused:
                 if not fetcher._subscriptions.is_assigned(tp):
                     del fetcher._records[tp]
                 continue
             if type(result) is not FetchResult:
+                if batches:
+                    break  # what was taken must get out; the error is still there next time
                 del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
                 result.check_raise()
             batch = self._cut(result, tp)
             if not result.has_more():

@@ -22,12 +22,13 @@ class Tail:
         self._positions: dict[TopicPartition, int] = {}
         self._queues: dict[TopicPartition, asyncio.Queue[Sequence[Record] | Exception]] = {}
         self._is_changed = asyncio.Event()
+        self._has_failed = False
         self._task = asyncio.create_task(self._run(), name="tail")
 
     @property
     def is_over(self) -> bool:
         """Whether it follows nothing any more."""
-        return self._task.done()
+        return self._has_failed or self._task.done()
 
     async def stop(self) -> None:
         """Ends following."""
@@ -60,6 +61,7 @@ class Tail:
             while True:
                 await self._read_on()
         except Exception as error:  # noqa: BLE001 - whatever it is, the followers must hear of it
+            self._has_failed = True  # who comes back while others still have to be told must find another one
             for tp in list(self._queues):
                 await self._tell(tp, error)
 
