@@ -1,7 +1,7 @@
 """The thread that reads the inboxes: batches that know which range of positions they cover."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import aiokafka
@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
 
 from app.exactly_once.fatal import fatal
 from app.exactly_once.log import Batch, Partition
@@ -131,6 +132,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         except BaseException:
             answer.cancel()
             raise
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """False where nothing of it is ours any more: with nothing to commit Faust's own would crash this thread."""
+        mine = self.assignment()
+        return any(tp in mine for tp in offsets) and await super()._commit(offsets)
 
     async def seek_to(self, tp: TopicPartition, position: int) -> bool:
         """False where the partition is not assigned any more."""

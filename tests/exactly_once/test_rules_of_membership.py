@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
+from faust.types import TP
 from small_shards import INBOX
 
 from app import main
@@ -63,3 +64,9 @@ async def test_rule_12_a_seek_that_meets_a_changed_assignment_waits_for_the_next
     thread = ConsumerThread.__new__(ConsumerThread)
     thread._consumer = Changed()
     assert await thread._seek_to(TopicPartition(*INBOX), 3) is False
+
+
+async def test_rule_12_a_commit_of_what_was_lost_meanwhile_is_no_commit_and_no_crash() -> None:
+    thread = ConsumerThread.__new__(ConsumerThread)
+    thread._consumer = type("Expelled", (), {"assignment": lambda _: set()})()
+    assert await thread._commit({TP(*INBOX): 3}) is False
