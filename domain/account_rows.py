@@ -25,14 +25,14 @@ FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRE
 """States that no order ever leaves."""
 
 
-class Account(msgspec.Struct, frozen=True, array_like=True):
+class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An account that was opened."""
 
     opened_at: int
     is_active: bool = True
 
 
-class Balance(msgspec.Struct, frozen=True, array_like=True):
+class Balance(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One asset of one account. What is available is total less reserved."""
 
     total: int = 0
@@ -45,14 +45,14 @@ class Balance(msgspec.Struct, frozen=True, array_like=True):
         return self.total - self.reserved
 
 
-class Terms(msgspec.Struct, frozen=True, array_like=True):
+class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Total quantity and limit price that an amend asks for."""
 
     quantity: int
     price: int
 
 
-class Order(msgspec.Struct, frozen=True, array_like=True):
+class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An order as its account sees it."""
 
     order_id: str
@@ -102,7 +102,7 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
         return self.quote if self.side is Side.BUY else self.base
 
 
-class Outcome(msgspec.Struct, frozen=True, array_like=True):
+class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How a command ended that is no order: kept for a while, so that asking again gets the same answer."""
 
     number: int
@@ -113,7 +113,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     """What a cancel took out."""
 
 
-class Mark(msgspec.Struct, frozen=True, array_like=True):
+class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Prices of a symbol as its book told them."""
 
     bid: int | None
@@ -121,7 +121,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
     last: int | None
 
 
-class ShardRow(msgspec.Struct, frozen=True, array_like=True):
+class ShardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Counters of a shard."""
 
     orders: int = 0

@@ -28,7 +28,7 @@ TRADES_KEPT_MAX = 20_000
 """Of one shard, for queries; all of them stay on the topic."""
 
 
-class BookRow(msgspec.Struct, frozen=True, array_like=True):
+class BookRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a book knows beside its orders."""
 
     sequence: int = 0
@@ -39,14 +39,14 @@ class BookRow(msgspec.Struct, frozen=True, array_like=True):
     """Best bid, best ask and last price as they were sent."""
 
 
-class ShardRow(msgspec.Struct, frozen=True, array_like=True):
+class ShardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a shard of books knows beside them."""
 
     trades: int = 0
     marks_sent_at: int = 0
 
 
-class TradeRow(msgspec.Struct, frozen=True, array_like=True):
+class TradeRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A trade, for queries."""
 
     trade_id: str

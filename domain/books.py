@@ -9,7 +9,7 @@ import msgspec
 from schemas.enums import Side
 
 
-class RestingOrder(msgspec.Struct, frozen=True, array_like=True):
+class RestingOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An order that waits in the book."""
 
     order_id: str

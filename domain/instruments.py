@@ -12,7 +12,7 @@ FEE_RATE_MAX = NANOS // 2
 """Half of the value: what a seller receives always covers his fee."""
 
 
-class Instrument(msgspec.Struct, frozen=True, array_like=True):
+class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A listed instrument. Money in nanos, fee rates in billionths of the value."""
 
     symbol: str

@@ -16,7 +16,7 @@ Command = OrderFilled | MarkPrices | ResetPositions | Tick
 Event = PositionEvent | MarkPrices
 
 
-class Position(msgspec.Struct, frozen=True, array_like=True):
+class Position(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A position: units and what they cost are below zero when it is short."""
 
     quantity: int = 0
@@ -47,7 +47,7 @@ class State:
         """Nothing is derived from the rows."""
 
 
-class BookEmptied(msgspec.Struct, frozen=True):
+class BookEmptied(msgspec.Struct, frozen=True, gc=False):
     """One book shard has nothing left."""
 
     reset_id: str

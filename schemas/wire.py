@@ -34,7 +34,7 @@ class Sender(Protocol):
         """The Avro bytes of the envelope; `caused_by` may be empty, then the sender knows what the cause is."""
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A command or an event. Machines leave the envelope, its last six fields, empty: who sends it fills them in."""
 
     schema_name: ClassVar[str]
@@ -68,10 +68,17 @@ class _Longs(dict[int, bytes]):
             found.append(rest & 0x7F | 0x80)
             rest >>= 7
         found.append(rest)
+        data = bytes(found)
+        self.remember(number, data)
+        if len(data) == TIME_SIZE:
+            remember_time(data, number)
+        return data
+
+    def remember(self, number: int, data: bytes) -> None:
+        """What was read need not be computed when it is written."""
         if len(self) >= ENTRIES_MAX:
             self.clear()
-        data = self[number] = bytes(found)
-        return data
+        self[number] = data
 
 
 class _Nanos(dict[int, bytes]):
@@ -115,16 +122,24 @@ BOOLEAN = (b"\0", b"\1")
 TIME_AT: dict[bytes, int] = {}
 """Times by their bytes: what belongs together has the same time."""
 TIMES_MAX = 1 << 14
+TIME_SIZE = 9
+"""Bytes of a time between 1971 and 2116."""
 
 
 def read_time(data: bytes, at: int) -> tuple[int, int]:
     """A long that comes again soon -> it, and where the next field begins."""
     time, end = read_long(data, at)
-    if end == at + 9:
-        if len(TIME_AT) >= TIMES_MAX:
-            TIME_AT.clear()
-        TIME_AT[data[at:end]] = time
+    if end == at + TIME_SIZE:
+        remember_time(data[at:end], time)
+        LONG.remember(time, data[at:end])
     return time, end
+
+
+def remember_time(data: bytes, time: int) -> None:
+    """A shard writes the time that it read, and the next one reads it again."""
+    if len(TIME_AT) >= TIMES_MAX:
+        TIME_AT.clear()
+    TIME_AT[data] = time
 
 
 def envelope_bytes(message: Any) -> bytes:

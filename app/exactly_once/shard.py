@@ -153,9 +153,12 @@ class Shard:
 
     def _take_all(self, records: Sequence[Record]) -> tuple[int, bool]:
         """-> how many were taken, and whether one of them came from outside the shards."""
-        urgent = False
+        urgent, is_public = False, self._is_public
         for number, record in enumerate(records):
-            sender = self._identity_of(record)
+            headers = record.headers
+            # The first header is where our own shards put it.
+            is_ours = not is_public and bool(headers) and headers[0][0] == identity.HEADER
+            sender = headers[0][1] if is_ours else self._identity_of(record)
             try:
                 if sender is None:
                     urgent = True
@@ -182,12 +185,9 @@ class Shard:
         return True
 
     def _identity_of(self, record: Record) -> bytes | None:
-        headers = record.headers
-        if not headers or self._is_public:
+        if self._is_public:
             return None
-        if headers[0][0] == identity.HEADER:  # where our own shards put it
-            return headers[0][1]
-        return next((value for name, value in headers if name == identity.HEADER), None)
+        return next((value for name, value in record.headers if name == identity.HEADER), None)
 
     def _collect(self, records: Sequence[Record], seen_before: Mapping[bytes, bytes]) -> Changes:
         """Puts what the shard knows beside its rows into rows of its own, and ends the sub-batch."""
@@ -220,7 +220,7 @@ class Shard:
             reason = self._reason(error)
             self.rows.take_back(mark)
             cursor.clock, cursor.events = clock, events
-            for messages in self._order[outputs:]:
+            for messages in self._order[outputs:]:  # the last output of each list, as often as it occurs
                 messages.pop()
             del self._order[outputs:]
             self.machine.taken_back()

@@ -23,6 +23,8 @@ from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import for_code
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator, MessageBatch
 from aiokafka.producer.transaction_manager import TransactionManager
+from aiokafka.record._crecords import default_records
+from aiokafka.record.memory_records import MemoryRecords
 from faust.types import ConsumerMessage
 from faust.web.drivers.aiohttp import Web
 from private_parts import ATTRIBUTES, PINNED, RELIED_ON
@@ -31,6 +33,9 @@ import app
 from app.exactly_once import log as log_module
 from app.exactly_once import membership, producer, reader
 from app.exactly_once.log import Message, Partition
+
+LZ4 = 3
+"""Kafka's number for it."""
 
 WHERE = "read the new source, see whether app/exactly_once still holds, then write the new fingerprint down"
 
@@ -215,6 +220,28 @@ async def test_an_assignment_knows_positions_and_whether_it_is_being_made() -> N
     position.seek(3)
     position.consumed_to(7)
     assert position.position == 7
+
+
+def test_records_are_compressed_by_the_function_that_we_put_in_place_of_theirs() -> None:
+    builder = default_records.DefaultRecordBatchBuilder(2, LZ4, 0, -1, -1, 0, 16_384)
+    builder.append(0, None, key=b"key", value=b"value " * 200, headers=[])
+    built = bytes(builder.build())
+    assert default_records.lz4_encode is producer.compress_lz4
+    assert len(built) < 200
+    batch = MemoryRecords(built).next_batch()
+    assert batch is not None
+    assert [record.value for record in batch] == [b"value " * 200]
+
+
+def test_a_bare_record_has_all_that_shards_ask_of_one() -> None:
+    builder = default_records.DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 16_384)
+    builder.append(0, 1_700_000_000_000, key=b"key", value=b"value", headers=[("id", b"1"), ("event_id", b"2")])
+    batch = MemoryRecords(bytes(builder.build())).next_batch()
+    assert batch is not None
+    (record,) = batch
+    assert (record.offset, record.timestamp, record.key, record.value) == (0, 1_700_000_000_000, b"key", b"value")
+    assert list(record.headers) == [("id", b"1"), ("event_id", b"2")]
+    assert reader.bare_record(TopicPartition("topic", 0), record) is record
 
 
 def test_a_fetch_result_is_one_of_two_kinds() -> None:

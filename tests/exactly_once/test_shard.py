@@ -122,7 +122,7 @@ def test_a_stop_in_the_middle_ends_the_sub_batch_there() -> None:
     digest = shard.rows.digest
     with pytest.raises(StopShard):
         shard.take(records_of("stop", "add a", start=2), 4)
-    assert (shard.next, shard.rows.digest, shard._outputs) == (2, digest, [])
+    assert (shard.next, shard.rows.digest, any(shard._outputs.values())) == (2, digest, False)
 
 
 def test_event_numbers_count_what_happened_and_nothing_else() -> None:

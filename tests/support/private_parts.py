@@ -121,7 +121,7 @@ ATTRIBUTES: dict[type, dict[str, str]] = {
         "_wait_consume_future": "fetched_records",
     },
     FetchResult: {"_assignment": "check_assignment", "_partition_records": "has_more"},
-    PartitionRecords: {"next_fetch_offset": "_unpack_records"},
+    PartitionRecords: {"next_fetch_offset": "_unpack_records", "_consumer_record": "_unpack_records"},
     GroupCoordinator: {"_coordination_task": "__init__", "_closing": "close"},
     aiokafka.AIOKafkaProducer: {
         "_txn_manager": "__init__",
