@@ -1,6 +1,7 @@
 """What is measured, what it should be, and the file and the table that say so."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,7 +71,9 @@ def rounded(value: Any) -> Any:
 
 
 def print_table(found: dict[str, Measure]) -> None:
-    print(f"\n{'benchmark':<40} {'value':>10} {'unit':<9} {'bar':>10}      {'reference':>10} {'ratio':>7}")
+    """With the load average: figures of a machine that others use say little."""
+    print(f"\n{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
+    print(f"{'benchmark':<40} {'value':>10} {'unit':<9} {'bar':>10}      {'reference':>10} {'ratio':>7}")
     for name, measure in found.items():
         bar = BARS[name]
         verdict = "-" if measure.value is None else "ok" if bar.is_met(measure.value) else "MISS"
