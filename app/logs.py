@@ -65,7 +65,7 @@ class FrequentLines:
         """Writes what waits."""
         lines, self._lines = self._lines, []
         if lines:
-            stream = self._stream or sys.stdout
+            stream = self._stream or sys.__stdout__ or sys.stdout  # Faust redirects the last one into the log
             stream.write(self._encoder.encode_lines([self._line(at, fields) for at, fields in lines]).decode())
             stream.flush()
 

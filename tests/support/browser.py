@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -110,30 +111,31 @@ async def browser(folder: Path, width: int = 1200, height: int = 800) -> AsyncIt
     """A tab in a browser of its own, which ends with the block."""
     found = binary()
     assert found is not None
-    process = await asyncio.create_subprocess_exec(
-        found,
-        *FLAGS,
-        f"--user-data-dir={folder / 'profile'}",
-        f"--window-size={width},{height}",
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    profile = folder / "profile"
+    command = [found, *FLAGS, f"--user-data-dir={profile}", f"--window-size={width},{height}"]
+    process = await asyncio.to_thread(_start, command)
     try:
-        address = await asyncio.wait_for(_address(process), TIMEOUT_S)
+        address = await _address(process, profile / "DevToolsActivePort")
         async with aiohttp.ClientSession() as session, session.ws_connect(address, max_msg_size=0) as socket:
             target = await _ask(socket, 1, "Target.createTarget", {"url": "about:blank"})
             attached = await _ask(socket, 2, "Target.attachToTarget", target | {"flatten": True})
             yield Page(socket, attached["sessionId"])
     finally:
         process.terminate()
-        await process.wait()
+        await asyncio.to_thread(process.wait)
 
 
-async def _address(process: asyncio.subprocess.Process) -> str:
-    assert process.stderr is not None
-    said = ""
-    while line := (await process.stderr.readline()).decode():
-        said += line
-        if match := re.search(r"listening on (ws://\S+)", line):
-            return match[1]
-    raise AssertionError(f"the browser ended: {said[-1000:]}")
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+async def _address(process: subprocess.Popen[bytes], told: Path) -> str:
+    """Where the browser listens: it writes port and path to a file."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        lines = await asyncio.to_thread(lambda: told.read_text().split() if told.exists() else [])
+        if len(lines) == 2:
+            return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
+        assert process.poll() is None, "the browser ended"
+        assert time.monotonic() < deadline, "the browser does not answer"
+        await asyncio.sleep(0.05)
