@@ -16,6 +16,8 @@ from web.views import Sequence, in_order
 router = app.http.router
 
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+REQUIRED = ("account_id", "symbol", "side", "type", "qty")
+FIELDS = (*REQUIRED, "limit_price", "stop_price", "time_in_force", "client_order_id")
 TYPES = {kind.value.lower(): kind for kind in OrderType if kind is not OrderType.UNKNOWN}
 TIMES_IN_FORCE = {kind.value.lower(): kind for kind in TimeInForce if kind is not TimeInForce.UNKNOWN}
 
@@ -23,7 +25,8 @@ TIMES_IN_FORCE = {kind.value.lower(): kind for kind in TimeInForce if kind is no
 async def place_order(request: web.Request) -> web.Response:
     """POST /api/v1/orders."""
     body = parse(await request.read())
-    account_id, symbol, side, order_type, qty = orders.required(body, "account_id", "symbol", "side", "type", "qty")
+    orders.only(body, *FIELDS)
+    account_id, symbol, side, order_type, qty = orders.required(body, *REQUIRED)
     limit_price, stop_price, client_order_id = (
         body.get("limit_price"),
         body.get("stop_price"),
@@ -81,6 +84,7 @@ async def get_order(request: web.Request) -> web.Response:
 async def amend_order(request: web.Request) -> web.Response:
     """PUT or PATCH /api/v1/orders/{id}: qty is the new total."""
     body = parse(await request.read())
+    orders.only(body, "qty", "quantity", "limit_price", "price")
     order = orders.find(request.match_info["id"])
     amended = await orders.amend(request, order, *new_terms(body, ("qty", "quantity"), ("limit_price", "price")))
     if amended is None:

@@ -12,7 +12,7 @@ from app.metrics import ledger_imbalance
 from tables.accounts import NOUN as ACCOUNTS
 from tables.order_books import NOUN as ORDER_BOOKS
 from tables.positions import NOUN as POSITIONS
-from web.problems import Problem, as_problems
+from web.problems import Problem, as_problems, only_json
 from web.replicas import Shards
 from web.views import AccountsView, BooksView, PositionsView
 
@@ -56,7 +56,7 @@ class Gateway:
 gateway = Gateway()
 app.when_connected.append(gateway.open)
 app.more_reasons.append(gateway.reason_not_ready)
-app.http.middlewares.append(as_problems)
+app.http.middlewares.extend((as_problems, only_json))
 
 
 def opened() -> Gateway:

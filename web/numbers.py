@@ -1,12 +1,18 @@
 """Decimals between JSON and nanos, never through a float."""
 
 import json
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 from domain.money import AMOUNT_MAX
 from schemas.wire import NANOS
 from web.problems import Problem
+
+LENGTH_MAX = 100
+"""Characters of a number: more than any amount takes, and few enough to be read exactly."""
+DECIMALS_MAX, PLACE_MAX = 9, 18
+"""Where the first digit of an amount may stand."""
+_EXACT = Context(prec=2 * LENGTH_MAX)
 
 
 class Number(str):
@@ -34,14 +40,21 @@ def nanos(field: str, value: Any) -> int:
     """Nanos of a decimal that came as a string or as a number."""
     if not isinstance(value, str):
         raise Problem(400, "BAD_TYPE", f"{field} is a decimal, as a string or as a number", field=field)
+    shown = repr(value[:40])
     try:
-        scaled = Decimal(value).scaleb(9)
+        found = Decimal(value)
     except InvalidOperation as error:
-        raise Problem(400, "BAD_TYPE", f"{field}: {value[:40]!r} is no decimal", field=field) from error
-    if not scaled.is_finite() or abs(scaled) > AMOUNT_MAX:
-        raise Problem(400, "BAD_TYPE", f"{field}: {value[:40]!r} is out of range", field=field)
-    if scaled != scaled.to_integral_value():
-        raise Problem(400, "TOO_MANY_DECIMALS", f"{field} has at most 9 decimals, not {value[:40]}", field=field)
+        raise Problem(400, "BAD_TYPE", f"{field}: {shown} is no decimal", field=field) from error
+    if not found.is_finite() or len(value) > LENGTH_MAX or (found and found.adjusted() > PLACE_MAX):
+        raise Problem(400, "BAD_TYPE", f"{field}: {shown} is out of range", field=field)
+    if not found:
+        return 0
+    is_tiny = found.adjusted() < -DECIMALS_MAX
+    scaled = found if is_tiny else found.scaleb(DECIMALS_MAX, _EXACT)
+    if is_tiny or scaled != scaled.to_integral_value(context=_EXACT):
+        raise Problem(400, "TOO_MANY_DECIMALS", f"{field} has at most 9 decimals, not {shown}", field=field)
+    if abs(scaled) > AMOUNT_MAX:
+        raise Problem(400, "BAD_TYPE", f"{field}: {shown} is out of range", field=field)
     return int(scaled)
 
 

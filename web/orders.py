@@ -64,6 +64,13 @@ def required(body: dict[str, Any], *fields: str) -> list[Any]:
     return [body[field] for field in fields]
 
 
+def only(body: dict[str, Any], *fields: str) -> None:
+    """Nothing but these fields: a misspelt one would be passed over in silence, and the order be another."""
+    unknown = sorted(body.keys() - set(fields))
+    if unknown:
+        raise Problem(400, "UNKNOWN_FIELD", f"{unknown[0][:40]} is none of {', '.join(fields)}", field=unknown[0][:40])
+
+
 async def place(request: web.Request, wanted: Wanted, *, legacy: bool = False) -> Placed:
     """Sends the order to its account and waits for the account's answer. Raises Problem where it is refused."""
     shards = opened().accounts

@@ -16,6 +16,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 NOT_FOUND = {ReasonCode.UNKNOWN_ORDER}
 CONFLICT = {ReasonCode.TOO_LATE, ReasonCode.DUPLICATE_CLIENT_ORDER_ID, ReasonCode.NO_CHANGE}
+CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}
+"""Of refusals that come from the web server itself."""
 LEGACY_WORDS = {ReasonCode.BUYING_POWER: "INSUFFICIENT_FUNDS"}
 """How the older APIs call a reason (D9)."""
 
@@ -63,8 +65,18 @@ async def as_problems(request: web.Request, handler: Handler) -> web.StreamRespo
     except web.HTTPException as error:
         if error.status < 400:  # noqa: PLR2004 - redirects and the like
             raise
-        code = error.reason.upper().replace(" ", "_")
+        code = CODES.get(error.status) or error.reason.upper().replace(" ", "_")
+        commands_refused.labels(code).inc()
         return Problem(error.status, code, error.reason).response()
     except Exception:
         logger.exception("%s %s", request.method, request.path)
         return Problem(500, "INTERNAL_ERROR", "the fault is ours and is in our log").response()
+
+
+@web.middleware
+async def only_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Bodies are JSON and say so: a form on somebody else's page can send anything else in a visitor's name."""
+    kind = request.content_type
+    if request.can_read_body and kind != "application/json" and not kind.endswith("+json"):
+        raise Problem(415, "UNSUPPORTED_MEDIA_TYPE", f"the body is {kind}; send Content-Type: application/json")
+    return await handler(request)

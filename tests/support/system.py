@@ -101,7 +101,7 @@ class System:
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """-> status and answer; numbers in it are Decimals, so that nothing is rounded."""
-        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        data = BytesIO(body) if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} | {
             name.replace("_", "-"): value for name, value in headers.items()
         }

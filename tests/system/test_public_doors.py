@@ -7,47 +7,11 @@ from io import BytesIO
 from typing import Any
 
 import fastavro
-from confluent_kafka import DeserializingConsumer, Producer, SerializingProducer, TopicPartition
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka import DeserializingConsumer, Producer, TopicPartition
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
-from confluent_kafka.serialization import MessageField, SerializationContext, StringDeserializer
-from system import ROOT, SCHEMAS, System
-
-DOOR = "order-commands"
-
-
-def order(side: str, **changes: Any) -> dict[str, Any]:
-    """An order for 2 PUB at 10 USD, as a plain record."""
-    return {
-        "account_id": "public",
-        "symbol": "PUBLIC",
-        "side": side,
-        "order_type": "LIMIT",
-        "quantity": Decimal(2),
-        "limit_price": Decimal(10),
-        **changes,
-    }
-
-
-SCHEMA = (ROOT / "schemas/order_commands/NewOrder.avsc").read_text()
-VALUE = SerializationContext(DOOR, MessageField.VALUE)
-
-
-def registry(system: System) -> SchemaRegistryClient:
-    """A client of the schemas that the worker itself serves."""
-    return SchemaRegistryClient({"url": f"{system.base}/registry"})
-
-
-def send(system: System, *orders: dict[str, Any]) -> None:
-    """Sends as others do: no key, librdkafka's own partitioner, its own serializer."""
-    with registry(system) as client:
-        encode = AvroSerializer(client, SCHEMA)
-        producer = SerializingProducer(
-            {"bootstrap.servers": system.bootstrap, "value.serializer": encode, "linger.ms": 0}
-        )
-        for found in orders:
-            producer.produce(DOOR, value=found)
-        assert producer.flush(10) == 0
+from confluent_kafka.serialization import StringDeserializer
+from outside import DOOR, SCHEMA, VALUE, order, registry, send
+from system import SCHEMAS, System
 
 
 def read_with_confluent(system: System, topic: str, count: int) -> list[dict[str, Any]]:

@@ -1,0 +1,46 @@
+"""A sender of another system: confluent-kafka with its own serializer and its own partitioner."""
+
+from decimal import Decimal
+from typing import Any
+
+from confluent_kafka import SerializingProducer
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+from system import ROOT, System
+
+DOOR = "order-commands"
+
+
+def order(side: str, **changes: Any) -> dict[str, Any]:
+    """An order for 2 PUB at 10 USD, as a plain record."""
+    return {
+        "account_id": "public",
+        "symbol": "PUBLIC",
+        "side": side,
+        "order_type": "LIMIT",
+        "quantity": Decimal(2),
+        "limit_price": Decimal(10),
+        **changes,
+    }
+
+
+SCHEMA = (ROOT / "schemas/order_commands/NewOrder.avsc").read_text()
+VALUE = SerializationContext(DOOR, MessageField.VALUE)
+
+
+def registry(system: System) -> SchemaRegistryClient:
+    """A client of the schemas that the worker itself serves."""
+    return SchemaRegistryClient({"url": f"{system.base}/registry"})
+
+
+def send(system: System, *orders: dict[str, Any]) -> None:
+    """Sends as others do: no key, librdkafka's own partitioner, its own serializer."""
+    with registry(system) as client:
+        encode = AvroSerializer(client, SCHEMA)
+        producer = SerializingProducer(
+            {"bootstrap.servers": system.bootstrap, "value.serializer": encode, "linger.ms": 0}
+        )
+        for found in orders:
+            producer.produce(DOOR, value=found)
+        assert producer.flush(10) == 0
