@@ -137,7 +137,7 @@ class Journal:
         self._idle = asyncio.Event()
         self._idle.set()
         self._sweep_start: int | None = None
-        self._versions_before = 0
+        self._versions_before = self._versions_deleted = 0
         self._truncating: set[asyncio.Task[None]] = set()
         self.durable = follower.next or 0
         """Inbox position up to which the changelog is acknowledged."""
@@ -225,13 +225,13 @@ class Journal:
         self._acknowledge(offset, group[-1], rows, zlib.crc32(value))
         for entry in group:
             if entry.sweep_begins:
-                self._sweep_start, self._versions_before = offset, versions
+                self._sweep_start, self._versions_before = offset, versions + self._versions_deleted
             if entry.sweep_ends:
                 assert self._sweep_start is not None
                 self._truncate(self._sweep_start, self._versions_before)
 
     def _truncate(self, offset: int, versions: int) -> None:
-        """Deletes what lies before the sweep.
+        """Deletes what lies before the sweep: so many row versions, counted from when this journal began.
 
         No higher claim came before its last record (`_check_between`), so the sweep counts for every reader; a claim
         after it does no harm.
@@ -247,7 +247,9 @@ class Journal:
             logger.warning("cannot delete old records of %s: %r", self._changelog, error)
         else:
             self.truncations += 1
-            self._follower.row_versions -= versions
+            gone = max(0, versions - self._versions_deleted)  # a later deletion may have been answered before this one
+            self._versions_deleted += gone
+            self._follower.row_versions -= gone
 
     async def _check_between(self, offset: int) -> None:
         """What others wrote since our last record must not be a higher claim; then ours did not count."""

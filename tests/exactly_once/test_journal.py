@@ -184,6 +184,33 @@ async def test_a_deletion_that_fails_is_tried_again_with_the_next_sweep(monkeypa
     assert not process.ended
 
 
+@pytest.mark.parametrize("order", [1, -1])
+async def test_row_versions_are_counted_right_though_deletions_overlap(
+    monkeypatch: pytest.MonkeyPatch, order: int
+) -> None:
+    log = MemoryLog()
+    process = Process(log, sweep_versions_min=20)
+    await process.owner.assign([INBOX])
+    delete = log.delete_before
+    asked: list[tuple[Any, int, asyncio.Event]] = []
+
+    async def delete_later(partition: Any, offset: int) -> None:
+        asked.append((partition, offset, asyncio.Event()))
+        await asked[-1][2].wait()
+        await delete(partition, offset)
+
+    monkeypatch.setattr(log, "delete_before", delete_later)
+    while len(asked) < 2:
+        await process.take("add alice", "add bob")
+        await process.settle()
+        await steps(3)
+    for _, _, may in asked[::order]:
+        may.set()
+        await steps(3)
+    versions = sum(sum(map(len, data.rows.values())) for data in log.data(INBOX))
+    assert process.owner.shards[INBOX].follower.row_versions == versions
+
+
 def test_a_weight_counts_keys_and_rows() -> None:
     assert weight_of({"t": {"ab": b"cde", "f": None}}) == 6
 
