@@ -53,10 +53,13 @@ class Noun:
         return INBOXES[self.name]
 
 
-class Origin:
-    """The envelope of what a machine emits: who began it, what caused it. Encoded once for all that a record causes."""
+class Origin(dict[str, bytes]):
+    """The envelope of what a machine emits: who began it, what caused it. Encoded once for all that a record causes.
 
-    __slots__ = ("_head", "_rest", "_tail", "command", "correlation_id", "event_id", "timestamp")
+    Its items are what follows the event id, by the cause that a message names; most name none.
+    """
+
+    __slots__ = ("_head", "_tail", "command", "correlation_id", "event_id", "timestamp")
 
     def __init__(self, command: Any, timestamp: int) -> None:
         command_id = command.command_id
@@ -66,11 +69,11 @@ class Origin:
         """Of the event that is sent next, as an Avro string."""
         self._head = STRING[command_id] + STRING[self.correlation_id]
         self._tail = STRING[command.actor_id] + LONG[timestamp]
-        self._rest = self._head + STRING[command.event_id or command_id] + self._tail
+        self[""] = self._head + STRING[command.event_id or command_id] + self._tail
 
-    def envelope(self, caused_by: str) -> bytes:
-        """The Avro bytes of the envelope."""
-        return self.event_id + (self._head + STRING[caused_by] + self._tail if caused_by else self._rest)
+    def __missing__(self, caused_by: str) -> bytes:
+        found = self[caused_by] = self._head + STRING[caused_by] + self._tail
+        return found
 
 
 class Places(dict[str, tuple[Partition, bytes]]):

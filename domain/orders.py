@@ -2,7 +2,7 @@
 
 import msgspec
 
-from domain.account_rows import Balance, Mark, Order, State, Terms
+from domain.account_rows import FINAL, Balance, Mark, Order, State, Terms
 from domain.instruments import Instrument
 from domain.money import AMOUNT_MAX, fee_of, value_of
 from domain.names import is_name
@@ -112,7 +112,20 @@ def hold_of(order: Order) -> int:
     if order.side is Side.SELL:
         return max(order.quantity, *(terms.quantity for terms in amends)) - order.filled if amends else order.leaves
     value = _worst_value(order) if amends else value_of(order.leaves, order.cap_price, order.multiplier)
-    return value + fee_of(order.fee_accrued + value * order.fee_rate_max) - fee_of(order.fee_accrued)
+    return value + _fees_of(order, value)
+
+
+def hold_at(order: Order, cap_price: int) -> int:
+    """The same for an order that has just come in, with nothing filled, and funds to be held up to that price."""
+    if order.side is Side.SELL:
+        return order.quantity
+    value = value_of(order.quantity, cap_price, order.multiplier)
+    return value + _fees_of(order, value)
+
+
+def _fees_of(order: Order, value: int) -> int:
+    """The most that fills of that value can cost in fees."""
+    return fee_of(order.fee_accrued + value * order.fee_rate_max) - fee_of(order.fee_accrued)
 
 
 def _worst_value(order: Order) -> int:
@@ -160,8 +173,10 @@ def after_fill(order: Order, fill: OrderFilled, now: int) -> Order:
     """The order after one more trade. Its status follows from what is left."""
     filled = order.filled + fill.quantity
     status = OrderStatus.FILLED if filled == order.quantity else OrderStatus.PARTIALLY_FILLED
+    is_done = status is OrderStatus.FILLED
     filled_order = msgspec.structs.replace(
         order,
+        held=0 if is_done else order.held,
         filled=filled,
         filled_value=order.filled_value + fill.value,
         fee=order.fee + fill.fee,
@@ -171,7 +186,7 @@ def after_fill(order: Order, fill: OrderFilled, now: int) -> Order:
         updated_at=now,
     )
     assert filled_order.leaves == fill.leaves_quantity, "book and account count the same fills"
-    return with_hold(filled_order)
+    return filled_order if is_done else with_hold(filled_order)
 
 
 def with_hold(order: Order) -> Order:
@@ -199,11 +214,11 @@ def told_as(order: Order, status: OrderStatus, version: int, held: int, fill: Or
         order.order_number,
         order.time_in_force,
         order.filled,
-        order.leaves,
+        0 if status in FINAL else order.quantity - order.filled,
         order.filled_value,
         order.fee,
         held,
-        order.held_asset,
+        order.quote if order.side is Side.BUY else order.base,
         version,
         order.venue,
         order.created_at,

@@ -51,7 +51,7 @@ def place(state: State, command: PlaceOrder) -> Iterator[Event]:
 
 
 def _with_funds(state: State, order: Order, instrument: Instrument) -> Order | ReasonCode:
-    """The order with what is held for it, or why nothing can be held."""
+    """The order, approved, with what is held for it; or why nothing can be held."""
     if state.shard_row().reset_id:
         return ReasonCode.RESET_IN_PROGRESS
     cap = order.limit_price
@@ -61,9 +61,10 @@ def _with_funds(state: State, order: Order, instrument: Instrument) -> Order | R
         return ReasonCode.NO_REFERENCE_PRICE
     if value_of(order.quantity, cap, instrument.multiplier) > AMOUNT_MAX:
         return ReasonCode.AMOUNT_OUT_OF_RANGE
-    held = orders.with_hold(msgspec.structs.replace(order, cap_price=cap))
-    balance = state.balance(held.account_id, held.held_asset)
-    return held if orders.can_pay(balance, held.held) else ReasonCode.BUYING_POWER
+    held = orders.hold_at(order, cap)
+    if not orders.can_pay(state.balance(order.account_id, order.held_asset), held):
+        return ReasonCode.BUYING_POWER
+    return msgspec.structs.replace(order, cap_price=cap, held=held, status=OrderStatus.RISK_APPROVED, version=3)
 
 
 def _placed_before(state: State, command: PlaceOrder, order_id: str, reason: ReasonCode) -> Iterator[Event]:
@@ -87,10 +88,9 @@ def _accept(state: State, order: Order, maker_fee_rate: int, taker_fee_rate: int
     """Told step by step, as the pipeline knows them: received, validated, funds held."""
     yield orders.told_as(order, OrderStatus.PENDING, 1, 0)
     yield orders.told_as(order, OrderStatus.VALIDATED, 2, 0)
-    step = msgspec.structs.replace(order, status=OrderStatus.RISK_APPROVED, version=3)
-    yield orders.told(step)
+    yield orders.told(order)
     yield entry(state, order.account_id, order.held_asset, 0, order.held, BalanceReason.HOLD, order.order_id)
-    yield Stored(step)
+    yield Stored(order)
     yield EnterOrder(
         order.order_id,
         order.account_id,

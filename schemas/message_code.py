@@ -107,7 +107,7 @@ def encoder(fields: list[Field], *, is_message: bool) -> Iterator[str]:
         yield f"                {encoding(field, f'self.{field.python}')},"
     if is_message:
         assert tuple(field.python for field in fields[-len(ENVELOPE) :]) == ENVELOPE, "the envelope comes last"
-        yield "                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),"
+        yield "                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],"
     yield "            )"
     yield "        )"
 

@@ -30,8 +30,12 @@ class Envelope(Protocol):
 class Sender(Protocol):
     """Whoever sends what a machine made: knows the envelope, already encoded for the most part."""
 
-    def envelope(self, caused_by: str) -> bytes:
-        """The Avro bytes of the envelope; `caused_by` may be empty, then the sender knows what the cause is."""
+    @property
+    def event_id(self) -> bytes:
+        """Of the message that is being encoded, as an Avro string."""
+
+    def __getitem__(self, caused_by: str) -> bytes:
+        """What follows the event id in the envelope, by what the message says of its cause: maybe nothing."""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

@@ -15,15 +15,16 @@ _ALL = struct.Struct(">HIQI")
 _INDEX = struct.Struct(">I")
 
 
-class _Indexes(dict[int, bytes]):
-    """The bytes of an index, computed once."""
+class Ends(dict[int, bytes]):
+    """What follows `position` in the identities of one source, by index: computed once."""
+
+    def __init__(self, source: bytes) -> None:
+        super().__init__()
+        self._source = source
 
     def __missing__(self, index: int) -> bytes:
-        found = self[index] = _INDEX.pack(index)
+        found = self[index] = _INDEX.pack(index) + self._source
         return found
-
-
-INDEXES = _Indexes()
 
 
 def position(partition: int, incarnation: int, offset: int) -> bytes:
@@ -33,7 +34,7 @@ def position(partition: int, incarnation: int, offset: int) -> bytes:
 
 def pack(source: bytes, partition: int, incarnation: int, offset: int, index: int) -> bytes:
     """The identity of the `index`-th output to one topic, caused by the record at `offset` of the source's inbox."""
-    return position(partition, incarnation, offset) + INDEXES[index] + source
+    return position(partition, incarnation, offset) + _INDEX.pack(index) + source
 
 
 def unpack(identity: bytes) -> tuple[bytes, int, int, int, int]:

@@ -8,10 +8,10 @@ from typing import Any
 import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, OffsetOutOfRangeError
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageBatch
 
-from app.exactly_once.log import Fatal, Message, OffsetOutOfRange, Partition, Record
+from app.exactly_once.log import Fatal, Message, OffsetOutOfRange, Partition, Record, Unavailable
 from app.exactly_once.tail import Tail
 
 READERS_MAX = 8
@@ -21,7 +21,7 @@ BOUNDED_WAIT_MS, TAIL_WAIT_MS = 10, 500
 BACKLOG_MESSAGES, BACKLOG_BATCH_BYTES = 64, 128 << 10
 """So many messages at once go into larger batches than the producer's own: then each batch costs, not the wait."""
 STUCK_S = 60.0
-"""A read that gets nothing for so long, though the log goes on, fails."""
+"""A read that gets nothing for so long, though the log goes on, gives up."""
 
 
 class KafkaLog:
@@ -120,6 +120,9 @@ class KafkaLog:
         )
         try:
             await reader.start()
+        except KafkaConnectionError as error:
+            await reader.stop()
+            raise Unavailable(f"no Kafka: {error!r}") from error
         except BaseException:
             await reader.stop()
             raise
@@ -128,9 +131,12 @@ class KafkaLog:
     async def bounds(self, partition: Partition) -> tuple[int, int]:
         """The first offset of the log, and the one after its last."""
         tp = TopicPartition(*partition)
-        async with self._reader() as reader:
-            first = await reader.beginning_offsets([tp])
-            end = await reader.end_offsets([tp])
+        try:
+            async with self._reader() as reader:
+                first = await reader.beginning_offsets([tp])
+                end = await reader.end_offsets([tp])
+        except KafkaTimeoutError as error:
+            raise Unavailable(f"{tp}: {error!r}") from error
         return first[tp], end[tp]
 
     async def read(self, partition: Partition, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
@@ -173,7 +179,7 @@ class KafkaLog:
                 moved_at = now
                 yield found.get(tp, []), position
             elif end is not None and now - moved_at > STUCK_S:
-                raise TimeoutError(f"{tp}: nothing at {position}, though the log goes on to {end}")
+                raise Unavailable(f"{tp}: nothing at {position}, though the log goes on to {end}")
 
     async def delete_before(self, partition: Partition, offset: int) -> None:
         """Removes the records below `offset`."""

@@ -53,6 +53,10 @@ class OffsetOutOfRange(Exception):  # noqa: N818 - Kafka's own name for it
     """The log does not reach down to the offset that was asked for: its old part was deleted meanwhile."""
 
 
+class Unavailable(Exception):  # noqa: N818 - a state of affairs
+    """Kafka does not answer for this partition now: nothing is wrong with what it holds."""
+
+
 class Log(Protocol):
     """Reading and writing of partitions."""
 
@@ -66,10 +70,10 @@ class Log(Protocol):
         """Writes one message -> its offset."""
 
     async def bounds(self, partition: Partition) -> tuple[int, int]:
-        """The first offset of the log, and the one after its last."""
+        """The first offset of the log, and the one after its last. Raises Unavailable."""
 
     def read(self, partition: Partition, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
-        """Everything in [start, end), then stops. Raises OffsetOutOfRange, never skips."""
+        """Everything in [start, end), then stops. Raises OffsetOutOfRange, never skips; Unavailable."""
 
     def tail(self, partition: Partition, start: int) -> AsyncGenerator[Sequence[Record], None]:
         """Everything from `start` on, for ever. Raises OffsetOutOfRange."""

@@ -1,13 +1,14 @@
 """What the owner of shards needs around them: nouns, a reader of inboxes, knobs, and one shard's parts put together."""
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.exactly_once.changelog import Follower
-from app.exactly_once.journal import Journal
-from app.exactly_once.log import Partition
+from app.exactly_once.changelog import Follower, changelog_of
+from app.exactly_once.journal import Journal, Sweep
+from app.exactly_once.log import Fatal, Log, Partition
 from app.exactly_once.restore import DurableStore
 from app.exactly_once.shard import Machine, Shard
 
@@ -79,3 +80,24 @@ class Owned:
                 task.cancel()
         if self.store is not None:
             self.store.close()
+
+
+def assembled(
+    inbox: Partition,
+    kind: Kind,
+    follower: Follower,
+    store: DurableStore | None,
+    log: Log,
+    tuning: Tuning,
+    fatal: Fatal,
+    counts: Counter[str],
+    now: Callable[[], float],
+) -> Owned:
+    """The shard whose rows the follower has restored, with its journal."""
+    is_public = inbox.topic in tuning.public_inboxes
+    machine, rows = kind.machine(), follower.rows
+    shard = Shard(inbox, machine, rows, fatal, domain=tuning.domain, is_public=is_public, counts=counts)
+    shard.open(follower.next)
+    sweep = Sweep(rows, follower.row_versions, tuning.sweep_versions_min)
+    waits = {"linger_s": tuning.linger_s, "quiet_s": tuning.quiet_s}
+    return Owned(shard, follower, Journal(log, changelog_of(inbox), follower, sweep, now=now, **waits), store)

@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from app.exactly_once.changelog import ChangelogError, changelog_of, is_superseded
-from app.exactly_once.journal import Journal, Superseded, Sweep
-from app.exactly_once.log import Batch, Fatal, Log, Partition
-from app.exactly_once.owned import DEFAULT, Consumer, Kind, Owned, Tuning
+from app.exactly_once.journal import Superseded
+from app.exactly_once.log import Batch, Fatal, Log, Partition, Unavailable
+from app.exactly_once.owned import DEFAULT, Consumer, Kind, Owned, Tuning, assembled
 from app.exactly_once.restore import DurableStore, NotOurs, Quarantined, Restorer, check_input
-from app.exactly_once.shard import SUB_BATCH_RECORDS_MAX, SYSTEM_TABLES, Shard, StopShard
+from app.exactly_once.shard import SUB_BATCH_RECORDS_MAX, SYSTEM_TABLES, StopShard
 
 logger = logging.getLogger(__name__)
 
@@ -18,6 +18,9 @@ SEEK_AGAIN_S = 2.0
 ADOPTION_LOOK_S = 5.0
 """How often a quarantined shard looks whether an operator has adopted it."""
 RESTORES_AT_ONCE = 8
+RESTORE_AGAIN_S = 1.0
+ASSIGN_S_MAX = 5.0
+"""How long an assignment waits for its slowest shard before the others begin."""
 STOP_S_MAX = 1.0
 """How long an orderly end waits for what was taken to become durable; the rest is taken again by whoever comes next."""
 
@@ -71,9 +74,11 @@ class Owner:
             self._drop(partition)
         for partition in [partition for partition in self.quarantined if partition not in self.assigned]:
             del self.quarantined[partition]
-        tasks = [self._spawn(self._make_ready(partition)) for partition in sorted(self.assigned)]
+        tasks = {partition: self._spawn(self._make_ready(partition)) for partition in sorted(self.assigned)}
         if tasks:
-            await asyncio.wait(tasks)
+            await asyncio.wait(tasks.values(), timeout=ASSIGN_S_MAX)
+        for partition in [partition for partition, task in tasks.items() if not task.done()]:
+            self._consumer.pause(partition)  # until it is ready; the others go on
 
     async def stop(self) -> None:
         """Ends in good order: nothing new is taken, no restore goes on, what was taken becomes durable."""
@@ -97,21 +102,35 @@ class Owner:
         return task
 
     async def _make_ready(self, partition: Partition) -> None:
-        """Under the shard's lock: a second assignment awaits the restore of the first, and then looks for claims."""
         self.restoring[partition] += 1
+        try:
+            while True:
+                if await self._try_to_own(partition):
+                    return
+                await asyncio.sleep(RESTORE_AGAIN_S)
+        finally:
+            self.restoring -= Counter([partition])
+
+    async def _try_to_own(self, partition: Partition) -> bool:
+        """False where Kafka does not answer for this shard now.
+
+        Under the shard's lock: a second assignment awaits the restore of the first, and then looks for claims.
+        """
         try:
             async with self._locks[partition], self._slots:
                 if partition in self.assigned:
                     await self._own(partition)
         except NotOurs:
             pass
+        except Unavailable as error:
+            logger.warning("%s waits: %s", partition, error)
+            return False
         except (Quarantined, ChangelogError) as error:
             self._quarantine(partition, str(error))
         except Exception as error:
             logger.exception("restore of %s", partition)
             self._fatal(f"restore of {partition}: {error!r}")
-        finally:
-            self.restoring -= Counter([partition])
+        return True
 
     async def _own(self, partition: Partition) -> None:
         owned = self.shards.get(partition)
@@ -157,26 +176,7 @@ class Owner:
             if store is not None:
                 store.close()
             raise
-        shard = Shard(
-            partition,
-            kind.machine(),
-            follower.rows,
-            self._fatal,
-            domain=tuning.domain,
-            is_public=partition.topic in tuning.public_inboxes,
-            counts=self.counts,
-        )
-        shard.open(follower.next)
-        journal = Journal(
-            self._log,
-            changelog,
-            follower,
-            Sweep(follower.rows, follower.row_versions, tuning.sweep_versions_min),
-            linger_s=tuning.linger_s,
-            quiet_s=tuning.quiet_s,
-            now=self._now,
-        )
-        return Owned(shard, follower, journal, store)
+        return assembled(partition, kind, follower, store, self._log, tuning, self._fatal, self.counts, self._now)
 
     async def _run_journal(self, owned: Owned) -> None:
         try:
@@ -248,6 +248,10 @@ class Owner:
             owned.busy_since = None
         except (StopShard, Quarantined) as error:
             self._quarantine(partition, str(error))
+        except Unavailable as error:
+            logger.warning("%s waits: %s", partition, error)
+            owned.frozen = True
+            self._spawn(self._make_ready(partition))
         except Exception as error:
             logger.exception("a batch of %s", partition)
             self._fatal(f"a batch of {partition} at {batch.start}: {error!r}")

@@ -38,6 +38,8 @@ class IdempotentProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]
         manager: Any = self._message_accumulator._txn_manager
         ours = WrappingSequences(None, manager.transaction_timeout_ms)
         self._txn_manager = self._message_accumulator._txn_manager = self._sender._txn_manager = ours
+        # A partition without a leader stalls its shards. To give a batch up would end the process, and help nobody.
+        self._message_accumulator._batch_ttl = float("inf")
 
 
 class Producer(driver.Producer):

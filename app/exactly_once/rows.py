@@ -80,15 +80,14 @@ class Table(Generic[Row]):
 
     def put(self, key: str, row: Row) -> None:
         """Writes the row."""
-        self._set(key, row)
+        self._undo.append((self, key, self._hot.get(key, _ABSENT), key in self._changed))
+        self._hot[key] = row
+        self._changed[key] = None
 
     def delete(self, key: str) -> None:
         """Removes the row, if it is there."""
-        self._set(key, None)
-
-    def _set(self, key: str, row: Row | None) -> None:
         self._undo.append((self, key, self._hot.get(key, _ABSENT), key in self._changed))
-        self._hot[key] = row
+        self._hot[key] = None
         self._changed[key] = None
 
     def take_back(self, key: str, before: Any, was_changed: bool) -> None:

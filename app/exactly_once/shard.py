@@ -109,7 +109,7 @@ class Shard:
         self.cursor = Cursor()
         self.counts: Counter[str] = Counter() if counts is None else counts
         self._fatal, self._domain, self._is_public = fatal, domain, is_public
-        self._source = inbox.topic.encode()
+        self._ends = identity.Ends(inbox.topic.encode())
         self._seen: dict[bytes, bytes] = {}
         """Source, as identities name it -> position of what was taken from there last."""
         self._outputs: defaultdict[Partition, list[Message]] = defaultdict(list)
@@ -260,7 +260,7 @@ class Shard:
         topic = destination.topic
         index = self._index.get(topic, 0)
         self._index[topic] = index + 1
-        origin = self._origin + identity.INDEXES[index] + self._source
+        origin = self._origin + self._ends[index]
         messages = self._outputs[destination]
         messages.append(Message(key, value, [(identity.HEADER, origin), *headers]))
         self._order.append(messages)

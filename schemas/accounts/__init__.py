@@ -70,7 +70,7 @@ class AccountOpened(Message, frozen=True):
         return b"".join(
             (
                 STRING[self.account_id],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -173,7 +173,7 @@ class AmendOrder(Message, frozen=True):
                 STRING[self.account_id],
                 b"\0" if self.quantity is None else b"\2" + NANOS_BYTES[self.quantity],
                 b"\0" if self.limit_price is None else b"\2" + NANOS_BYTES[self.limit_price],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -327,7 +327,7 @@ class BalanceEvent(Message, frozen=True):
                 b"\0" if self.order_id is None else b"\2" + STRING[self.order_id],
                 b"\0" if self.trade_id is None else b"\2" + STRING[self.trade_id],
                 LONG[self.version],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -492,7 +492,7 @@ class CancelOrder(Message, frozen=True):
             (
                 STRING[self.order_id],
                 STRING[self.account_id],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -600,7 +600,7 @@ class DepositFunds(Message, frozen=True):
                 STRING[self.account_id],
                 STRING[self.asset],
                 NANOS_BYTES[self.amount],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -706,7 +706,7 @@ class OpenAccount(Message, frozen=True):
         return b"".join(
             (
                 STRING[self.account_id],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -884,7 +884,7 @@ class OrderEvent(Message, frozen=True):
                 b"\0" if self.best_ask is None else b"\2" + NANOS_BYTES[self.best_ask],
                 VENUE_BYTES[self.venue],
                 LONG[self.created_at],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -1204,7 +1204,7 @@ class PlaceOrder(Message, frozen=True):
                 TIMEINFORCE_BYTES[self.time_in_force],
                 b"\0" if self.sent_at is None else b"\2" + LONG[self.sent_at],
                 STRING[self.source],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -1388,7 +1388,7 @@ class ResetAccounts(Message, frozen=True):
             (
                 STRING[self.reset_id],
                 STRING[self.source],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -1496,7 +1496,7 @@ class WithdrawFunds(Message, frozen=True):
                 STRING[self.account_id],
                 STRING[self.asset],
                 NANOS_BYTES[self.amount],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 

@@ -144,7 +144,7 @@ class CancelRefused(Message, frozen=True):
                 STRING[self.account_id],
                 STRING[self.symbol],
                 REASONCODE_BYTES[self.reason_code],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -274,7 +274,7 @@ class CancelRestingOrder(Message, frozen=True):
                 STRING[self.order_id],
                 STRING[self.account_id],
                 STRING[self.symbol],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -414,7 +414,7 @@ class EnterOrder(Message, frozen=True):
                 TIMEINFORCE_BYTES[self.time_in_force],
                 LONG[self.maker_fee_rate],
                 LONG[self.taker_fee_rate],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -595,7 +595,7 @@ class InstrumentListed(Message, frozen=True):
                 LONG[self.maker_fee_rate],
                 LONG[self.taker_fee_rate],
                 VENUE_BYTES[self.venue],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -750,7 +750,7 @@ class InstrumentRefused(Message, frozen=True):
                 STRING[self.symbol],
                 REASONCODE_BYTES[self.reason_code],
                 STRING[self.detail],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -882,7 +882,7 @@ class ListInstrument(Message, frozen=True):
                 LONG[self.maker_fee_rate],
                 LONG[self.taker_fee_rate],
                 VENUE_BYTES[self.venue],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -1032,7 +1032,7 @@ class MarkPrices(Message, frozen=True):
             (
                 (COUNT[len(self.marks)] + b"".join([item.encoded() for item in self.marks]) if self.marks else b"")
                 + b"\0",
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -1132,7 +1132,7 @@ class OrderCancelled(Message, frozen=True):
                 STRING[self.symbol],
                 NANOS_BYTES[self.quantity],
                 REASONCODE_BYTES[self.reason_code],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -1297,7 +1297,7 @@ class OrderFilled(Message, frozen=True):
                 NANOS_BYTES[self.fee],
                 NANOS_BYTES[self.fee_accrued],
                 NANOS_BYTES[self.multiplier],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -1484,7 +1484,7 @@ class OrderReplaced(Message, frozen=True):
                 NANOS_BYTES[self.quantity],
                 NANOS_BYTES[self.limit_price],
                 NANOS_BYTES[self.leaves_quantity],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -1625,7 +1625,7 @@ class OrderRested(Message, frozen=True):
                 STRING[self.order_id],
                 STRING[self.account_id],
                 STRING[self.symbol],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -1747,7 +1747,7 @@ class ReplaceOrder(Message, frozen=True):
                 STRING[self.symbol],
                 NANOS_BYTES[self.quantity],
                 NANOS_BYTES[self.limit_price],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -1886,7 +1886,7 @@ class ReplaceRefused(Message, frozen=True):
                 STRING[self.account_id],
                 STRING[self.symbol],
                 REASONCODE_BYTES[self.reason_code],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -2013,7 +2013,7 @@ class ResetBooks(Message, frozen=True):
             (
                 STRING[self.reset_id],
                 STRING[self.source],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -2178,7 +2178,7 @@ class TradeExecuted(Message, frozen=True):
                 NANOS_BYTES[self.buy_commission],
                 NANOS_BYTES[self.sell_commission],
                 LONG[self.sequence],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 

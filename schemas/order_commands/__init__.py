@@ -66,7 +66,7 @@ class AmendRequest(Message, frozen=True):
                 b"\0" if self.quantity is None else b"\2" + NANOS_BYTES[self.quantity],
                 b"\0" if self.limit_price is None else b"\2" + NANOS_BYTES[self.limit_price],
                 b"\0" if self.sent_at is None else b"\2" + LONG[self.sent_at],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -206,7 +206,7 @@ class CancelRequest(Message, frozen=True):
                 STRING[self.account_id],
                 STRING[self.order_id],
                 b"\0" if self.sent_at is None else b"\2" + LONG[self.sent_at],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -344,7 +344,7 @@ class NewOrder(Message, frozen=True):
                 b"\0" if self.client_order_id is None else b"\2" + STRING[self.client_order_id],
                 b"\0" if self.order_id is None else b"\2" + STRING[self.order_id],
                 b"\0" if self.sent_at is None else b"\2" + LONG[self.sent_at],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 

@@ -80,7 +80,7 @@ class PositionEvent(Message, frozen=True):
                 b"\0" if self.trade_id is None else b"\2" + STRING[self.trade_id],
                 NANOS_BYTES[self.multiplier],
                 LONG[self.version],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -266,7 +266,7 @@ class ResetPositions(Message, frozen=True):
             (
                 STRING[self.reset_id],
                 STRING[self.source],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 

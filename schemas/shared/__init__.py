@@ -71,7 +71,7 @@ class DeadLetter(Message, frozen=True):
                 LONG[self.payload_bytes],
                 LONG[self.schema_id],
                 STRING[self.stack],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
@@ -230,7 +230,7 @@ class Tick(Message, frozen=True):
         return b"".join(
             (
                 BOOLEAN[self.is_manual],
-                envelope_bytes(self) if sent is None else sent.envelope(self.caused_by),
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
 
