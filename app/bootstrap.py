@@ -28,6 +28,16 @@ class Difference(NamedTuple):
     def __str__(self) -> str:
         return f"{self.topic}: {self.what} is {self.found}, the catalogue says {self.wanted}"
 
+    @property
+    def remedy(self) -> str:
+        """What a person can do about it."""
+        if self.what == "partitions":
+            return (
+                "keys would live elsewhere: start with the PROFILE that the topic was made for, or, if nothing in it "
+                "is needed, delete it and `faust -A app create-topics` makes it anew"
+            )
+        return "`faust -A app create-topics` makes what is missing"
+
 
 async def connect(settings: Settings) -> AIOKafkaAdminClient:
     """An admin client, once the brokers answer; says so every time while they do not."""

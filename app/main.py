@@ -157,7 +157,7 @@ class TradingApp(ShardApp):
             wrong = bootstrap.fatal_differences(found)
             if not wrong:
                 return
-            self.not_ready = f"{wrong[0]}; `faust -A app create-topics` makes what is missing"
+            self.not_ready = f"{wrong[0]}; {wrong[0].remedy}"
             await asyncio.sleep(bootstrap.RETRY_S)
 
     def _registry(self) -> Registry:
