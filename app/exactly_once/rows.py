@@ -152,14 +152,9 @@ class Table(Generic[Row]):
 
 
 def _collect_into(rows: dict[str, bytes], changed: Mapping[str, bytes | None]) -> None:
-    if None not in changed.values():
-        rows.update(cast("Mapping[str, bytes]", changed))
-        return
-    for key, data in changed.items():
-        if data is None:
-            rows.pop(key, None)
-        else:
-            rows[key] = data
+    rows.update(cast("Mapping[str, bytes]", changed))
+    for key in [key for key, data in changed.items() if data is None]:
+        del rows[key]
 
 
 def _codec(row_type: type[Row]) -> tuple[Callable[[Row], bytes], Callable[[bytes], Row]]:
