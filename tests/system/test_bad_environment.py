@@ -118,7 +118,9 @@ async def recreate(topic: str, bootstrap: str) -> None:
     await admin.start()
     try:
         await admin.delete_topics([topic])
-        while topic in await admin.list_topics():
+        while True:
+            if topic not in await admin.list_topics():
+                return
             await asyncio.sleep(0.02)
     finally:
         await admin.close()
