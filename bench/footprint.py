@@ -13,10 +13,8 @@ from kafka import free_port, private_broker
 from system import System, running
 
 from app import broker
-from app.kafka_keeper import Status
 from bench.report import Measure
-from bench.resume import child_of
-from bench.stage import subfolder
+from bench.stage import child_of, java_of, subfolder
 
 NAMES = ("worker_rss_mb", "broker_rss_mb", "start_warm_s")
 IDLE_S, DEMO_S = 20.0, 10.0
@@ -40,13 +38,6 @@ def rss_mb(pid: int) -> float:
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert found is not None
     return int(found[1]) / 1024
-
-
-def java_of(data_dir: Path) -> int:
-    status = Status.read(data_dir / "kafka")
-    assert status is not None
-    assert status.kafka_pid
-    return status.kafka_pid
 
 
 async def idle(folder: Path) -> tuple[float, float]:

@@ -40,7 +40,7 @@ def run(wanted: set[str], folder: Path) -> Iterator[tuple[str, Measure]]:
         f"{SECONDS:g} s at {RATE:g} orders/s; p50 {quantile(found.to_trade, 0.5):.1f} ms, "
         f"largest {found.to_trade[-1]:.0f} ms; largest gap of trades {largest(found.trades_at):.0f} ms, "
         f"of the floor client {largest(pulse.heard_at):.0f} ms; "
-        f"gaps above {GAP_S_MAX * 1e3:.0f} ms where the floor client saw none: {len(excess)}"
+        f"gaps above {GAP_S_MAX * 1e3:.0f} ms where the floor client saw none: {len(excess)}; CPU: {found.busy}"
     )
     yield NAMES[0], Measure(p999, "ms", floor, p999 / floor, note)
 

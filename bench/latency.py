@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import NamedTuple
 
 import aiohttp
@@ -18,7 +19,7 @@ from bench import ROOT
 from bench.load import Listener, Sent, listening, producing, send_by_schedule, until_heard
 from bench.orders import INBOX, Written, codec, crossing_orders, open_market
 from bench.report import Measure
-from bench.stage import PARTITIONS, WORKERS, make_topics, quantile
+from bench.stage import PARTITIONS, WORKERS, child_of, cpu_s, java_of, make_topics, quantile
 from schemas.accounts import OrderEvent
 from schemas.enums import OrderStatus
 from schemas.order_books import TradeExecuted
@@ -45,6 +46,7 @@ class Latencies(NamedTuple):
     """To the trade, from the moment when the schedule wanted the order sent."""
     trades_at: list[float]
     """When each trade was heard."""
+    busy: str
 
 
 def run(wanted: set[str], folder: Path) -> Iterator[tuple[str, Measure]]:
@@ -55,7 +57,7 @@ def run(wanted: set[str], folder: Path) -> Iterator[tuple[str, Measure]]:
     p50, p99 = quantile(trade, 0.5), quantile(trade, 0.99)
     due = f"{quantile(found.from_due, 0.5):.2f} / {quantile(found.from_due, 0.99):.2f}"
     note = f"{len(trade)} trades at {RATE:g} orders/s; from the schedule p50 / p99 {due}; p99.9 "
-    note += f"{quantile(trade, 0.999):.1f}, largest {trade[-1]:.0f}; {stock}"
+    note += f"{quantile(trade, 0.999):.1f}, largest {trade[-1]:.0f}; CPU: {found.busy}; {stock}"
     yield NAMES[0], Measure(p50, "ms", floor50, p50 / floor50)
     yield NAMES[1], Measure(p99, "ms", floor99, p99 / floor99, note)
     yield NAMES[2], Measure(quantile(fill, 0.5), "ms", floor50, quantile(fill, 0.5) / floor50)
@@ -128,13 +130,29 @@ async def load(system: System, orders: Iterator[Written], seconds: float, *, to_
         listening(system.bootstrap, *topics) as (trades, *events),
         producing(system.bootstrap, INBOX) as producer,
     ):
-        sent = await send_by_schedule(producer, INBOX, orders, RATE, seconds)
+        with busy(system) as shares:
+            sent = await send_by_schedule(producer, INBOX, orders, RATE, seconds)
         await until_heard(lambda: len(trades.heard) >= len(sent) // 2)
         fills: list[tuple[float, str]] = []
         while to_fill and len(fills) < len(sent):
             fills += fills_in(*events)
             await asyncio.sleep(0.05)
-    return joined(sent, trades, fills)
+    return joined(sent, trades, fills, ", ".join(shares))
+
+
+@contextmanager
+def busy(system: System) -> Iterator[list[str]]:
+    """What share of a core the worker, the broker and this client need meanwhile."""
+    processes = {
+        "worker": child_of(system.workers[0].pid),
+        "broker": java_of(system.folder / "data"),
+        "client": os.getpid(),
+    }
+    before, began = {name: cpu_s(pid) for name, pid in processes.items()}, perf_counter()
+    shares: list[str] = []
+    yield shares
+    seconds = perf_counter() - began
+    shares += [f"{name} {(cpu_s(pid) - before[name]) / seconds:.0%}" for name, pid in processes.items()]
 
 
 def fills_in(events: Listener) -> list[tuple[float, str]]:
@@ -148,7 +166,7 @@ def fills_in(events: Listener) -> list[tuple[float, str]]:
     ]
 
 
-def joined(sent: dict[str, Sent], trades: Listener, fills: list[tuple[float, str]]) -> Latencies:
+def joined(sent: dict[str, Sent], trades: Listener, fills: list[tuple[float, str]], busy: str) -> Latencies:
     """A trade, and what it fills, belong to the order that came in last; the other one lay in the book."""
     to_trade, from_due, last_of = [], [], {}
     for time, value in trades.heard:
@@ -160,7 +178,7 @@ def joined(sent: dict[str, Sent], trades: Listener, fills: list[tuple[float, str
         from_due.append((time - last.due) * 1e3)
     to_fill = [(time - last_of[order_id].acknowledged) * 1e3 for time, order_id in fills]
     times = sorted(time for time, _ in trades.heard)
-    return Latencies(sorted(to_trade), sorted(to_fill), sorted(from_due), times)
+    return Latencies(sorted(to_trade), sorted(to_fill), sorted(from_due), times, busy)
 
 
 @contextmanager

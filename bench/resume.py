@@ -22,7 +22,7 @@ from bench.latency import market, topics_of
 from bench.load import Listener, listening, producing
 from bench.orders import INBOX, TRADERS, codec, partition_of_trader
 from bench.report import Measure
-from bench.stage import PARTITIONS, WORKERS, make_topics, subfolder
+from bench.stage import PARTITIONS, WORKERS, child_of, make_topics, subfolder
 from schemas.accounts import BalanceEvent, DepositFunds
 from schemas.wire import NANOS
 
@@ -126,12 +126,6 @@ async def after_kills(folder: Path) -> tuple[list[float], float]:
                 found.append(max((await probe.all_answered(killed_at)).values()) - killed_at)
             await system.until_ready()
         return found, await floor(system.bootstrap)
-
-
-def child_of(pid: int) -> int:
-    """The worker of a supervisor."""
-    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(child)
 
 
 async def floor(bootstrap: str) -> float:

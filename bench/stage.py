@@ -12,6 +12,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from app.kafka_keeper import Status
 from bench import ROOT
 
 WORKERS = Path(__file__).with_name("workers")
@@ -78,6 +79,26 @@ def measured(
 def quantile(ordered: Sequence[float], share: float) -> float:
     """Of numbers in order."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def child_of(pid: int) -> int:
+    """The worker of a supervisor."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
+
+
+def java_of(data_dir: Path) -> int:
+    """The broker of a data folder."""
+    status = Status.read(data_dir / "kafka")
+    assert status is not None
+    assert status.kafka_pid
+    return status.kafka_pid
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def subfolder(folder: Path, name: str) -> Path:
