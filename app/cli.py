@@ -16,6 +16,7 @@ from faust.cli import AppCommand, argument, option
 from app import bootstrap, operating, processes, reading
 from app.exactly_once.adopt import NothingToAdopt
 from app.exactly_once.changelog import ChangelogError
+from app.exactly_once.log import Unavailable
 from app.feeds import binance, replay
 from app.main import app
 from app.settings import NOUNS, Profile
@@ -46,7 +47,7 @@ def in_words(command: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable
     async def run(*args: Any, **options: Any) -> None:
         try:
             await command(*args, **options)
-        except KafkaConnectionError:
+        except (KafkaConnectionError, Unavailable):
             _end(EX_UNAVAILABLE, f"no Kafka at {app.settings.brokers}: `faust -A app worker` or `… kafka` starts one")
         except EXPECTED as error:
             _end(EX_DIFFERENCE, str(error))

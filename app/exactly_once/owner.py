@@ -15,6 +15,8 @@ from app.exactly_once.shard import SUB_BATCH_RECORDS_MAX, SYSTEM_TABLES, StopSha
 logger = logging.getLogger(__name__)
 
 SEEK_AGAIN_S = 2.0
+NEAR = 20_000
+"""Positions that a reader passes in less time than a seek takes."""
 ADOPTION_LOOK_S = 5.0
 """How often a quarantined shard looks whether an operator has adopted it."""
 RESTORES_AT_ONCE = 8
@@ -242,7 +244,7 @@ class Owner:
             owned.busy_since = self._now()
         try:
             if batch.start != owned.shard.next:
-                await self._put_back(owned)
+                await self._put_back(owned, batch)
             elif not await self._take(owned, batch):
                 return
             owned.busy_since = None
@@ -298,10 +300,18 @@ class Owner:
         if not owned.frozen:  # otherwise whoever makes it ready puts the reader back, too
             await self._seek(owned)
 
-    async def _put_back(self, owned: Owned) -> None:
+    async def _put_back(self, owned: Owned, batch: Batch) -> None:
+        """Sends the reader to where the shard is, unless it gets there by itself.
+
+        Two seeks for one cause would let two copies of the same records come in turns for ever, each stale at the end
+        of the other: so none while a stall will end with one, and none for a batch a little below the shard.
+        """
         self.counts["stale batches"] += 1
-        if owned.seek_at is not None and self._now() - owned.seek_at < SEEK_AGAIN_S:
+        is_stalled = owned.stall is not None and not owned.stall.done()
+        if is_stalled or (owned.seek_at is not None and self._now() - owned.seek_at < SEEK_AGAIN_S):
             return
         await check_input(self._log, owned.shard)
-        if not owned.frozen:
+        if 0 <= owned.shard.next - batch.end <= NEAR:
+            owned.seek_at = self._now()
+        elif not owned.frozen:
             await self._seek(owned)

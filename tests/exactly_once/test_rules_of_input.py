@@ -16,6 +16,7 @@ from small_shards import (
 )
 
 from app.exactly_once import identity
+from app.exactly_once.changelog import changelog_of
 from app.exactly_once.log import Batch
 from app.exactly_once.restore import REMEDY
 
@@ -25,15 +26,58 @@ async def test_rule_01_a_batch_that_begins_elsewhere_is_dropped_and_the_reader_i
     process = Process(log)
     await process.owner.assign([INBOX])
     await process.take("add alice", "add alice", "add alice", "add alice")
-    for start in (0, 2, 5):  # below the shard, in the middle of what it took, and beyond a gap
+    for start in (2, 5):  # in the middle of what the shard took, and beyond a gap
         process.time += 10
         process.inboxes.seeks.clear()
         batch = Batch(records_of("add alice", "add alice", "add alice", start=start), start, start + 3)
         await process.owner.deliver(INBOX, batch)
         assert process.amounts() == {"alice": 4}
         assert process.inboxes.seeks == [(INBOX, 4)]
-    assert process.owner.counts["stale batches"] == 3
+    assert process.owner.counts["stale batches"] == 2
     assert not process.ended
+
+
+async def test_rule_01_a_batch_a_little_below_the_shard_is_dropped_and_the_reader_gets_there_by_itself() -> None:
+    log = MemoryLog()
+    process = Process(log)
+    await process.owner.assign([INBOX])
+    await process.take("add alice", "add alice", "add alice", "add alice")
+    process.inboxes.seeks.clear()
+    for start in (0, 1):  # one ends below the shard, one ends where it is
+        process.time += 10
+        batch = Batch(records_of("add alice", "add alice", "add alice", start=start), start, start + 3)
+        await process.owner.deliver(INBOX, batch)
+    await process.take("add alice")
+    assert process.amounts() == {"alice": 5}
+    assert process.inboxes.seeks == []
+
+
+async def test_rule_01_a_batch_far_below_the_shard_is_worth_a_seek() -> None:
+    log = MemoryLog()
+    process = Process(log)
+    log.logs[INBOX].end = 50_000
+    await process.owner.assign([INBOX])
+    await process.owner.deliver(INBOX, Batch([], 0, 50_000))
+    process.time += 10
+    await process.owner.deliver(INBOX, Batch([], 0, 10))
+    assert process.inboxes.seeks[-1] == (INBOX, 50_000)
+
+
+async def test_rule_01_while_a_shard_is_stalled_stale_batches_ask_for_no_seek() -> None:
+    log = MemoryLog()
+    process = Process(log, stall_s=0.0)
+    await process.owner.assign([INBOX])
+    log.hold(changelog_of(INBOX))
+    while process.owner.counts["stalls"] == 0:
+        await process.take("add alice")
+    process.inboxes.seeks.clear()
+    process.time += 10
+    await process.take("add alice")  # was read before the shard was paused
+    assert process.inboxes.seeks == []
+    log.let_land(changelog_of(INBOX))
+    await process.settle()
+    assert process.inboxes.seeks == [(INBOX, process.owner.shards[INBOX].shard.next)]
+    assert process.inboxes.paused == set()
 
 
 async def test_rule_01_while_a_seek_is_under_way_stale_batches_do_not_ask_for_another() -> None:

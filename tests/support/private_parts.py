@@ -130,7 +130,12 @@ ATTRIBUTES: dict[type, dict[str, str]] = {
     },
     Sender: {"_txn_manager": "__init__"},
     TransactionManager: {"_sequence_numbers": "sequence_number", "transaction_timeout_ms": "__init__"},
-    MessageAccumulator: {"_batches": "_append_batch", "_batch_size": "__init__", "_exception": "fail_all"},
+    MessageAccumulator: {
+        "_batches": "_append_batch",
+        "_batch_ttl": "_append_batch",
+        "_batch_size": "__init__",
+        "_exception": "fail_all",
+    },
     MessageBatch: {"_builder": "append", "future": "done", "_retry_count": "drain_ready"},
     driver.Producer: {"_producer": "on_start"},
     driver.AIOKafkaConsumerThread: {"_consumer": "_ensure_consumer"},
