@@ -1,7 +1,6 @@
 """A system that finds its surroundings other than it needs them: it says what is wrong, waits, and goes on."""
 
 import asyncio
-import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -92,35 +91,3 @@ async def test_a_topic_with_a_wrong_number_of_partitions_is_named_with_both_numb
                 await system.until_ready()
         finally:
             await admin.close()
-
-
-async def test_a_recreated_inbox_is_quarantined_until_an_operator_adopts_it(tmp_path: Path) -> None:
-    with private_broker(tmp_path / "kafka") as lease:
-        knobs = {"KAFKA_BROKERS": lease.bootstrap}
-        async with worker(tmp_path, **knobs) as system:
-            await system.until_ready()
-            await system.deposit("1", "USDT", "1000")
-        await recreate("accounts-inbox", lease.bootstrap)
-        async with worker(tmp_path, **knobs) as system:
-            why = await until_reason(system, "accounts-inbox", "quarantined")
-            assert "faust -A app adopt" in why
-            for shard in {found for why in await reasons(system) for found in re.findall(r"accounts-inbox-\d", why)}:
-                code, said = await system.run("adopt", shard, "--yes", **knobs)
-                assert code == 0, said
-            await system.until_ready()
-            assert (await system.get("/balance/1"))["USDT"] == 1000
-            await system.deposit("1", "USDT", "1")
-            assert (await system.get("/balance/1"))["USDT"] == 1001
-
-
-async def recreate(topic: str, bootstrap: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        await admin.delete_topics([topic])
-        while True:
-            if topic not in await admin.list_topics():
-                return
-            await asyncio.sleep(0.02)
-    finally:
-        await admin.close()
