@@ -94,12 +94,12 @@ class Places(dict[str, tuple[Partition, bytes]]):
 class Way:
     """A route, ready to be used."""
 
-    def __init__(self, route: Route, profile: Profile) -> None:
+    def __init__(self, route: Route, profile: Profile, own: int) -> None:
         count = partitions_of(route.topic, profile)
         self.key = None if route.key is None else attrgetter(route.key)
         self.is_public = route.topic not in INBOXES.values()
         """Outside consumers drop repetitions by the header `event_id`; shards have the identity."""
-        self.everywhere = [Partition(route.topic, number) for number in range(count)]
+        self.everywhere = [Partition(route.topic, number) for number in ([own] if route.is_own else range(count))]
         self.places = Places(self.everywhere)
 
 
@@ -133,7 +133,9 @@ class NounMachine:
         self._commands = frozenset(self.noun.commands)
         self._mailings = {
             event: Mailing(
-                self.codec.frame(event), tuple(Way(route, self.profile) for route in routes), self.told.get(event)
+                self.codec.frame(event),
+                tuple(Way(route, self.profile, shard.inbox.number) for route in routes),
+                self.told.get(event),
             )
             for event, routes in ROUTES[self.noun.name].items()
         }

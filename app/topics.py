@@ -35,6 +35,8 @@ class Route(NamedTuple):
 
     topic: str
     key: str | None
+    is_own: bool = False
+    """Only the partition of the shard that sends it: a shard that speaks to itself."""
 
 
 ACCOUNTS, BOOKS, POSITIONS = "accounts-inbox", "order-books-inbox", "positions-inbox"
@@ -77,6 +79,7 @@ _INBOX_TOPICS = (
             order_books.EnterOrder,
             order_books.ReplaceOrder,
             order_books.CancelRestingOrder,
+            order_books.ContinueMatching,
             order_books.ListInstrument,
             order_books.ResetBooks,
             shared.Tick,
@@ -114,6 +117,7 @@ _CHANGELOGS = tuple(
 TOPICS = {topic.name: topic for topic in (*_INBOX_TOPICS, *_PUBLIC_TOPICS, *_CHANGELOGS)}
 """Every topic by its name."""
 
+_TO_ITSELF = Route(BOOKS, None, is_own=True)
 ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
     "order_commands": {
         accounts.PlaceOrder: (Route(ACCOUNTS, "account_id"),),
@@ -139,6 +143,11 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.CancelRefused: (Route(ACCOUNTS, "account_id"),),
         order_books.MarkPrices: (Route(ACCOUNTS, None), Route(POSITIONS, None)),
         order_books.InstrumentListed: (Route(ACCOUNTS, None),),
+        order_books.ContinueMatching: (_TO_ITSELF,),
+        order_books.EnterOrder: (_TO_ITSELF,),
+        order_books.ReplaceOrder: (_TO_ITSELF,),
+        order_books.CancelRestingOrder: (_TO_ITSELF,),
+        order_books.ResetBooks: (_TO_ITSELF,),
         accounts.ResetAccounts: (Route(ACCOUNTS, None),),
         positions.ResetPositions: (Route(POSITIONS, None),),
     },

@@ -12,7 +12,7 @@ from domain.book_rows import (
 )
 from domain.books import RestingOrder
 from domain.instruments import from_listing, has_units_of, listing_fault
-from domain.matching import cancelled, match
+from domain.matching import can_go_on, cancelled, match, pause
 from schemas.accounts import ResetAccounts
 from schemas.enums import ReasonCode
 from schemas.order_books import (
@@ -56,7 +56,9 @@ def replace(state: State, command: ReplaceOrder) -> Iterator[Event]:
             order, limit_price=command.limit_price, quantity=quantity, leaves=quantity - filled
         )
         changed = yield from match(state, book, changed)
-        if changed.leaves:
+        if can_go_on(state, changed):
+            yield from pause(changed, None)
+        elif changed.leaves:
             yield Booked(msgspec.structs.replace(changed, priority=state.row(order.symbol).sequence + 1))
 
 

@@ -11,10 +11,15 @@ from domain.book_rows import (
     Booked,
     BookRow,
     Event,
+    MatchingEnded,
+    Paused,
     ResetAsked,
     ShardRow,
     State,
     TradeRow,
+    TurnGiven,
+    TurnTaken,
+    Waiting,
 )
 from domain.books import RestingOrder
 from domain.instruments import from_listing
@@ -129,6 +134,35 @@ def _marked(state: State, event: MarkPrices) -> None:
     state.shard.put("", ShardRow(state.shard_row().trades, state.now))
 
 
+def _paused(state: State, event: Paused) -> None:
+    symbol = event.order.symbol
+    _wait(state, symbol, msgspec.structs.replace(state.waiting_in(symbol), order=event.order, reason=event.reason))
+
+
+def _matching_ended(state: State, event: MatchingEnded) -> None:
+    _wait(state, event.symbol, msgspec.structs.replace(state.waiting_in(event.symbol), order=None, reason=None))
+
+
+def _turn_given(state: State, event: TurnGiven) -> None:
+    row = state.waiting_in(event.symbol)
+    _wait(state, event.symbol, msgspec.structs.replace(row, turns=row.turns + 1))
+
+
+def _turn_taken(state: State, event: TurnTaken) -> None:
+    row = state.waiting_in(event.symbol)
+    _wait(state, event.symbol, msgspec.structs.replace(row, taken=row.taken + 1))
+
+
+def _wait(state: State, symbol: str, row: Waiting) -> None:
+    assert row.taken <= row.turns, f"{symbol}: more commands came back than were sent"
+    if row.order is None and row.taken == row.turns:
+        state.waiting.delete(symbol)
+        state.busy.discard(symbol)
+    else:
+        state.waiting.put(symbol, row)
+        state.busy.add(symbol)
+
+
 def _reset(state: State, _event: ResetAccounts) -> None:
     """A clean sheet: numbers go on, trades and last prices are forgotten here; the topics keep them."""
     for key, _ in list(state.trades.scan()):
@@ -147,5 +181,9 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     MarkPrices: _marked,
     InstrumentListed: _listed,
     ResetAsked: _reset_asked,
+    Paused: _paused,
+    MatchingEnded: _matching_ended,
+    TurnGiven: _turn_given,
+    TurnTaken: _turn_taken,
     ResetAccounts: _reset,
 }

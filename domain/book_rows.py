@@ -6,9 +6,12 @@ from domain.books import Book, RestingOrder
 from domain.instruments import Instrument
 from domain.state import Table
 from schemas.accounts import ResetAccounts
-from schemas.enums import Side
+from schemas.enums import ReasonCode, Side
 from schemas.order_books import (
     CancelRefused,
+    CancelRestingOrder,
+    ContinueMatching,
+    EnterOrder,
     InstrumentListed,
     InstrumentRefused,
     Mark,
@@ -17,7 +20,9 @@ from schemas.order_books import (
     OrderFilled,
     OrderReplaced,
     OrderRested,
+    ReplaceOrder,
     ReplaceRefused,
+    ResetBooks,
     TradeExecuted,
 )
 from schemas.positions import ResetPositions
@@ -46,6 +51,19 @@ class ShardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     marks_sent_at: int = 0
 
 
+class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A book in which an order trades more often than one record may, or in which commands queue up behind one."""
+
+    order: RestingOrder | None = None
+    """What is left of it; it does not stand in the book."""
+    reason: ReasonCode | None = None
+    """Why what is left in the end is cancelled; None where it rests."""
+    turns: int = 0
+    """How many commands were told to wait for their turn: the shard sent them to itself."""
+    taken: int = 0
+    """How many of them had it."""
+
+
 class TradeRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A trade, for queries."""
 
@@ -67,6 +85,31 @@ class Booked(msgspec.Struct, frozen=True, gc=False):
     """An order stands in the book from now on. Not sent: what others must know of it is said by other events."""
 
     order: RestingOrder
+
+
+class Paused(msgspec.Struct, frozen=True, gc=False):
+    """An order traded as often as one record may, and is not done."""
+
+    order: RestingOrder
+    reason: ReasonCode | None
+
+
+class MatchingEnded(msgspec.Struct, frozen=True, gc=False):
+    """The order that was paused is done; what is left of it rests, or leaves."""
+
+    symbol: str
+
+
+class TurnGiven(msgspec.Struct, frozen=True, gc=False):
+    """One more command waits."""
+
+    symbol: str
+
+
+class TurnTaken(msgspec.Struct, frozen=True, gc=False):
+    """The command whose turn it was is decided on."""
+
+    symbol: str
 
 
 class ResetAsked(msgspec.Struct, frozen=True, gc=False):
@@ -91,6 +134,15 @@ Event = (
     | ResetAccounts
     | ResetPositions
     | ResetAsked
+    | Paused
+    | MatchingEnded
+    | TurnGiven
+    | TurnTaken
+    | ContinueMatching
+    | EnterOrder
+    | ReplaceOrder
+    | CancelRestingOrder
+    | ResetBooks
 )
 
 
@@ -105,11 +157,12 @@ class State:
         trades: Table[TradeRow],
         shard: Table[ShardRow],
         resets: Table[int],
+        waiting: Table[Waiting],
         partition: int,
         account_shards: int,
     ) -> None:
         self.instruments, self.orders, self.books = instruments, orders, books
-        self.trades, self.shard, self.resets = trades, shard, resets
+        self.trades, self.shard, self.resets, self.waiting = trades, shard, resets, waiting
         self.partition, self.account_shards = partition, account_shards
         self.now = 0
         self.rebuild()
@@ -117,6 +170,7 @@ class State:
     def rebuild(self) -> None:
         """Derives the books anew: after a restore, and after a record that failed half-way."""
         self.by_symbol: dict[str, Book] = {}
+        self.busy = {symbol for symbol, _ in self.waiting.scan()}
         resting = sorted((row for _, row in self.orders.scan()), key=lambda order: order.priority)
         for order in resting:
             self.book(order.symbol).put(order)
@@ -137,6 +191,10 @@ class State:
     def shard_row(self) -> ShardRow:
         """The row of this shard."""
         return self.shard.get("") or ShardRow()
+
+    def waiting_in(self, symbol: str) -> Waiting:
+        """What waits in the book of a symbol."""
+        return self.waiting.get(symbol) or Waiting()
 
     def marks(self) -> tuple[Mark, ...]:
         """Prices that others do not know yet, in order of the symbols."""

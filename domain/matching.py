@@ -7,6 +7,8 @@ import msgspec
 from domain.book_rows import (
     Booked,
     Event,
+    MatchingEnded,
+    Paused,
     State,
 )
 from domain.books import Book, RestingOrder, crosses
@@ -14,12 +16,16 @@ from domain.instruments import Instrument
 from domain.money import NUMBERS_PER_COUNT, fee_of, value_of
 from schemas.enums import Liquidity, OrderType, ReasonCode, Side, TimeInForce
 from schemas.order_books import (
+    ContinueMatching,
     EnterOrder,
     OrderCancelled,
     OrderFilled,
     OrderRested,
     TradeExecuted,
 )
+
+TRADES_PER_RECORD_MAX = 250
+"""One record does a bounded amount of work; an order that trades more often goes on in a record of its own."""
 
 
 def enter(state: State, command: EnterOrder) -> Iterator[Event]:
@@ -51,13 +57,41 @@ def enter(state: State, command: EnterOrder) -> Iterator[Event]:
         yield cancelled(order, order.quantity, ReasonCode.FOK_UNFILLABLE)
         return
     order = yield from match(state, book, order)
-    if order.leaves == 0:
-        return
-    reason = _reason_not_to_rest(command)
-    if reason is not None:
+    if order.leaves:
+        yield from _settle(state, order, _reason_not_to_rest(command))
+
+
+def go_on(state: State, command: ContinueMatching) -> Iterator[Event]:
+    """The order that was paused trades on."""
+    waiting = state.waiting_in(command.symbol)
+    assert waiting.order is not None, f"{command.symbol}: nothing to go on with"
+    order = yield from match(state, state.book(command.symbol), waiting.order)
+    if not can_go_on(state, order):
+        yield MatchingEnded(command.symbol)
+    if order.leaves:
+        yield from _settle(state, order, waiting.reason)
+
+
+def pause(order: RestingOrder, reason: ReasonCode | None) -> Iterator[Event]:
+    """The shard takes other books' commands before it goes on with this order."""
+    yield Paused(order, reason)
+    yield ContinueMatching(symbol=order.symbol)
+
+
+def can_go_on(state: State, order: RestingOrder) -> bool:
+    """Is there still somebody with whom the order trades?"""
+    best = state.book(order.symbol).opposite(order.side).best_price()
+    return bool(order.leaves) and best is not None and crosses(order.side, order.limit_price, best)
+
+
+def _settle(state: State, order: RestingOrder, reason: ReasonCode | None) -> Iterator[Event]:
+    """What becomes of an order that has not traded all: it pauses, leaves for that reason, or rests."""
+    if can_go_on(state, order):
+        yield from pause(order, reason)
+    elif reason is not None:
         yield cancelled(order, order.leaves, reason)
-        return
-    yield from _rest(state, order)
+    else:
+        yield from _rest(state, order)
 
 
 def _reason_not_to_rest(command: EnterOrder) -> ReasonCode | None:
@@ -85,9 +119,11 @@ def _reachable(book: Book, order: RestingOrder) -> int:
 
 
 def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, None, RestingOrder]:
-    """Trades with the best level until nothing is left on either side that crosses -> the order with what it leaves."""
+    """Trades with the best until nothing is left that crosses, or a record has done enough -> what the order leaves."""
     opposite = book.opposite(taker.side)
-    while taker.leaves:
+    for _ in range(TRADES_PER_RECORD_MAX):
+        if not taker.leaves:
+            break
         level = opposite.best()
         if level is None:
             break

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from app.machine import Noun, Place
 from domain import order_books as machine
-from domain.book_rows import BookRow, ShardRow, State, TradeRow
+from domain.book_rows import BookRow, ShardRow, State, TradeRow, Waiting
 from domain.books import RestingOrder
 from domain.instruments import Instrument
 
@@ -29,6 +29,7 @@ NOUN = Noun(
         "trades": TradeRow,
         "shard": ShardRow,
         "resets": int,
+        "waiting": Waiting,
     },
     state=state,
     decide=machine.decide,

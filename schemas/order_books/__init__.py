@@ -254,6 +254,8 @@ class CancelRestingOrder(Message, frozen=True):
     """Account that owns the order."""
     symbol: str
     """Instrument, as listed."""
+    turn: int = 0
+    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -274,6 +276,7 @@ class CancelRestingOrder(Message, frozen=True):
                 STRING[self.order_id],
                 STRING[self.account_id],
                 STRING[self.symbol],
+                LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -295,6 +298,106 @@ class CancelRestingOrder(Message, frozen=True):
         end = at + (size >> 1)
         account_id = data[at:end].decode()
         at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        turn, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            order_id, account_id, symbol, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            order_id=data["order_id"],
+            account_id=data["account_id"],
+            symbol=data["symbol"],
+            turn=data["turn"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class ContinueMatching(Message, frozen=True):
+    """The shard goes on with an order that trades more often than one record may."""
+
+    schema_name: ClassVar[str] = "order_books.ContinueMatching"
+
+    symbol: str
+    """Instrument, as listed."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
         size = data[at]
         at += 1
         if size & 0x81:
@@ -341,14 +444,12 @@ class CancelRestingOrder(Message, frozen=True):
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
-        return cls(order_id, account_id, symbol, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+        return cls(symbol, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
 
     @classmethod
     def from_avro(cls, data: dict[str, Any]) -> Self:
         """From what an Avro library reads."""
         return cls(
-            order_id=data["order_id"],
-            account_id=data["account_id"],
             symbol=data["symbol"],
             event_id=data["event_id"],
             command_id=data["command_id"],
@@ -386,6 +487,8 @@ class EnterOrder(Message, frozen=True):
     """Fee when it comes in, in billionths of the value."""
     limit_price: int | None = None
     """Worst price; for a market buy the price up to which funds are held."""
+    turn: int = 0
+    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -414,6 +517,7 @@ class EnterOrder(Message, frozen=True):
                 TIMEINFORCE_BYTES[self.time_in_force],
                 LONG[self.maker_fee_rate],
                 LONG[self.taker_fee_rate],
+                LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -460,6 +564,7 @@ class EnterOrder(Message, frozen=True):
         at += 1
         maker_fee_rate, at = read_long(data, at)
         taker_fee_rate, at = read_long(data, at)
+        turn, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -511,6 +616,7 @@ class EnterOrder(Message, frozen=True):
             maker_fee_rate,
             taker_fee_rate,
             limit_price,
+            turn,
             event_id,
             command_id,
             correlation_id,
@@ -534,6 +640,7 @@ class EnterOrder(Message, frozen=True):
             maker_fee_rate=data["maker_fee_rate"],
             taker_fee_rate=data["taker_fee_rate"],
             limit_price=None if data["limit_price"] is None else bytes_to_nanos(data["limit_price"]),
+            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1725,6 +1832,8 @@ class ReplaceOrder(Message, frozen=True):
     """New total quantity, what is filled included."""
     limit_price: int
     """New worst price."""
+    turn: int = 0
+    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1747,6 +1856,7 @@ class ReplaceOrder(Message, frozen=True):
                 STRING[self.symbol],
                 NANOS_BYTES[self.quantity],
                 NANOS_BYTES[self.limit_price],
+                LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1781,6 +1891,7 @@ class ReplaceOrder(Message, frozen=True):
         end = at + NANOS_SIZE_AT[data[at]]
         limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
         at = end
+        turn, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1826,6 +1937,7 @@ class ReplaceOrder(Message, frozen=True):
             symbol,
             quantity,
             limit_price,
+            turn,
             event_id,
             command_id,
             correlation_id,
@@ -1843,6 +1955,7 @@ class ReplaceOrder(Message, frozen=True):
             symbol=data["symbol"],
             quantity=bytes_to_nanos(data["quantity"]),
             limit_price=bytes_to_nanos(data["limit_price"]),
+            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -2395,6 +2508,7 @@ class TradeExecuted(Message, frozen=True):
 MESSAGES: tuple[type[Message], ...] = (
     CancelRefused,
     CancelRestingOrder,
+    ContinueMatching,
     EnterOrder,
     InstrumentListed,
     InstrumentRefused,

@@ -121,12 +121,12 @@ class Venue:
             return
         event = msgspec.structs.replace(event, command_id=command.command_id, timestamp=machine.now)
         self.public.append(event)
-        for topic, key in routes:
+        for topic, key, is_own in routes:
             noun = NOUN_OF.get(topic)
             if noun is not None:
                 count = self.shards[noun]
-                numbers = range(count) if key is None else [partition_of(getattr(event, key), count)]
-                for number in numbers:
+                everywhere = [place[1]] if is_own else list(range(count))
+                for number in everywhere if key is None else [partition_of(getattr(event, key), count)]:
                     self.queues[place, (noun, number)].append(event)
 
 

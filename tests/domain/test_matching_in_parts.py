@@ -1,0 +1,159 @@
+"""One record does a bounded amount of work. What comes of a day of orders does not depend on where the bound lies."""
+
+from collections import deque
+from random import Random
+from typing import Any
+
+import pytest
+from effort import seeds
+from examples import BUY, FOK, GTC, IOC, MARKET, SELL, enter, listing, replace, take_out
+from machines import Machine, of_type
+
+from domain import matching
+from domain.book_rows import Waiting
+from schemas.enums import ReasonCode
+from schemas.order_books import (
+    CancelRefused,
+    CancelRestingOrder,
+    ContinueMatching,
+    EnterOrder,
+    OrderCancelled,
+    OrderFilled,
+    OrderReplaced,
+    OrderRested,
+    ReplaceOrder,
+    ReplaceRefused,
+    ResetBooks,
+    TradeExecuted,
+)
+
+TO_ITSELF = (ContinueMatching, EnterOrder, ReplaceOrder, CancelRestingOrder, ResetBooks)
+TOLD = (OrderRested, OrderFilled, OrderCancelled, OrderReplaced, ReplaceRefused, CancelRefused, TradeExecuted)
+
+
+class Inbox:
+    """A shard of books and its inbox, into which it may write itself."""
+
+    def __init__(self) -> None:
+        self.machine = Machine("order_books")
+        self.queue: deque[Any] = deque()
+        self.told: list[Any] = []
+        self.trades_of_a_record = 0
+        self.machine.run(listing())
+
+    def take(self) -> None:
+        """One record."""
+        command = self.queue.popleft()
+        events = self.machine.run(command)
+        self.queue += of_type(events, *TO_ITSELF)
+        self.told += of_type(events, *TOLD)
+        self.trades_of_a_record = max(self.trades_of_a_record, len(of_type(events, TradeExecuted)))
+
+    def take_all(self) -> None:
+        while self.queue:
+            self.take()
+
+
+@pytest.fixture
+def two_trades_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "TRADES_PER_RECORD_MAX", 2)
+
+
+def some_command(rng: Random, number: int) -> Any:
+    known = f"o{rng.randrange(max(1, number))}"
+    match rng.randrange(12):
+        case 0:
+            return take_out(known)
+        case 1 | 2:
+            return replace(known, rng.randint(1, 30), 100 + rng.randint(-3, 3))
+        case 3:
+            return enter(f"o{number}", BUY, rng.randint(1, 60), 104, kind=MARKET)
+        case _:
+            side, tif = rng.choice([BUY, SELL]), rng.choice([GTC, GTC, GTC, GTC, IOC, FOK])
+            return enter(f"o{number}", side, rng.randint(1, 40), 100 + rng.randint(-3, 3), tif=tif)
+
+
+@pytest.mark.parametrize("seed", seeds(40))
+def test_a_day_ends_the_same_whatever_one_record_may_do(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = Random(seed)
+    commands = [some_command(rng, number) for number in range(300)]
+    whole, parts = Inbox(), Inbox()
+    whole.queue += commands
+    whole.take_all()
+    monkeypatch.setattr(matching, "TRADES_PER_RECORD_MAX", rng.choice([1, 2]))
+    for command in commands:  # they come while the shard is at work
+        parts.queue.append(command)
+        for _ in range(rng.choice([0, 0, 1, 1, 5])):
+            if parts.queue:
+                parts.take()
+    parts.take_all()
+    assert parts.trades_of_a_record <= matching.TRADES_PER_RECORD_MAX < whole.trades_of_a_record
+    assert parts.told == whole.told
+    assert parts.machine.snapshot() == whole.machine.snapshot()
+
+
+@pytest.mark.usefixtures("two_trades_a_record")
+def test_an_order_that_is_not_done_goes_on_in_a_record_of_its_own() -> None:
+    inbox = Inbox()
+    inbox.queue += [enter(f"sell{n}", SELL, 1, 100) for n in range(5)]
+    inbox.queue.append(enter("buy", BUY, 7, 100))
+    inbox.take_all()
+    assert inbox.trades_of_a_record == 2
+    assert len(of_type(inbox.told, TradeExecuted)) == 5
+    assert [order.leaves for order in inbox.machine.state.book("ADAUSDT").orders.values()] == [2 * 10**9]
+    assert inbox.machine.tables["waiting"].rows == {}
+
+
+@pytest.mark.usefixtures("two_trades_a_record")
+def test_who_comes_while_an_order_is_not_done_waits_behind_it() -> None:
+    inbox = Inbox()
+    inbox.queue += [enter(f"sell{n}", SELL, 1, 100) for n in range(5)]
+    inbox.queue += [enter("first", BUY, 4, 100), enter("second", BUY, 4, 100), enter("third", SELL, 1, 99)]
+    inbox.take_all()
+    trades = of_type(inbox.told, TradeExecuted)
+    assert [trade.buy_order_id for trade in trades] == ["first"] * 4 + ["second"] * 2
+    assert [trade.sell_order_id for trade in trades][-1] == "third"
+
+
+@pytest.mark.usefixtures("two_trades_a_record")
+def test_what_was_not_done_is_known_after_a_restart() -> None:
+    inbox = Inbox()
+    inbox.queue += [enter(f"sell{n}", SELL, 1, 100) for n in range(5)]
+    inbox.queue += [enter("buy", BUY, 4, 100), enter("late", BUY, 1, 100)]
+    for _ in range(7):
+        inbox.take()
+    assert [type(command) for command in inbox.queue] == [ContinueMatching, EnterOrder]
+    inbox.machine = inbox.machine.rebuilt()
+    assert inbox.machine.state.busy == {"ADAUSDT"}
+    inbox.take_all()
+    trades = of_type(inbox.told, TradeExecuted)
+    assert [trade.buy_order_id for trade in trades] == ["buy"] * 4 + ["late"]
+
+
+@pytest.mark.usefixtures("two_trades_a_record")
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        (enter("buy", BUY, 7, 100, tif=IOC), ReasonCode.IOC_REMAINDER),
+        (enter("buy", BUY, 7, 100, kind=MARKET), ReasonCode.MARKET_REMAINDER),
+    ],
+)
+def test_what_does_not_rest_leaves_when_nothing_is_left_to_trade_with(order: EnterOrder, reason: ReasonCode) -> None:
+    inbox = Inbox()
+    inbox.queue += [*(enter(f"sell{n}", SELL, 1, 100) for n in range(4)), order]
+    inbox.take_all()
+    (cancelled,) = of_type(inbox.told, OrderCancelled)
+    assert (cancelled.reason_code, cancelled.quantity) == (reason, 3 * 10**9)
+    assert inbox.machine.state.busy == set()
+
+
+@pytest.mark.usefixtures("two_trades_a_record")
+def test_a_reset_waits_for_an_order_that_is_not_done() -> None:
+    inbox = Inbox()
+    inbox.queue += [*(enter(f"sell{n}", SELL, 1, 100) for n in range(6)), enter("buy", BUY, 9, 100)]
+    inbox.queue.append(ResetBooks(reset_id="r", source="0"))
+    inbox.take_all()
+    assert len(of_type(inbox.told, TradeExecuted)) == 6
+    (cancelled,) = of_type(inbox.told, OrderCancelled)
+    assert (cancelled.order_id, cancelled.reason_code) == ("buy", ReasonCode.RESET)
+    assert inbox.machine.state.waiting_in("ADAUSDT") == Waiting()
