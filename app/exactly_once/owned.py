@@ -71,11 +71,15 @@ class Owned:
         """When it got the first batch that it has not finished."""
         self.task: asyncio.Task[None] | None = None
         self.stall: asyncio.Task[None] | None = None
+        self.is_stalled = False
+        """Its journal has no room: batches that were read already are dropped, and read again when it has."""
+        self.look: asyncio.Task[None] | None = None
+        """Looks whether a batch that fits comes after one that was dropped."""
 
     def close(self) -> None:
         """Ends it where it stands. What it sent may still arrive, as from any owner that was replaced."""
         self.frozen = True
-        for task in (self.task, self.stall):
+        for task in (self.task, self.stall, self.look):
             if task is not None:
                 task.cancel()
         if self.store is not None:

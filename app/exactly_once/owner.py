@@ -19,6 +19,8 @@ NEAR = 20_000
 """Positions that a reader passes in less time than a seek takes."""
 ADOPTION_LOOK_S = 5.0
 """How often a quarantined shard looks whether an operator has adopted it."""
+NOWHERE = Batch((), 1 << 62, 1 << 62)
+"""A batch that fits no shard: puts the reader back."""
 RESTORES_AT_ONCE = 8
 RESTORE_AGAIN_S = 1.0
 ASSIGN_S_MAX = 5.0
@@ -76,11 +78,11 @@ class Owner:
             self._drop(partition)
         for partition in [partition for partition in self.quarantined if partition not in self.assigned]:
             del self.quarantined[partition]
-        tasks = {partition: self._spawn(self._make_ready(partition)) for partition in sorted(self.assigned)}
-        if tasks:
-            await asyncio.wait(tasks.values(), timeout=ASSIGN_S_MAX)
-        for partition in [partition for partition, task in tasks.items() if not task.done()]:
+        for partition in self.assigned:
             self._consumer.pause(partition)  # until it is ready; the others go on
+        tasks = [self._spawn(self._make_ready(partition)) for partition in sorted(self.assigned)]
+        if tasks:
+            await asyncio.wait(tasks, timeout=ASSIGN_S_MAX)
 
     async def stop(self) -> None:
         """Ends in good order: nothing new is taken, no restore goes on, what was taken becomes durable."""
@@ -148,7 +150,8 @@ class Owner:
         if partition in self.assigned and self.shards.get(partition) is owned:
             self.quarantined.pop(partition, None)
             owned.frozen, owned.busy_since = False, None
-            await self._seek(owned)
+            if not owned.is_stalled:  # otherwise the reader is put back when there is room
+                await self._seek(owned)
 
     async def _seek(self, owned: Owned) -> None:
         """Puts the reader where the shard is, and lets it read."""
@@ -238,7 +241,7 @@ class Owner:
     async def deliver(self, partition: Partition, batch: Batch) -> None:
         """Takes a batch, if it begins where the shard is. Anything else is stale, and the reader is put back."""
         owned = self.shards.get(partition)
-        if owned is None or owned.frozen:
+        if owned is None or owned.frozen or owned.is_stalled:
             return
         if owned.busy_since is None:
             owned.busy_since = self._now()
@@ -290,13 +293,15 @@ class Owner:
                 return True
             self.counts["stalls"] += 1
             self._consumer.pause(owned.shard.inbox)
-            if owned.stall is None or owned.stall.done():
+            if not owned.is_stalled:
+                owned.is_stalled = True
                 owned.stall = asyncio.create_task(self._resume(owned), name=f"stall {owned.shard.inbox}")
             return False
         return True
 
     async def _resume(self, owned: Owned) -> None:
         await owned.journal.wait_for_room()
+        owned.is_stalled = False
         if not owned.frozen:  # otherwise whoever makes it ready puts the reader back, too
             await self._seek(owned)
 
@@ -304,14 +309,28 @@ class Owner:
         """Sends the reader to where the shard is, unless it gets there by itself.
 
         Two seeks for one cause would let two copies of the same records come in turns for ever, each stale at the end
-        of the other: so none while a stall will end with one, and none for a batch a little below the shard.
+        of the other: so none while a seek is under way, and none for a batch a little below the shard.
         """
         self.counts["stale batches"] += 1
-        is_stalled = owned.stall is not None and not owned.stall.done()
-        if is_stalled or (owned.seek_at is not None and self._now() - owned.seek_at < SEEK_AGAIN_S):
+        if owned.seek_at is not None and self._now() - owned.seek_at < SEEK_AGAIN_S:
+            self._look_again(owned)
             return
         await check_input(self._log, owned.shard)
         if 0 <= owned.shard.next - batch.end <= NEAR:
             owned.seek_at = self._now()
+            self._look_again(owned)
         elif not owned.frozen:
             await self._seek(owned)
+
+    def _look_again(self, owned: Owned) -> None:
+        """What is dropped now may have been the last that the inbox holds: nothing else would put the reader back."""
+        if owned.look is None or owned.look.done():
+            owned.look = asyncio.create_task(self._seek_again(owned), name=f"look {owned.shard.inbox}")
+
+    async def _seek_again(self, owned: Owned) -> None:
+        seek_at = None
+        while owned.seek_at is not None and owned.seek_at != seek_at:  # no batch that fits came meanwhile
+            seek_at = owned.seek_at
+            await asyncio.sleep(SEEK_AGAIN_S)
+        if owned.seek_at is not None and self.shards.get(owned.shard.inbox) is owned:
+            await self.deliver(owned.shard.inbox, NOWHERE)

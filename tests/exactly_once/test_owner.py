@@ -8,6 +8,7 @@ from memory_log import MemoryLog
 from small_shards import INBOX, OTHER_INBOX, OUT, Ended, Process, records_of, steps
 
 from app.exactly_once import journal as journal_module
+from app.exactly_once import owner as owner_module
 from app.exactly_once.changelog import Claim, changelog_of, encode
 from app.exactly_once.log import Batch, Partition
 
@@ -43,6 +44,67 @@ async def test_a_stalled_shard_is_paused_and_goes_on_where_it_was(monkeypatch: p
     await process.owner.deliver(INBOX, Batch(log.logs[INBOX].slice(next_before, 9), next_before, 4))
     assert process.amounts() == {"alice": 4}
     assert process.owner.shards[INBOX].busy_since is None
+
+
+async def stalled(log: MemoryLog) -> Process:
+    """Three sub-batches wait behind one on its way, and there is no room for the fourth."""
+    process = await owned(log, stall_s=0.001)
+    log.hold(CHANGELOG)
+    for _ in range(4):
+        await process.take("add alice")
+        await steps()
+    assert process.inboxes.paused == {INBOX}
+    process.inboxes.seeks.clear()
+    return process
+
+
+async def test_what_was_read_before_a_shard_was_paused_does_not_wake_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "WAITING_MAX", 2)
+    log = MemoryLog()
+    process = await stalled(log)
+    since = process.owner.shards[INBOX].busy_since
+    for start in (3, 4, 5):
+        process.time += 10
+        await process.owner.deliver(INBOX, Batch(records_of("add alice", start=start), start, start + 1))
+    assert process.inboxes.paused == {INBOX}  # or every other shard of the noun would wait with it, again and again
+    assert process.inboxes.seeks == []
+    assert process.owner.counts["stalls"] == 1
+    assert process.owner.shards[INBOX].busy_since is since is not None  # the watchdog still sees it
+    log.let_land(CHANGELOG)
+    await process.settle()
+    await steps()
+    assert process.inboxes.paused == set()
+    assert process.inboxes.seeks == [(INBOX, 3)]
+
+
+async def test_a_stalled_shard_that_is_kept_over_a_rebalance_is_read_when_it_has_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal_module, "WAITING_MAX", 2)
+    log = MemoryLog()
+    process = await stalled(log)
+    process.owner.revoke()
+    await process.owner.assign([INBOX])
+    assert (process.inboxes.paused, process.inboxes.seeks) == ({INBOX}, [])
+    log.let_land(CHANGELOG)
+    await process.settle()
+    await steps()
+    assert (process.inboxes.paused, process.inboxes.seeks) == (set(), [(INBOX, 3)])
+
+
+async def test_a_shard_that_gets_room_while_it_is_revoked_is_read_after_the_next_assignment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal_module, "WAITING_MAX", 2)
+    log = MemoryLog()
+    process = await stalled(log)
+    process.owner.revoke()
+    log.let_land(CHANGELOG)
+    await process.settle()
+    await steps()
+    assert process.inboxes.seeks == []
+    await process.owner.assign([INBOX])
+    assert (process.inboxes.paused, process.inboxes.seeks) == (set(), [(INBOX, 3)])
 
 
 async def test_a_shard_that_is_revoked_while_it_waits_for_room_takes_nothing_more(
@@ -183,3 +245,64 @@ async def test_an_end_is_an_end_though_nobody_awaits_the_task() -> None:
     with pytest.raises(Ended):
         await process.owner.shards[INBOX].task  # type: ignore[misc]
     assert "journal of accounts-inbox-0" in process.ended[0]
+
+
+async def test_a_dropped_batch_that_was_the_last_one_of_the_inbox_is_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(owner_module, "SEEK_AGAIN_S", 0.001)
+    log = MemoryLog()
+    process = await owned(log)
+    await process.take("add alice", "add alice", "add alice")
+    await process.owner.deliver(INBOX, Batch(log.logs[INBOX].slice(0, 1), 0, 1))  # near: the reader comes by itself
+    await process.owner.deliver(INBOX, Batch(log.logs[INBOX].slice(1, 3), 1, 4))  # and steps over where the shard is
+    process.inboxes.seeks.clear()
+    process.time += 10
+    async with asyncio.timeout(10):
+        while process.inboxes.seeks != [(INBOX, 3)]:  # noqa: ASYNC110 - the stand-in tells nobody
+            await asyncio.sleep(0.001)
+
+
+async def test_a_batch_that_fits_is_all_that_was_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner_module, "SEEK_AGAIN_S", 0.001)
+    log = MemoryLog()
+    process = await owned(log)
+    await process.owner.deliver(INBOX, Batch(records_of("add alice", start=7), 7, 8))  # read before the seek
+    await process.take("add alice")
+    process.inboxes.seeks.clear()
+    look = process.owner.shards[INBOX].look
+    assert look is not None
+    await look
+    assert process.inboxes.seeks == []
+
+
+async def test_a_shard_that_becomes_ready_as_its_assignment_stops_waiting_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(owner_module, "ASSIGN_S_MAX", 0.001)
+    process = Process(MemoryLog())
+    seek, may_go_on = process.inboxes.seek, asyncio.Event()
+
+    async def seek_slowly(partition: Partition, position: int) -> None:
+        await may_go_on.wait()
+        await seek(partition, position)
+
+    process.inboxes.seek = seek_slowly  # type: ignore[method-assign]
+    await process.owner.assign([INBOX])
+    may_go_on.set()
+    await steps()
+    assert process.inboxes.seeks == [(INBOX, 0)]
+    assert process.inboxes.paused == set()
+    assert not process.owner.restoring
+
+
+async def test_a_shard_that_is_not_ready_is_not_read() -> None:
+    log = MemoryLog()
+    process = Process(log)
+    log.hold(CHANGELOG)  # its claim does not land
+    assigning = asyncio.create_task(process.owner.assign([INBOX, OTHER_INBOX]))
+    await steps()
+    assert process.inboxes.paused == {INBOX}
+    log.let_land(CHANGELOG)
+    await assigning
+    assert process.inboxes.paused == set()
