@@ -37,7 +37,7 @@ async def test_operators_see_shards_rows_and_an_exact_ledger(system: System) -> 
 
 
 async def test_without_kafka_a_command_says_so_in_one_line(system: System) -> None:
-    code, said = await system.run("shards", KAFKA_PORT="9")
+    code, said = await system.run("shards", KAFKA_PORT="1025")
     assert code == 69
-    assert "no Kafka at 127.0.0.1:9" in said
+    assert "no Kafka at 127.0.0.1:1025" in said
     assert "Traceback" not in said
