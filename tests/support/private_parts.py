@@ -84,6 +84,7 @@ RELIED_ON: dict[str, str] = {
     "faust.transport.consumer:Consumer.resume_flow": "07cd9388",
     "faust.transport.consumer:Consumer.seek": "08d5f569",
     "faust.transport.consumer:Consumer.stop_flow": "a34fe7eb",
+    "faust.transport.consumer:Consumer.verify_all_partitions_active": "c0f51db8",
     "faust.transport.consumer:ConsumerThread.__init__": "ba94b920",
     "faust.transport.consumer:ThreadDelegateConsumer._commit": "b78821f9",
     "faust.transport.consumer:ThreadDelegateConsumer.assignment": "c77c7fa0",
