@@ -6,21 +6,17 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from app.exactly_once.changelog import ChangelogError, changelog_of, is_superseded
+from app.exactly_once.intake import Intake
 from app.exactly_once.journal import Superseded
 from app.exactly_once.log import Batch, Fatal, Log, Partition, Unavailable
 from app.exactly_once.owned import DEFAULT, Consumer, Kind, Owned, Tuning, assembled
 from app.exactly_once.restore import DurableStore, NotOurs, Quarantined, Restorer, check_input
-from app.exactly_once.shard import SUB_BATCH_RECORDS_MAX, SYSTEM_TABLES, StopShard
+from app.exactly_once.shard import SYSTEM_TABLES, StopShard
 
 logger = logging.getLogger(__name__)
 
-SEEK_AGAIN_S = 2.0
-NEAR = 20_000
-"""Positions that a reader passes in less time than a seek takes."""
 ADOPTION_LOOK_S = 5.0
 """How often a quarantined shard looks whether an operator has adopted it."""
-NOWHERE = Batch((), 1 << 62, 1 << 62)
-"""A batch that fits no shard: puts the reader back."""
 RESTORES_AT_ONCE = 8
 RESTORE_AGAIN_S = 1.0
 ASSIGN_S_MAX = 5.0
@@ -56,6 +52,7 @@ class Owner:
         self._slots = asyncio.Semaphore(RESTORES_AT_ONCE)
         self._claims = 0
         self._is_stopping = False
+        self._intake = Intake(log, consumer, self.deliver, now=now, stall_s=tuning.stall_s, counts=self.counts)
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- assignment --------------------------------------------------------------------------------------------------
@@ -151,13 +148,7 @@ class Owner:
             self.quarantined.pop(partition, None)
             owned.frozen, owned.busy_since = False, None
             if not owned.is_stalled:  # otherwise the reader is put back when there is room
-                await self._seek(owned)
-
-    async def _seek(self, owned: Owned) -> None:
-        """Puts the reader where the shard is, and lets it read."""
-        owned.seek_at = self._now()
-        self._consumer.resume(owned.shard.inbox)
-        await self._consumer.seek(owned.shard.inbox, owned.shard.next)
+                await self._intake.seek(owned)
 
     async def _is_superseded(self, owned: Owned) -> bool:
         changelog = changelog_of(owned.shard.inbox)
@@ -247,8 +238,8 @@ class Owner:
             owned.busy_since = self._now()
         try:
             if batch.start != owned.shard.next:
-                await self._put_back(owned, batch)
-            elif not await self._take(owned, batch):
+                await self._intake.put_back(owned, batch)
+            elif not await self._intake.take(owned, batch):
                 return
             owned.busy_since = None
         except (StopShard, Quarantined) as error:
@@ -260,77 +251,3 @@ class Owner:
         except Exception as error:
             logger.exception("a batch of %s", partition)
             self._fatal(f"a batch of {partition} at {batch.start}: {error!r}")
-
-    async def _take(self, owned: Owned, batch: Batch) -> bool:
-        """False where the journal is stalled: the partition is paused, and read again later from where the shard is."""
-        owned.seek_at = None
-        records, shard = batch.records, owned.shard
-        taken = 0
-        while shard.next < batch.end:
-            if not owned.journal.has_room and not await self._wait_for_room(owned):
-                return False
-            if owned.frozen:
-                return True
-            part = records[taken : taken + SUB_BATCH_RECORDS_MAX]
-            following = taken + len(part)
-            sub = shard.take(part, batch.end if following == len(records) else records[following].offset)
-            acknowledgements: list[Awaitable[object]] = []
-            for destination, messages in sub.outputs.items():
-                acknowledgements += self._log.send(destination, messages)
-            owned.journal.add(sub, acknowledgements)
-            while taken < len(records) and records[taken].offset < shard.next:
-                taken += 1
-            if taken < len(records):
-                await asyncio.sleep(0)  # or outputs, and other shards, would wait for the whole batch
-        return True
-
-    async def _wait_for_room(self, owned: Owned) -> bool:
-        try:
-            async with asyncio.timeout(self._tuning.stall_s):
-                await owned.journal.wait_for_room()
-        except TimeoutError:
-            if owned.frozen:
-                return True
-            self.counts["stalls"] += 1
-            self._consumer.pause(owned.shard.inbox)
-            if not owned.is_stalled:
-                owned.is_stalled = True
-                owned.stall = asyncio.create_task(self._resume(owned), name=f"stall {owned.shard.inbox}")
-            return False
-        return True
-
-    async def _resume(self, owned: Owned) -> None:
-        await owned.journal.wait_for_room()
-        owned.is_stalled = False
-        if not owned.frozen:  # otherwise whoever makes it ready puts the reader back, too
-            await self._seek(owned)
-
-    async def _put_back(self, owned: Owned, batch: Batch) -> None:
-        """Sends the reader to where the shard is, unless it gets there by itself.
-
-        Two seeks for one cause would let two copies of the same records come in turns for ever, each stale at the end
-        of the other: so none while a seek is under way, and none for a batch a little below the shard.
-        """
-        self.counts["stale batches"] += 1
-        if owned.seek_at is not None and self._now() - owned.seek_at < SEEK_AGAIN_S:
-            self._look_again(owned)
-            return
-        await check_input(self._log, owned.shard)
-        if 0 <= owned.shard.next - batch.end <= NEAR:
-            owned.seek_at = self._now()
-            self._look_again(owned)
-        elif not owned.frozen:
-            await self._seek(owned)
-
-    def _look_again(self, owned: Owned) -> None:
-        """What is dropped now may have been the last that the inbox holds: nothing else would put the reader back."""
-        if owned.look is None or owned.look.done():
-            owned.look = asyncio.create_task(self._seek_again(owned), name=f"look {owned.shard.inbox}")
-
-    async def _seek_again(self, owned: Owned) -> None:
-        seek_at = None
-        while owned.seek_at is not None and owned.seek_at != seek_at:  # no batch that fits came meanwhile
-            seek_at = owned.seek_at
-            await asyncio.sleep(SEEK_AGAIN_S)
-        if owned.seek_at is not None and self.shards.get(owned.shard.inbox) is owned:
-            await self.deliver(owned.shard.inbox, NOWHERE)

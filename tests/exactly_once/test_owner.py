@@ -7,6 +7,7 @@ import pytest
 from memory_log import MemoryLog
 from small_shards import INBOX, OTHER_INBOX, OUT, Ended, Process, records_of, steps
 
+from app.exactly_once import intake
 from app.exactly_once import journal as journal_module
 from app.exactly_once import owner as owner_module
 from app.exactly_once.changelog import Claim, changelog_of, encode
@@ -250,7 +251,7 @@ async def test_an_end_is_an_end_though_nobody_awaits_the_task() -> None:
 async def test_a_dropped_batch_that_was_the_last_one_of_the_inbox_is_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(owner_module, "SEEK_AGAIN_S", 0.001)
+    monkeypatch.setattr(intake, "SEEK_AGAIN_S", 0.001)
     log = MemoryLog()
     process = await owned(log)
     await process.take("add alice", "add alice", "add alice")
@@ -264,7 +265,7 @@ async def test_a_dropped_batch_that_was_the_last_one_of_the_inbox_is_read_again(
 
 
 async def test_a_batch_that_fits_is_all_that_was_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owner_module, "SEEK_AGAIN_S", 0.001)
+    monkeypatch.setattr(intake, "SEEK_AGAIN_S", 0.001)
     log = MemoryLog()
     process = await owned(log)
     await process.owner.deliver(INBOX, Batch(records_of("add alice", start=7), 7, 8))  # read before the seek
