@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from simulated_kafka import Disk
 
-from app.exactly_once.rows import DECODED_ROWS_MAX, Changes, ChangesTooLarge, Rows, row_hash
+from app.exactly_once.rows import Changes, ChangesTooLarge, Rows, row_hash
+from app.exactly_once.table import DECODED_ROWS_MAX
 
 KEYS = st.sampled_from([f"{letter}{number}" for letter in "ab" for number in range(5)])
 TABLES = st.sampled_from(["balances", "orders"])

@@ -19,8 +19,8 @@ from app.exactly_once import changelog, identity, restore
 from app.exactly_once.changelog import Claim, Follower
 from app.exactly_once.journal import Journal
 from app.exactly_once.owner import Owner
-from app.exactly_once.rows import Table
 from app.exactly_once.shard import SEEN, Shard
+from app.exactly_once.table import Table
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "2000"))
 FIRST_SEED = int(os.environ.get("SIMULATION_FIRST_SEED", "0"))
