@@ -1,6 +1,6 @@
 """Machines without Kafka, without bytes: rows in dicts, commands in, events out.
 
-`Table` keeps the contract of `app.exactly_once.rows.Table`, and insists on it: no write while a scan is under way.
+`Table` keeps the contract of `app.exactly_once.table.Table`, and insists on it: no write while a scan is under way.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
