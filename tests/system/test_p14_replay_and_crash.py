@@ -104,15 +104,16 @@ class Fold(Judge):
 
 
 class Run:
-    """One system of two workers, from empty logs to rest."""
+    """One system, from empty logs to rest."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, workers: int) -> None:
         folder.mkdir()
         self.rng = Random(seed)
         self.broker = Broker(folder)
+        roles = [ROLES, *[NOUNS] * (workers - 1)]
         self.workers = [
-            Worker("one", folder, self.broker.bootstrap, ROLES=",".join(ROLES)),
-            Worker("two", folder, self.broker.bootstrap, ROLES=",".join(NOUNS)),
+            Worker(f"worker-{number}", folder, self.broker.bootstrap, ROLES=",".join(found))
+            for number, found in enumerate(roles)
         ]
         self.settings = Settings(profile=Profile.TEST, kafka_brokers=self.broker.bootstrap)
         self.watch = Watch(self.broker.bootstrap)
@@ -211,8 +212,8 @@ async def test_kills_change_nothing_and_tables_are_the_fold_of_their_inboxes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chaos_fold, "DESTINATIONS", [*chaos_fold.DESTINATIONS, DEAD_LETTERS])
-    undisturbed = await Run(tmp_path / "a", 1).play(kills=0)
-    run = Run(tmp_path / "b", 2)
+    undisturbed = await Run(tmp_path / "a", seed=1, workers=1).play(kills=0)
+    run = Run(tmp_path / "b", seed=2, workers=2)
     disturbed = await run.play(kills=KILLS)
     assert run.verdict.faults == []
     assert run.verdict.figures["dead letters"] == 1
