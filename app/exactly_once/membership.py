@@ -6,7 +6,7 @@ tasks end, or wait for ever, and the worker looks alive, takes nothing and never
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
 from aiokafka.errors import NoError, UnknownMemberIdError
@@ -14,6 +14,7 @@ from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, SyncGrou
 
 from app.exactly_once.fatal import EX_CONFIG
 
+SILENT_SESSIONS_MAX = 5
 FENCED_INSTANCE_ID = 82
 """Kafka's number for an error that aiokafka does not know."""
 
@@ -31,6 +32,7 @@ class Membership:
         self._consumer, self._coordinator = consumer, consumer._coordinator
         self._instance_id, self._session_s, self._fatal = instance_id, session_s, fatal
         self._recognised_at = float("-inf")
+        self._heard_at = time.monotonic()
         self._send = self._coordinator._send_req
         self._coordinator._send_req = self._send_and_look
         self._coordinator._push_error_to_user = self._fail
@@ -40,9 +42,21 @@ class Membership:
     async def _send_and_look(self, request: Any) -> Any:
         sent_at = time.time()
         response = await self._send(request)
+        self._heard_at = time.monotonic()
         if isinstance(request, HeartbeatRequest | JoinGroupRequest | SyncGroupRequest):
             self.look(response.error_code, sent_at)
         return response
+
+    async def watch(self, answers: Callable[[], Awaitable[bool]]) -> None:
+        """Ends the process if the coordinator has not been heard for long, though Kafka answers a new client.
+
+        A client whose refresh of metadata is stuck waits for ever, and for everything: it never asks again.
+        """
+        while not self._is_closing:
+            await asyncio.sleep(self._session_s)
+            silent_s = time.monotonic() - self._heard_at
+            if silent_s > SILENT_SESSIONS_MAX * self._session_s and await answers() and not self._is_closing:
+                self._fatal(f"nothing heard from the group's coordinator for {silent_s:.0f} s, though Kafka answers")
 
     def look(self, error_code: int, sent_at: float) -> None:
         """Judges one answer of the coordinator."""

@@ -6,8 +6,9 @@ from typing import Any
 
 import aiokafka
 from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import FetchResult
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -25,6 +26,18 @@ def bare_record(_tp: TopicPartition, record: Any) -> Any:
     return record
 
 
+async def answers(servers: list[str]) -> bool:
+    """Whether Kafka answers a client that knows nothing yet."""
+    client = AIOKafkaClient(bootstrap_servers=servers)
+    try:
+        await client.bootstrap()
+    except KafkaError:
+        return False
+    finally:
+        await client.close()
+    return True
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Reads batches that know the range of positions which they cover."""
 
@@ -40,7 +53,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         conf = self.app.conf
         if not self.app.client_only:
-            Membership(self._consumer, conf.consumer_group_instance_id, conf.broker_session_timeout, fatal)
+            member = Membership(self._consumer, conf.consumer_group_instance_id, conf.broker_session_timeout, fatal)
+            servers = [f"{url.host}:{url.port}" for url in conf.broker]
+            self._watching = asyncio.create_task(member.watch(lambda: answers(servers)), name="membership")
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         """Faust fixes a wait of 1.5 s, and derives the isolation level from a processing guarantee that is not used.

@@ -70,3 +70,28 @@ async def test_rule_12_a_commit_of_what_was_lost_meanwhile_is_no_commit_and_no_c
     thread = ConsumerThread.__new__(ConsumerThread)
     thread._consumer = type("Expelled", (), {"assignment": lambda _: set()})()
     assert await thread._commit({TP(*INBOX): 3}) is False
+
+
+@pytest.mark.parametrize("does_kafka_answer", [True, False])
+async def test_rule_12_a_member_that_hears_nothing_ends_if_kafka_answers_others(does_kafka_answer: bool) -> None:
+    ended: list[str] = []
+    consumer = GroupConsumer()
+    consumer._coordinator._closing = asyncio.get_running_loop().create_future()
+    member = Membership(consumer, "worker-0", 0.001, lambda *why: ended.append(why[0]))  # type: ignore[arg-type, return-value]
+    member._heard_at -= 60
+    looks = iter(range(3))
+
+    async def answers() -> bool:
+        if next(looks) == 2:
+            consumer._closed = True  # the end of the watch
+        return does_kafka_answer
+
+    await member.watch(answers)
+    assert len(ended) == (2 if does_kafka_answer else 0)  # and no word about the silence of a consumer that closes
+
+
+async def test_rule_12_whatever_the_coordinator_says_it_is_heard() -> None:
+    member = Membership(GroupConsumer(), "worker-0", 10.0, lambda *_: None)  # type: ignore[arg-type, return-value]
+    member._heard_at -= 60
+    await member._send_and_look("a request of another kind")
+    assert time.monotonic() - member._heard_at < 30
