@@ -5,7 +5,6 @@ tests/exactly_once/test_contract.py names each of them, and fails loudly when an
 """
 
 import asyncio
-from collections import Counter
 from typing import Any, cast
 
 import faust
@@ -19,8 +18,33 @@ from app.exactly_once.owner import Owner
 from app.exactly_once.producer import Producer
 from app.exactly_once.reader import ConsumerThread
 
-BATCHES_AHEAD_MAX = 2
-"""Per partition: one with the agent, one waiting. Beyond that, records stay in the consumer, and then in Kafka."""
+RECORDS_AHEAD_MAX = 2_000
+"""That wait for a partition's agent. Beyond that, records stay in the consumer, and then in Kafka.
+
+What stays in the consumer keeps aiokafka from asking that broker for anything for 100 ms: so little must never stay.
+"""
+
+
+class Parcel:
+    """What an agent gets next of a partition: it grows until the agent takes it, so that who is late takes more."""
+
+    def __init__(self, batch: Batch, generation: int) -> None:
+        self._records, self._start, self._end, self.generation = list(batch.records), batch.start, batch.end, generation
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def add(self, batch: Batch, generation: int) -> bool:
+        """False where the batch does not follow upon what is here."""
+        if batch.start != self._end or generation != self.generation or len(self._records) >= RECORDS_AHEAD_MAX:
+            return False
+        self._records += batch.records
+        self._end = batch.end
+        return True
+
+    def batch(self) -> Batch:
+        """All that is in it."""
+        return Batch(self._records, self._start, self._end)
 
 
 class Consumer(driver.Consumer):
@@ -29,7 +53,7 @@ class Consumer(driver.Consumer):
     app: "ShardApp"
 
     def _new_consumer_thread(self) -> ConsumerThread:
-        self._ahead: Counter[TP] = Counter()
+        self._parcels: dict[TP, Parcel] = {}
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     @property
@@ -52,37 +76,27 @@ class Consumer(driver.Consumer):
                     await self._hand_over(TP(*tp), cast("Batch", batch), generation)
 
     async def _hand_over(self, tp: TP, batch: Batch, generation: int) -> None:
-        self._ahead[tp] += 1
-        if self._ahead[tp] >= BATCHES_AHEAD_MAX:
+        parcel = self._parcels.get(tp)
+        is_waiting = parcel is not None and parcel.add(batch, generation)
+        if parcel is None or not is_waiting:
+            parcel = self._parcels[tp] = Parcel(batch, generation)
+        if len(parcel) >= RECORDS_AHEAD_MAX:
             self.reader.full.add(tp)
-        when = batch.records[-1].timestamp / 1000.0 if batch.records else 0.0
-        message = ConsumerMessage(
-            tp.topic,
-            tp.partition,
-            batch.end - 1,
-            when,
-            0,
-            [],
-            b"",
-            cast("bytes", batch),
-            None,
-            0,
-            0,
-            tp,
-            generation_id=generation,
-        )
-        await self.callback(message)
+        if not is_waiting:
+            await self.callback(_message(tp, batch, parcel))
 
-    def is_done(self, tp: TP) -> None:
-        """An agent has finished a batch."""
-        self._ahead[tp] -= 1
-        if tp in self.reader.full and self._ahead[tp] < BATCHES_AHEAD_MAX:
-            self.reader.full.discard(tp)
-            self.reader.wake()
+    def taken(self, tp: TP, parcel: Parcel) -> Batch:
+        """An agent takes a parcel: what comes from now on is for the next one."""
+        if self._parcels.get(tp) is parcel:
+            del self._parcels[tp]
+            if tp in self.reader.full:
+                self.reader.full.discard(tp)
+                self.reader.wake()
+        return parcel.batch()
 
     def resume_flow(self) -> None:
         """Faust has just emptied the agents' queues: what was in them is read again."""
-        self._ahead.clear()
+        self._parcels.clear()
         self.reader.full.clear()
         super().resume_flow()
 
@@ -180,7 +194,14 @@ class ShardApp(faust.App):
         """What every agent of an inbox does."""
         async for event in stream.noack().events():
             tp = event.message.tp
-            try:
-                await self.owner.deliver(Partition(tp.topic, tp.partition), event.message.value)
-            finally:
-                cast("Consumer", self.consumer).is_done(tp)
+            batch = cast("Consumer", self.consumer).taken(tp, event.message.value)
+            await self.owner.deliver(Partition(tp.topic, tp.partition), batch)
+
+
+def _message(tp: TP, batch: Batch, parcel: Parcel) -> ConsumerMessage:
+    """A parcel as Faust wants to see it."""
+    when = batch.records[-1].timestamp / 1000.0 if batch.records else 0.0
+    value = cast("bytes", parcel)
+    return ConsumerMessage(
+        tp.topic, tp.partition, batch.end - 1, when, 0, [], b"", value, None, 0, 0, tp, generation_id=parcel.generation
+    )
