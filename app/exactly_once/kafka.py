@@ -108,6 +108,7 @@ class KafkaLog:
             except BaseException:
                 await reader.stop()
                 raise
+            reader.unsubscribe()  # or it would go on asking for its last partition, a hundred times a second
             self._idle.append(reader)
 
     async def _new_reader(self, wait_ms: int) -> Any:
