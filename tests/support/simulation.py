@@ -38,6 +38,9 @@ FAULTS = (
 )
 OPERATIONS = ("inbox anew", "inbox anew while it runs", "changelog anew", "changelog anew, inbox cut")
 
+WORTH_IT_S_MAX = 60.0
+"""After so long, in virtual time, an operator finds nothing to do."""
+
 
 class World:
     """Everything, and the seeded scheduler of faults."""
@@ -246,9 +249,12 @@ class World:
         if self.operation is None:
             return
         await asyncio.sleep(self.rng.random() * 8 + 3)
-        inbox = self.rng.choice(INBOXES)
+        inbox, deadline = self.rng.choice(INBOXES), self.loop.time() + WORTH_IT_S_MAX
         while not await self._is_worth_it(inbox):
             inbox = self.rng.choice(INBOXES)
+            if self.loop.time() > deadline:  # the feed is over, and no changelog is long enough
+                self.operation = None
+                return
         self.counts[self.operation] += 1
         if self.operation != "inbox anew while it runs":
             self.in_maintenance = True
