@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
 from app.settings import Profile, Settings
 from app.topics import TOPICS, config_of, partitions_of, replication_of
@@ -15,6 +16,8 @@ from app.topics import TOPICS, config_of, partitions_of, replication_of
 logger = logging.getLogger(__name__)
 
 RETRY_S = 2.0
+HEARD_S_MAX = 5.0
+"""Within which every broker has heard of a new topic; any of them may be asked."""
 
 
 class Difference(NamedTuple):
@@ -66,10 +69,11 @@ async def create_topics(admin: AIOKafkaAdminClient, profile: Profile) -> tuple[l
                 topic_configs=config_of(topic, profile),
             )
             response = await admin.create_topics([new])
-            for name, code, *detail in response.topic_errors:
-                if code not in (0, TopicAlreadyExistsError.errno):
-                    raise KafkaError(f"topic {name} cannot be made: {code} {detail}")
-            made.append(topic.name)
+            ((_, code, *detail),) = response.topic_errors
+            if code == 0:
+                made.append(topic.name)
+            elif code != TopicAlreadyExistsError.errno:  # another made it, or the broker asked had not heard of it
+                raise KafkaError(f"topic {topic.name} cannot be made: {code} {detail}")
     return made, await differences(admin, profile, sorted(set(TOPICS) - set(made)))
 
 
@@ -78,7 +82,7 @@ async def differences(admin: AIOKafkaAdminClient, profile: Profile, names: list[
     if not names:
         return []
     found: list[Difference] = []
-    for described in await admin.describe_topics(names):
+    for described in await topics_found(admin, names):
         name, count = described["topic"], len(described["partitions"])
         if described["error_code"]:
             found.append(Difference(name, "topic", "there", "missing"))
@@ -94,14 +98,39 @@ async def differences(admin: AIOKafkaAdminClient, profile: Profile, names: list[
 
 async def _config_differences(admin: AIOKafkaAdminClient, profile: Profile, name: str) -> list[Difference]:
     wanted = config_of(TOPICS[name], profile)
-    resource = ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(wanted))
-    (response,) = await admin.describe_configs([resource])
-    actual: Mapping[str, Any] = {entry[0]: entry[1] for entry in response.resources[0][4]}
+    actual = await config_found(admin, name)
     return [
         Difference(name, key, value, str(actual.get(key)))
         for key, value in wanted.items()
         if key in actual and actual[key] != value
     ]
+
+
+async def topics_found(admin: AIOKafkaAdminClient, names: list[str]) -> list[dict[str, Any]]:
+    """Asks again while a topic is missing, until `HEARD_S_MAX`: the broker asked may not yet have heard of it."""
+    deadline = time.monotonic() + HEARD_S_MAX
+    while True:
+        found: list[dict[str, Any]] = await admin.describe_topics(names)
+        if not any(described["error_code"] for described in found) or time.monotonic() > deadline:
+            return found
+        await asyncio.sleep(0.05)
+
+
+async def config_found(admin: AIOKafkaAdminClient, name: str) -> Mapping[str, Any]:
+    """The settings of a topic that is there.
+
+    As with `topics_found`, the broker asked may not yet have heard of it.
+    """
+    resource = ConfigResource(ConfigResourceType.TOPIC, name)
+    deadline = time.monotonic() + HEARD_S_MAX
+    while True:
+        (response,) = await admin.describe_configs([resource])
+        ((code, message, _, _, entries),) = response.resources
+        if code == 0:
+            return {entry[0]: entry[1] for entry in entries}
+        if code != UnknownTopicOrPartitionError.errno or time.monotonic() > deadline:
+            raise KafkaError(f"settings of topic {name} cannot be read: {code} {message}")
+        await asyncio.sleep(0.05)
 
 
 def fatal_differences(found: list[Difference]) -> list[Difference]:

@@ -126,9 +126,7 @@ class Chaos:
 
     def _end(self) -> None:
         for worker in [*self.workers.values(), self.guest]:
-            if worker.is_up:
-                assert worker.supervisor is not None
-                worker.supervisor.kill()
+            worker.end()
         self.broker.stop()
 
     def check(self) -> None:

@@ -149,12 +149,17 @@ class Worker:
         os.kill(pid, number)
         return pid
 
+    def end(self) -> None:
+        """Kill -9 of the supervisor, if there is one; its worker ends with it."""
+        if self.supervisor is not None:
+            self.supervisor.kill()
+            self.supervisor.wait()
+
     async def put_down(self) -> None:
-        """Kill -9 of the worker and of the supervisor that would restart it."""
+        """Kill -9 of the supervisor that would restart the worker, and so of the worker -> when both are gone."""
         assert self.supervisor is not None
         pid = self.pid
-        self.supervisor.kill()
-        self.supervisor.wait()
+        self.end()
         if pid:
             await until(lambda: not is_alive(pid), f"{self.name} is gone", STOP_S_MAX)
 

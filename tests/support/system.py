@@ -214,6 +214,7 @@ class System:
                 await asyncio.to_thread(worker.wait, 20)
             except subprocess.TimeoutExpired:
                 worker.kill()
+                worker.wait()
         if self.session is not None:
             await self.session.close()
             self.session = None

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from kafka import Cluster, start_cluster
 from system import ROOT
+
+from app.bootstrap import config_found, topics_found
 
 ASKED = {
     "market-data": (100, "86400000", "lz4"),
@@ -41,10 +42,8 @@ async def described(cluster: Cluster) -> dict[str, tuple[int, set[int], dict[str
     await admin.start()
     try:
         found = {}
-        for topic in await admin.describe_topics(list(ASKED)):
-            resource = ConfigResource(ConfigResourceType.TOPIC, topic["topic"])
-            (response,) = await admin.describe_configs([resource])
-            config = {entry[0]: entry[1] for entry in response.resources[0][4]}
+        for topic in await topics_found(admin, list(ASKED)):
+            config = dict(await config_found(admin, topic["topic"]))
             copies = {len(partition["replicas"]) for partition in topic["partitions"]}
             found[topic["topic"]] = len(topic["partitions"]), copies, config
         return found

@@ -102,8 +102,7 @@ async def running(folder: Path) -> AsyncIterator[tuple[Broker, Worker]]:
         assert code == 0, said
         yield broker, worker
     finally:
-        if worker.supervisor is not None:
-            worker.supervisor.kill()
+        worker.end()
         broker.stop()
 
 

@@ -136,9 +136,7 @@ class Run:
             return await self._outcome()
         finally:
             for worker in self.workers:
-                if worker.is_up:
-                    assert worker.supervisor is not None
-                    worker.supervisor.kill()
+                worker.end()
             self.broker.stop()
 
     async def _open(self) -> None:

@@ -14,7 +14,7 @@ from system import System
 
 from app import reading
 from app.settings import Profile, Settings
-from app.topics import INBOXES
+from app.topics import INBOXES, partitions_of
 
 Rows = dict[tuple[str, str], Any]
 
@@ -87,6 +87,12 @@ async def delete_changelogs(brokers: str) -> None:
         await admin.close()
 
 
+def is_marked(rows: Rows) -> bool:
+    """Whether the last mark, which waits for its interval, is out: the bid has gone, and all accounts know it."""
+    marks = [row for (shard, key), row in rows.items() if (shard[:8], key) == ("accounts", "marks ADAUSDT")]
+    return len(marks) == partitions_of("accounts-inbox", Profile.TEST) and all(bid is None for bid, *_ in marks)
+
+
 async def test_tables_come_back_from_changelogs_and_from_the_inboxes_alone(tmp_path: Path) -> None:
     with private_broker(tmp_path / "kafka") as lease:
         brokers = lease.bootstrap
@@ -96,6 +102,11 @@ async def test_tables_come_back_from_changelogs_and_from_the_inboxes_alone(tmp_p
             await system.until_ready()
             await trade(system)
             seen = await answers(system)
+
+            async def is_at_rest() -> bool:
+                return is_marked(await rows_of(brokers))
+
+            await system.eventually(is_at_rest)
             await stop(system)
             rows = await rows_of(brokers)
             assert len(rows) > 40

@@ -80,8 +80,7 @@ async def running(folder: Path) -> AsyncIterator[tuple[Cluster, Worker]]:
         try:
             yield cluster, worker
         finally:
-            assert worker.supervisor is not None
-            worker.supervisor.kill()
+            worker.end()
 
 
 async def stalls(worker: Worker) -> int:
