@@ -201,7 +201,7 @@ class TradingApp(ShardApp):
             return [self.not_ready]
         reasons = [f"shard {partition} is being restored" for partition in self.owner.restoring]
         reasons += [f"shard {partition} is quarantined: {why}" for partition, why in self.owner.quarantined.items()]
-        if self.settings.nouns and not self.owner.assigned:
+        if self.settings.nouns and not self.owner.has_assignment:
             reasons.append("no shards assigned yet")
         return reasons + [reason for ask in self.more_reasons if (reason := ask()) is not None]
 

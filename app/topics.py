@@ -12,7 +12,8 @@ from schemas.wire import Message
 
 DAY_MS = 86_400_000
 FOREVER = -1
-DEV_PARTITIONS = 4
+DEV_PARTITIONS, DEMO_PARTITIONS = 4, 1
+"""What a step costs, it costs once a partition: a worker that is alone is quickest with one of each."""
 BATCH_OVERHEAD_BYTES = 64 << 10
 
 
@@ -183,7 +184,9 @@ def partitions_of(topic: str, profile: Profile) -> int:
     """How many partitions the topic has."""
     if topic == DEAD_LETTERS and profile is not Profile.PROD:
         return 1
-    return TOPICS[topic].partitions if profile is Profile.PROD else DEV_PARTITIONS
+    if profile is Profile.PROD:
+        return TOPICS[topic].partitions
+    return DEMO_PARTITIONS if profile is Profile.DEMO else DEV_PARTITIONS
 
 
 def replication_of(profile: Profile) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-from bench.latency import RATE, WARM_UP_S, Latencies, load, market
+from bench.latency import LAYOUT, RATE, WARM_UP_S, Latencies, load, market
 from bench.load import listening, producing
 from bench.orders import crossing_orders
 from bench.report import Measure
@@ -60,9 +60,9 @@ def largest(times: Sequence[float]) -> float:
 
 async def _measure(folder: Path) -> tuple[Latencies, Pulse]:
     worker = (sys.executable, str(WORKERS / "idle_beside.py"), "worker", "-l", "info")
-    async with market(folder, *worker, BESIDE=BESIDE) as system:
+    async with market(folder, LAYOUT, *worker, BESIDE=BESIDE) as system:
         await make_topics(system.bootstrap, {PROBE_TOPIC: PARTITIONS})
-        orders = crossing_orders("idle")
+        orders = crossing_orders("idle", LAYOUT)
         await load(system, orders, WARM_UP_S)
         pulse = Pulse([], [])
         feeling = asyncio.create_task(feel(system.bootstrap, pulse))

@@ -15,9 +15,11 @@ import aiohttp
 from system import System
 
 from app import broker
+from app.settings import ROLES, Profile
 from bench import ROOT
 from bench.load import Listener, Sent, listening, producing, send_by_schedule, until_heard
-from bench.orders import INBOX, Written, codec, crossing_orders, open_market
+from bench.opening import open_market
+from bench.orders import INBOX, Written, codec, crossing_orders
 from bench.report import Measure
 from bench.stage import PARTITIONS, WORKERS, child_of, cpu_s, java_of, make_topics, quantile
 from schemas.accounts import OrderEvent
@@ -31,6 +33,7 @@ NAMES = (
     "order_filled_p99_ms",
     "order_latency_p50_vs_floor",
 )
+LAYOUT = Profile.DEMO
 RATE = float(os.environ.get("RATE") or 500)
 SECONDS = float(os.environ.get("SECONDS") or 40)
 WARM_UP_S, FLOOR_WARM_UP_S, FLOOR_S = 10.0, 5.0, 12.0
@@ -66,12 +69,12 @@ def run(wanted: set[str], folder: Path) -> Iterator[tuple[str, Measure]]:
 
 
 async def _measure(folder: Path) -> tuple[list[float], str, Latencies]:
-    async with market(folder) as system:
+    async with market(folder, LAYOUT) as system:
         await make_topics(
             system.bootstrap,
             dict.fromkeys([topic for prefix in (*FLOORS, STOCK) for topic in topics_of(prefix)], PARTITIONS),
         )
-        orders = crossing_orders("latency")
+        orders = crossing_orders("latency", LAYOUT)
         await load(system, orders, WARM_UP_S)
         floors = await floor(system.bootstrap, FLOORS[0], orders)
         found = await load(system, orders, SECONDS)
@@ -94,9 +97,11 @@ def topics_of(prefix: str) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def market(folder: Path, *command: str, **knobs: str) -> AsyncIterator[System]:
-    """A system as `make run` starts it, in the test profile; `command` in place of its worker's."""
-    system = System(folder)
+async def market(folder: Path, profile: Profile, *command: str, **knobs: str) -> AsyncIterator[System]:
+    """A system as `make run` starts it, without the live market of the demo; `command` in place of its worker's."""
+    system = System(folder, profile)
+    if profile is Profile.DEMO:
+        knobs["ROLES"] = ",".join(role for role in ROLES if role != "order_commands")  # the live market plays there
     with broker.use(folder / "data", system.kafka_port, lambda _: None):
         if "BESIDE" in knobs:
             await make_topics(system.bootstrap, {knobs["BESIDE"]: 100})

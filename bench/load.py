@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from bench.orders import Written
-from bench.stage import PARTITIONS
 
 
 class Sent(NamedTuple):
@@ -43,7 +42,8 @@ async def listening(bootstrap: str, *topics: str) -> AsyncIterator[list[Listener
             consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, fetch_max_wait_ms=100)
             await consumer.start()
             consumers.append(consumer)
-            tps = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+            await consumer._client._wait_on_metadata(topic)
+            tps = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
             consumer.assign(tps)
             await consumer.seek_to_end(*tps)
             for tp in tps:

@@ -12,8 +12,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from system import System
 
 from app import broker
-from app.settings import NOUNS
-from bench.orders import INBOX, crossing_orders, open_market
+from app.settings import NOUNS, Profile
+from bench.opening import open_market
+from bench.orders import INBOX, crossing_orders
 from bench.report import Measure
 from bench.stage import PARTITIONS, fill, make_topics, measured
 
@@ -56,7 +57,7 @@ async def backlog(bootstrap: str) -> int:
     await consumer.start()
     ends = await consumer.end_offsets([TopicPartition(INBOX, number) for number in range(PARTITIONS)])
     await consumer.stop()
-    orders = [order[1:] for order in islice(crossing_orders("order"), ORDERS)]
+    orders = [order[1:] for order in islice(crossing_orders("order", Profile.TEST), ORDERS)]
     await make_topics(bootstrap, {"bench-a": PARTITIONS, "bench-floor": PARTITIONS})
     await fill(bootstrap, "bench-a", orders)
     await fill(bootstrap, INBOX, orders)

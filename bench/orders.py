@@ -1,12 +1,9 @@
 """The market of the benchmarks: traders with money, symbols, and orders that cross."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from random import Random
 from typing import NamedTuple
-
-from system import System
 
 from app.codecs import Codec
 from app.registry import FileRegistry
@@ -20,8 +17,6 @@ TRADERS = [f"trader-{number:02}" for number in range(64)]
 ASSETS = [f"B{number}" for number in range(8)]
 PRICE = 100
 CENT = NANOS // 100
-AT_ONCE = 32
-RICHES = "1000000000"
 INBOX = ACCOUNTS
 codec = Codec(FileRegistry())
 
@@ -35,21 +30,7 @@ class Written(NamedTuple):
     value: bytes
 
 
-async def open_market(system: System) -> None:
-    """Lists every symbol and gives every trader money, by the admin API."""
-    for asset in ASSETS:
-        body = {"symbol": f"{asset}USDT", "base": asset, "quote": "USDT", "tick": "0.01", "lot": "0.001"}
-        await system.post("/api/v1/admin/instruments", body)
-    slots = asyncio.Semaphore(AT_ONCE)
-
-    async def give(trader: str, asset: str) -> None:
-        async with slots:
-            await system.deposit(trader, asset, RICHES)
-
-    await asyncio.gather(*(give(trader, asset) for trader in TRADERS for asset in (*ASSETS, "USDT")))
-
-
-def crossing_orders(prefix: str, seed: int = 1) -> Iterator[Written]:
+def crossing_orders(prefix: str, profile: Profile, seed: int = 1) -> Iterator[Written]:
     """Without end: one side, then the other side of the same symbol, of another trader, at a price that crosses."""
     rng, number = Random(seed), 0
     while True:
@@ -59,11 +40,11 @@ def crossing_orders(prefix: str, seed: int = 1) -> Iterator[Written]:
         for trader, side in zip(traders, (first, second), strict=True):
             better = rng.randrange(5) * CENT
             price = PRICE * NANOS + (better if side is Side.BUY else -better)
-            yield _written(f"{prefix}-{number:07}", trader, f"{asset}USDT", side, price)
+            yield _written(f"{prefix}-{number:07}", trader, f"{asset}USDT", side, price, profile)
             number += 1
 
 
-def _written(order_id: str, trader: str, symbol: str, side: Side, price: int) -> Written:
+def _written(order_id: str, trader: str, symbol: str, side: Side, price: int, profile: Profile) -> Written:
     command = PlaceOrder(
         order_id=order_id,
         account_id=trader,
@@ -80,9 +61,9 @@ def _written(order_id: str, trader: str, symbol: str, side: Side, price: int) ->
         actor_id=trader,
         timestamp=time.time_ns(),
     )
-    return Written(order_id, partition_of_trader(trader), trader.encode(), codec.encode(command))
+    return Written(order_id, partition_of_trader(trader, profile), trader.encode(), codec.encode(command))
 
 
-def partition_of_trader(trader: str) -> int:
+def partition_of_trader(trader: str, profile: Profile) -> int:
     """Of the inbox of accounts."""
-    return partition_of(trader, partitions_of(INBOX, Profile.TEST))
+    return partition_of(trader, partitions_of(INBOX, profile))

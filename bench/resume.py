@@ -17,7 +17,7 @@ from kafka import free_port
 from system import System
 
 from app.reading import reader, shards
-from app.settings import NOUNS, read
+from app.settings import NOUNS, Profile, read
 from bench.latency import market, topics_of
 from bench.load import Listener, listening, producing
 from bench.orders import INBOX, TRADERS, codec, partition_of_trader
@@ -60,7 +60,7 @@ class Probe:
     def __init__(self, producer: AIOKafkaProducer, balances: Listener) -> None:
         self._producer, self._balances = producer, balances
         self._sent: dict[str, tuple[int, float]] = {}
-        self._traders = {partition_of_trader(trader): trader for trader in TRADERS}
+        self._traders = {partition_of_trader(trader, Profile.TEST): trader for trader in TRADERS}
         self._count = 0
 
     async def ask(self) -> None:
@@ -117,7 +117,7 @@ async def probing(system: System) -> AsyncIterator[Probe]:
 async def after_kills(folder: Path) -> tuple[list[float], float]:
     """-> seconds after each kill, and the floor's."""
     found = []
-    async with market(folder) as system:
+    async with market(folder, Profile.TEST) as system:
         for _ in range(KILLS):
             async with probing(system) as probe:
                 await asyncio.sleep(SETTLED_S)
@@ -167,7 +167,7 @@ async def _echoes(producer: AIOKafkaProducer, out: Listener, value: bytes) -> fl
 
 async def elsewhere(folder: Path) -> tuple[float, float]:
     """-> seconds until all shards answer, and the longest pause of those that did not move."""
-    async with market(folder) as system:
+    async with market(folder, Profile.TEST) as system:
         system.start_worker(ROLES=",".join(NOUNS), WEB_PORT=str(free_port()))
         owners = await both_own(system)
         async with probing(system) as probe:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from app.exactly_once.changelog import Data, Follower, encode, is_superseded
+from app.exactly_once.commit_rounds import CommitRounds
 from app.exactly_once.log import Log, Message, Partition
 from app.exactly_once.rows import Changes, Rows
 from app.exactly_once.shard import SubBatch
@@ -122,12 +123,12 @@ class Journal:
         follower: Follower,
         sweep: Sweep,
         *,
-        linger_s: float,
+        rounds: CommitRounds,
         quiet_s: float,
         now: Callable[[], float],
     ) -> None:
         self._log, self._changelog, self._follower = log, changelog, follower
-        self._linger_s, self._quiet_s, self._now = linger_s, quiet_s, now
+        self._rounds, self._quiet_s, self._now = rounds, quiet_s, now
         self._sweep = sweep
         self._waiting: deque[Entry] = deque()
         self._weight = 0
@@ -187,7 +188,7 @@ class Journal:
                 self._idle.set()
 
     async def _something_to_write(self) -> None:
-        """Returns a little after something urgent came, or when what is quiet waited for long enough."""
+        """Returns with the round after something urgent came, or after what is quiet waited for long enough."""
         while not self._is_pressing():
             self._arrived.clear()
             quiet_s = self._waiting[0].time + self._quiet_s - self._now() if self._waiting else None
@@ -195,10 +196,8 @@ class Journal:
                 async with asyncio.timeout(quiet_s):
                     await self._arrived.wait()
             except TimeoutError:
-                return
-        delay_s = self._waiting[0].time + self._linger_s - self._now()
-        if delay_s > 0 and self._linger_s > 0:
-            await asyncio.sleep(min(delay_s, self._linger_s))
+                break
+        await self._rounds.next()
 
     def _is_pressing(self) -> bool:
         return len(self._waiting) >= WAITING_MAX // 2 or any(entry.urgent for entry in self._waiting)

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, OffsetOutOf
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageBatch
 
 from app.exactly_once.log import Fatal, Message, OffsetOutOfRange, Partition, Record, Unavailable
-from app.exactly_once.tail import Tail
+from app.exactly_once.tail import Tail, Written
 
 READERS_MAX = 8
 FETCH_BYTES_MAX = 4 << 20
@@ -77,7 +77,10 @@ class KafkaLog:
             _add_some(batch, [message], 0)
         index = batch.record_count - 1
         metadata = await asyncio.shield(batch.future)  # it belongs to aiokafka, whatever becomes of us
-        return int(metadata.offset + index)
+        offset = int(metadata.offset + index)
+        if self._tail is not None:
+            self._tail.written(tp, Written(offset, message.key, message.value, metadata.timestamp, message.headers))
+        return offset
 
     def _accumulator(self) -> Any:
         accumulator = self._producer()._message_accumulator

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.exactly_once.changelog import Follower, changelog_of
+from app.exactly_once.commit_rounds import CommitRounds
 from app.exactly_once.journal import Journal, Sweep
 from app.exactly_once.log import Fatal, Log, Partition
 from app.exactly_once.restore import DurableStore
@@ -40,8 +41,8 @@ class Consumer(Protocol):
 class Tuning:
     """Durations and bounds; tests turn them."""
 
-    linger_s: float = 0.005
-    """How long the journal waits for company; delays no output."""
+    commit_interval_s: float = 0.01
+    """From one round of the journals to the next; delays no output."""
     quiet_s: float = 10.0
     """The same for sub-batches that nobody waits for."""
     stall_s: float = 1.0
@@ -96,6 +97,7 @@ def assembled(
     fatal: Fatal,
     counts: Counter[str],
     now: Callable[[], float],
+    rounds: CommitRounds,
 ) -> Owned:
     """The shard whose rows the follower has restored, with its journal."""
     is_public = inbox.topic in tuning.public_inboxes
@@ -103,5 +105,5 @@ def assembled(
     shard = Shard(inbox, machine, rows, fatal, domain=tuning.domain, is_public=is_public, counts=counts)
     shard.open(follower.next)
     sweep = Sweep(rows, follower.row_versions, tuning.sweep_versions_min)
-    waits = {"linger_s": tuning.linger_s, "quiet_s": tuning.quiet_s}
-    return Owned(shard, follower, Journal(log, changelog_of(inbox), follower, sweep, now=now, **waits), store)
+    journal = Journal(log, changelog_of(inbox), follower, sweep, rounds=rounds, quiet_s=tuning.quiet_s, now=now)
+    return Owned(shard, follower, journal, store)

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from app.exactly_once.changelog import ChangelogError, changelog_of, is_superseded
+from app.exactly_once.commit_rounds import CommitRounds
 from app.exactly_once.intake import Intake
 from app.exactly_once.journal import Superseded
 from app.exactly_once.log import Batch, Fatal, Log, Partition, Unavailable
@@ -45,6 +46,8 @@ class Owner:
         self._now, self._open_store, self._version, self._tuning = now, open_store, version, tuning
         self.shards: dict[Partition, Owned] = {}
         self.assigned: frozenset[Partition] = frozenset()
+        self.has_assignment = False
+        """Whether the group has told what is ours, be that nothing: others may own every shard."""
         self.quarantined: dict[Partition, str] = {}
         self.restoring: Counter[Partition] = Counter()
         self.counts: Counter[str] = Counter()
@@ -53,13 +56,14 @@ class Owner:
         self._claims = 0
         self._is_stopping = False
         self._intake = Intake(log, consumer, self.deliver, now=now, stall_s=tuning.stall_s, counts=self.counts)
+        self._rounds = CommitRounds(tuning.commit_interval_s, now)
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- assignment --------------------------------------------------------------------------------------------------
 
     def revoke(self) -> None:
         """Freezes every shard: what is in flight may become durable, nothing new is taken."""
-        self.assigned = frozenset()
+        self.assigned, self.has_assignment = frozenset(), False
         for owned in self.shards.values():
             owned.frozen = True
 
@@ -71,6 +75,7 @@ class Owner:
         if self._is_stopping:
             return
         self.assigned = frozenset(partition for partition in partitions if partition.topic in self._kinds)
+        self.has_assignment = True
         for partition in [partition for partition in self.shards if partition not in self.assigned]:
             self._drop(partition)
         for partition in [partition for partition in self.quarantined if partition not in self.assigned]:
@@ -172,7 +177,9 @@ class Owner:
             if store is not None:
                 store.close()
             raise
-        return assembled(partition, kind, follower, store, self._log, tuning, self._fatal, self.counts, self._now)
+        return assembled(
+            partition, kind, follower, store, self._log, tuning, self._fatal, self.counts, self._now, self._rounds
+        )
 
     async def _run_journal(self, owned: Owned) -> None:
         try:

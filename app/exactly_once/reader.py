@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 import aiokafka
 from aiokafka import TopicPartition
@@ -12,6 +13,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from app.exactly_once.arrivals import Arrivals, Round
 from app.exactly_once.fatal import fatal
 from app.exactly_once.log import Batch, Partition
 from app.exactly_once.membership import Membership
@@ -19,6 +21,8 @@ from app.exactly_once.membership import Membership
 BATCH_RECORDS_MAX = 2_000
 FETCH_WAIT_MS_MAX = 100
 POLL_INTERVAL_MS_MAX = 1 << 40
+FETCH_AGAIN_S, FLOW_AGAIN_S = 1.0, 0.1
+"""After which it is looked again, whether or not somebody woke the reader."""
 
 
 def bare_record(_tp: TopicPartition, record: Any) -> Any:
@@ -47,6 +51,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Partitions with enough batches under way."""
         self.paused: set[TopicPartition] = set()
         """Partitions whose shards are stalled."""
+        self.arrivals = Arrivals(self.consumer.loop, self.wake)
+        self._flowing = asyncio.Event()
+        self._pushing: asyncio.Task[None] | None = None
 
     async def on_start(self) -> None:
         """Starts the consumer, and watches what its tasks would tell nobody."""
@@ -56,6 +63,43 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             member = Membership(self._consumer, conf.consumer_group_instance_id, conf.broker_session_timeout, fatal)
             servers = [f"{url.host}:{url.port}" for url in conf.broker]
             self._watching = asyncio.create_task(member.watch(lambda: answers(servers)), name="membership")
+
+            self._pushing = asyncio.create_task(self._push(), name="reader")
+
+    async def on_thread_stop(self) -> None:
+        """Reads no more, then leaves the group."""
+        if self._pushing is not None:
+            self._pushing.cancel()
+        await super().on_thread_stop()
+
+    async def _push(self) -> None:
+        """Hands over what is read as soon as it is there.
+
+        aiokafka asks a broker for nothing while it holds anything of it: to wait until the main thread comes to ask
+        would put a round of its loop between any two fetches.
+        """
+        try:
+            while True:
+                self._flowing.clear()
+                active = self.consumer._active_partitions
+                if not active or not self.consumer.flow_active:
+                    await self._until_flowing()
+                    continue
+                batches = await self._fetch_records(self._consumer, active, FETCH_AGAIN_S)
+                if batches:
+                    self.arrivals.put(Round(cast("dict[TP, Batch]", batches), self.app.consumer_generation_id))
+        except BaseException as error:
+            self.arrivals.put(error)
+            raise
+
+    async def _until_flowing(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLOW_AGAIN_S):
+                await self._flowing.wait()
+
+    def flow(self) -> None:
+        """Lets reading begin again. Called from the main thread."""
+        self.thread_loop.call_soon_threadsafe(self._flowing.set)
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         """Faust fixes a wait of 1.5 s, and derives the isolation level from a processing guarantee that is not used.
@@ -95,6 +139,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _drain(self, fetcher: Any, active: Collection[TopicPartition]) -> dict[TopicPartition, Batch]:
         batches: dict[TopicPartition, Batch] = {}
+        if not self.arrivals.has_room:
+            return batches
         for tp, result in list(fetcher._records.items()):
             if tp not in active or tp in self.full or tp in self.paused:
                 if not fetcher._subscriptions.is_assigned(tp):

@@ -3,14 +3,29 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
-from typing import Any
+from time import monotonic
+from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from app.exactly_once.log import OffsetOutOfRange, Record
+from app.exactly_once.log import Header, OffsetOutOfRange, Record
 
 AHEAD_MAX = 16
+OWN_S = 0.5
+"""For so long after we wrote to a partition, we take it that nobody else does, and ask the broker for nothing of it."""
+
+
+class Written(NamedTuple):
+    """A record that this process wrote."""
+
+    offset: int
+    key: bytes | None
+    value: bytes
+    timestamp: int
+    headers: Sequence[Header]
+
+
 """Batches that may wait for a follower; then all wait for it."""
 
 
@@ -21,6 +36,9 @@ class Tail:
         self._consumer = consumer
         self._positions: dict[TopicPartition, int] = {}
         self._queues: dict[TopicPartition, asyncio.Queue[Sequence[Record] | Exception]] = {}
+        self._own: dict[TopicPartition, float] = {}
+        """Partitions that are not asked for, because what we write to them comes from `written` -> since when."""
+        self._waiting_for_room: TopicPartition | None = None
         self._is_changed = asyncio.Event()
         self._has_failed = False
         self._task = asyncio.create_task(self._run(), name="tail")
@@ -56,6 +74,25 @@ class Tail:
             while not queue.empty():  # lets go of whoever waits for room in it
                 queue.get_nowait()
 
+    def written(self, tp: TopicPartition, record: Written) -> None:
+        """Hands over what we wrote ourselves, if nothing stands before it that is still to be read."""
+        queue = self._queues.get(tp)
+        if queue is None or record.offset < self._positions[tp]:
+            return
+        if record.offset > self._positions[tp] or queue.full() or tp == self._waiting_for_room:
+            self._ask_again(tp)
+            return
+        queue.put_nowait([record])
+        self._positions[tp] = record.offset + 1
+        if tp not in self._own and not self._is_changed.is_set():
+            self._consumer.pause(tp)
+        self._own[tp] = monotonic()
+
+    def _ask_again(self, tp: TopicPartition) -> None:
+        """Somebody else writes there, too, or may begin to."""
+        if self._own.pop(tp, None) is not None:
+            self._is_changed.set()
+
     async def _run(self) -> None:
         try:
             while True:
@@ -68,6 +105,7 @@ class Tail:
     async def _read_on(self) -> None:
         if self._is_changed.is_set():
             self._is_changed.clear()
+            self._own.clear()
             self._consumer.assign(list(self._positions))
             for tp, position in self._positions.items():
                 self._consumer.seek(tp, position)
@@ -84,8 +122,14 @@ class Tail:
         for tp, records in found.items():
             if self._is_changed.is_set():  # what else was found is read again: a new follower may begin further down
                 return
-            self._positions[tp] = records[-1].offset + 1
-            await self._queues[tp].put(records)
+            new = [record for record in records if record.offset >= self._positions[tp]]
+            if new:
+                self._positions[tp] = new[-1].offset + 1
+                self._waiting_for_room = tp
+                await self._queues[tp].put(new)
+                self._waiting_for_room = None
+        for tp in [tp for tp, since in self._own.items() if monotonic() - since > OWN_S]:
+            self._ask_again(tp)
 
     async def _tell(self, tp: TopicPartition, error: Exception) -> None:
         queue = self._queues.pop(tp, None)

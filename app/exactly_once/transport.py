@@ -65,15 +65,14 @@ class Consumer(driver.Consumer):
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """One event a batch; Faust's own loop makes one a record, which costs 25 times as much."""
+        arrivals = self.reader.arrivals  # whoever stops the fetcher cancels this loop
         while not (self._stopped.is_set() or fetcher._stopped.is_set()):
-            batches, active = await self._wait_next_records(1.0)
-            await asyncio.sleep(0)
-            if not batches or not self.flow_active:
+            found = await arrivals.get()
+            if not self.flow_active:
                 continue
-            generation = self.app.consumer_generation_id
-            for tp, batch in batches.items():
-                if (active is None or tp in active) and generation == self.app.consumer_generation_id:
-                    await self._hand_over(TP(*tp), cast("Batch", batch), generation)
+            for tp, batch in found.batches.items():
+                if tp in (self._active_partitions or ()) and found.generation == self.app.consumer_generation_id:
+                    await self._hand_over(TP(*tp), batch, found.generation)
 
     async def _hand_over(self, tp: TP, batch: Batch, generation: int) -> None:
         parcel = self._parcels.get(tp)
@@ -99,6 +98,7 @@ class Consumer(driver.Consumer):
         self._parcels.clear()
         self.reader.full.clear()
         super().resume_flow()
+        self.reader.flow()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Every rebalance begins here."""
@@ -194,6 +194,7 @@ class ShardApp(faust.App):
         """What every agent of an inbox does."""
         async for event in stream.noack().events():
             tp = event.message.tp
+            await asyncio.sleep(0)  # a turn for the network, or all partitions would be taken before anything is sent
             batch = cast("Consumer", self.consumer).taken(tp, event.message.value)
             await self.owner.deliver(Partition(tp.topic, tp.partition), batch)
 

@@ -12,6 +12,7 @@ from typing import Any
 import uvloop
 
 from app.exactly_once.changelog import changelog_of
+from app.exactly_once.commit_rounds import CommitRounds
 from app.exactly_once.journal import Journal, Sweep
 from app.exactly_once.kafka import KafkaLog
 from app.exactly_once.log import Partition
@@ -56,7 +57,16 @@ async def build(log: KafkaLog) -> dict[str, Any]:
     follower = await restored(log, None)
     rows, rng = follower.rows, Random(1)
     sweep = Sweep(rows, 0, DEFAULT.sweep_versions_min)
-    journal = Journal(log, changelog_of(INBOX), follower, sweep, linger_s=0, quiet_s=10, now=time.monotonic)
+    at_once = CommitRounds(0, time.monotonic)
+    journal = Journal(
+        log,
+        changelog_of(INBOX),
+        follower,
+        sweep,
+        rounds=at_once,
+        quiet_s=10,
+        now=time.monotonic,
+    )
     writing = asyncio.create_task(journal.run())
     position = 0
     while position < ROWS * (1 + TURNOVER) or follower.row_versions < VERSIONS_PER_ROW * rows.live:

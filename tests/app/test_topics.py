@@ -11,7 +11,17 @@ from app.exactly_once.changelog import RECORD_BYTES_MAX, topic_of
 from app.exactly_once.producer import Producer
 from app.faust_settings import PRODUCER, faust_settings
 from app.settings import Profile, Settings
-from app.topics import DEAD_LETTERS, DEV_PARTITIONS, INBOXES, ROUTES, TOPICS, config_of, partition_of, partitions_of
+from app.topics import (
+    DEAD_LETTERS,
+    DEMO_PARTITIONS,
+    DEV_PARTITIONS,
+    INBOXES,
+    ROUTES,
+    TOPICS,
+    config_of,
+    partition_of,
+    partitions_of,
+)
 from app.topics import replication_of as copies_of
 from schemas.message_code import ENVELOPE, attribute
 
@@ -55,7 +65,8 @@ def test_nothing_is_acknowledged_by_one_copy_alone_in_production(name: str) -> N
 
 @pytest.mark.parametrize("profile", [Profile.DEMO, Profile.TEST, Profile.DEV])
 def test_elsewhere_there_are_few_partitions_and_one_copy(profile: Profile) -> None:
-    assert {partitions_of(name, profile) for name in set(TOPICS) - {DEAD_LETTERS}} == {DEV_PARTITIONS}
+    count = DEMO_PARTITIONS if profile is Profile.DEMO else DEV_PARTITIONS
+    assert {partitions_of(name, profile) for name in set(TOPICS) - {DEAD_LETTERS}} == {count}
     assert partitions_of(DEAD_LETTERS, profile) == 1
     assert copies_of(profile) == 1
     assert all("min.insync.replicas" not in config_of(topic, profile) for topic in TOPICS.values())

@@ -11,6 +11,7 @@ from small_shards import INBOX, OUT, Accounts, Balance, Process, from_shard, rec
 
 from app.exactly_once import journal as journal_module
 from app.exactly_once.changelog import Follower, changelog_of
+from app.exactly_once.commit_rounds import CommitRounds
 from app.exactly_once.journal import Journal, Superseded, Sweep, weight_of
 from app.exactly_once.rows import Changes, Rows
 from app.exactly_once.shard import SYSTEM_TABLES, Shard
@@ -25,9 +26,14 @@ class Clock:
 def journal_of(log: MemoryLog, shard: Shard, **knobs: Any) -> tuple[Journal, Clock]:
     follower, clock = Follower(shard.rows), Clock()
     follower.next = 0
-    timing = {"linger_s": 0.0, "quiet_s": 0.0} | knobs
+    timing = {"commit_interval_s": 0.0, "quiet_s": 0.0} | knobs
+
+    def now() -> float:
+        return clock.time
+
+    rounds = CommitRounds(timing["commit_interval_s"], now)
     sweep = Sweep(shard.rows, 0, 1 << 30)
-    return Journal(log, CHANGELOG, follower, sweep, now=lambda: clock.time, **timing), clock
+    return Journal(log, CHANGELOG, follower, sweep, rounds=rounds, quiet_s=timing["quiet_s"], now=now), clock
 
 
 def add(log: MemoryLog, journal: Journal, shard: Shard, *words: str) -> None:
@@ -35,16 +41,18 @@ def add(log: MemoryLog, journal: Journal, shard: Shard, *words: str) -> None:
     journal.add(sub, [future for place, found in sub.outputs.items() for future in log.send(place, found)])
 
 
-async def test_nothing_waits_longer_than_it_lingers() -> None:
+async def test_what_comes_between_two_rounds_becomes_one_record() -> None:
     log, shard = MemoryLog(), shard_of()
-    journal, clock = journal_of(log, shard, linger_s=0.001)
+    journal, clock = journal_of(log, shard, commit_interval_s=0.05)
     task = asyncio.create_task(journal.run())
     add(log, journal, shard, "add alice")
-    clock.time = 0.0005
+    await steps()  # the first one opens a round
+    add(log, journal, shard, "add alice")
+    clock.time = 0.01
     add(log, journal, shard, "add alice")
     async with asyncio.timeout(10):
         await journal.is_idle()
-    assert [(data.start, data.end) for data in log.data(INBOX)] == [(0, 2)]
+    assert [(data.start, data.end) for data in log.data(INBOX)] == [(0, 1), (1, 3)]
     task.cancel()
 
 

@@ -307,3 +307,13 @@ async def test_a_shard_that_is_not_ready_is_not_read() -> None:
     log.let_land(CHANGELOG)
     await assigning
     assert process.inboxes.paused == set()
+
+
+async def test_who_was_given_nothing_knows_that_it_stands_by() -> None:
+    process = Process(MemoryLog())
+    assert not process.owner.has_assignment
+    await process.owner.assign(())
+    assert process.owner.has_assignment
+    process.owner.revoke()
+    assert not process.owner.has_assignment
+    process.kill()

@@ -56,6 +56,8 @@ class Reading:
         )
         self.thread = ConsumerThread.__new__(ConsumerThread)
         self.thread.full, self.thread.paused = set(), set()
+        self.arrivals = SimpleNamespace(has_room=True)
+        self.thread.arrivals = self.arrivals  # type: ignore[assignment]
         self.flow = SimpleNamespace(flow_active=True)
         self.thread.consumer = self.flow  # type: ignore[assignment]
         self.consumer = SimpleNamespace(_fetcher=self.fetcher, _closed=False)
@@ -174,3 +176,12 @@ async def test_a_fetch_waits_for_records_as_long_as_it_may() -> None:
     reading.fetched(records(0, 1), 0)
     waiter.set_result(None)
     assert ranges(await fetching) == [(0, 1, [0])]
+
+
+async def test_what_was_fetched_stays_where_it_is_while_too_much_waits_for_the_main_thread() -> None:
+    reading = Reading()
+    reading.fetched(records(0, 2), 0)
+    reading.arrivals.has_room = False
+    assert reading.drain() == {}
+    reading.arrivals.has_room = True
+    assert ranges(reading.drain()) == [(0, 2, [0, 1])]

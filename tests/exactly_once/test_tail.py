@@ -11,7 +11,7 @@ from simulated_kafka import SimRecord
 
 from app.exactly_once import tail as tail_module
 from app.exactly_once.log import OffsetOutOfRange
-from app.exactly_once.tail import Tail
+from app.exactly_once.tail import AHEAD_MAX, Tail, Written
 
 ONE, TWO = TopicPartition("changelog", 1), TopicPartition("changelog", 2)
 
@@ -25,8 +25,10 @@ class Consumer:
         self.errors: deque[Exception] = deque()
         self.assignments: list[set[TopicPartition]] = []
         self.is_stopped = False
+        self.paused: set[TopicPartition] = set()
 
     def assign(self, tps: list[TopicPartition]) -> None:
+        self.paused.clear()
         self.assignments.append(set(tps))
         self.positions = {tp: self.positions.get(tp, 0) for tp in tps}
 
@@ -39,10 +41,13 @@ class Consumer:
             raise self.errors.popleft()
         found = {}
         for tp, position in self.positions.items():
-            if position < self.ends[tp]:
+            if position < self.ends[tp] and tp not in self.paused:
                 found[tp] = [SimRecord(position, 0, None, b"", [])]
                 self.positions[tp] += 1
         return found
+
+    def pause(self, *tps: TopicPartition) -> None:
+        self.paused |= set(tps)
 
     async def stop(self) -> None:
         self.is_stopped = True
@@ -144,4 +149,63 @@ async def test_followers_that_do_not_keep_up_are_waited_for(monkeypatch: pytest.
         await asyncio.sleep(0)
     assert consumer.positions[ONE] <= 5  # two wait, one is in hand, one stands at the door
     assert await take(one, 49) == list(range(1, 50))
+    await tail.stop()
+
+
+def written(offset: int) -> Written:
+    return Written(offset, None, b"", 0, [])
+
+
+async def test_what_this_process_wrote_is_handed_over_once_and_the_broker_is_not_asked_for_it() -> None:
+    consumer = Consumer()
+    tail = Tail(consumer)
+    one = tail.follow(ONE, 0)
+    consumer.ends[ONE] = 1
+    assert await take(one, 1) == [0]
+    tail.written(ONE, written(0))  # acknowledged after it was read
+    tail.written(ONE, written(1))
+    tail.written(ONE, written(2))
+    consumer.ends[ONE] = 3
+    assert await take(one, 2) == [1, 2]
+    assert consumer.paused == {ONE}
+    assert consumer.positions[ONE] == 1
+    await tail.stop()
+
+
+async def test_a_record_of_somebody_else_between_our_own_is_read_from_the_broker() -> None:
+    consumer = Consumer()
+    tail = Tail(consumer)
+    one = tail.follow(ONE, 0)
+    consumer.ends[ONE] = 1
+    assert await take(one, 1) == [0]
+    tail.written(ONE, written(1))
+    consumer.ends[ONE] = 4
+    tail.written(ONE, written(3))  # 2 is not ours
+    assert await take(one, 3) == [1, 2, 3]
+    await tail.stop()
+
+
+async def test_a_partition_to_which_we_write_no_more_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "OWN_S", 0.0)
+    consumer = Consumer()
+    tail = Tail(consumer)
+    one = tail.follow(ONE, 0)
+    consumer.ends[ONE] = 1
+    assert await take(one, 1) == [0]
+    tail.written(ONE, written(1))
+    consumer.ends[ONE] = 3
+    assert await take(one, 2) == [1, 2]
+    await tail.stop()
+
+
+async def test_what_this_process_wrote_is_read_from_the_broker_where_its_follower_is_slow() -> None:
+    consumer = Consumer()
+    tail = Tail(consumer)
+    one = tail.follow(ONE, 0)
+    consumer.ends[ONE] = 1
+    assert await take(one, 1) == [0]
+    for offset in range(1, AHEAD_MAX + 4):
+        tail.written(ONE, written(offset))
+    consumer.ends[ONE] = AHEAD_MAX + 4
+    assert await take(one, AHEAD_MAX + 3) == list(range(1, AHEAD_MAX + 4))
     await tail.stop()

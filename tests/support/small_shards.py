@@ -166,7 +166,7 @@ class Process:
         self.ended: list[str] = []
         self.disks: dict[Partition, Disk] = {}
         self.time = 0.0
-        knobs = {"linger_s": 0.0, "quiet_s": 0.0, "domain": ("small_shards",)} | tuning
+        knobs = {"commit_interval_s": 0.0, "quiet_s": 0.0, "domain": ("small_shards",)} | tuning
         self.owner = Owner(
             name,
             log,
