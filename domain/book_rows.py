@@ -28,7 +28,7 @@ from schemas.order_books import (
 from schemas.positions import ResetPositions
 
 MARKS_INTERVAL_NS_MIN = 250_000_000
-"""Marks go out at most ten times a second and shard."""
+"""Marks go out at most four times a second and shard."""
 TRADES_KEPT_MAX = 20_000
 """Of one shard, for queries; all of them stay on the topic."""
 

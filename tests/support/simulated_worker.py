@@ -35,7 +35,7 @@ class Worker:
             now=world.loop.time,
             open_store=self.open_store if rng.random() < 0.9 else None,
             tuning=Tuning(
-                commit_interval_s=rng.choice([0.0, 0.005]),
+                commit_interval_s=rng.choice([0.0, 0.005, 0.05]),
                 quiet_s=rng.choice([0.02, 10.0]),
                 stall_s=rng.choice([0.02, 1.0]),
                 warm_rows_max=rng.choice([2, 5, 1 << 60]),

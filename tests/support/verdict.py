@@ -9,7 +9,7 @@ from simulated_kafka import SimRecord
 from simulated_nouns import INBOXES, KINDS
 
 from app.exactly_once import identity
-from app.exactly_once.changelog import Follower, changelog_of
+from app.exactly_once.changelog import ChangelogError, Follower, changelog_of
 from app.exactly_once.log import Header, Partition
 from app.exactly_once.rows import Rows
 from app.exactly_once.shard import CURSOR, SYSTEM_TABLES, Shard
@@ -94,9 +94,12 @@ def _compare_rows(world: "World", inbox: Partition, shard: Shard) -> None:
     follower = Follower(Rows(dict.fromkeys(shard.rows.tables, bytes)))
     log = world.broker.logs[changelog_of(inbox)]
     follower.offset = log.first
-    for record in log.records:
-        follower.apply(record)
-    follower.check()
+    try:
+        for record in log.records:
+            follower.apply(record)
+        follower.check()
+    except ChangelogError as error:
+        raise Deviation(f"the changelog of {inbox}: {error}") from error
     owned = world.workers[world.assignment[inbox]].owner.shards[inbox]
     replica = next(replica for replica in world.replicas if replica.inbox == inbox)
     for name, rows in (("changelog", follower.rows), ("owner", owned.shard.rows), ("replica", replica.rows)):
