@@ -45,15 +45,22 @@ class Difference(NamedTuple):
 async def connect(settings: Settings) -> AIOKafkaAdminClient:
     """An admin client, once the brokers answer; says so every time while they do not."""
     while True:
-        client = AIOKafkaAdminClient(bootstrap_servers=settings.brokers)
         try:
-            await client.start()
+            return await connect_now(settings)
         except KafkaError as error:
-            await client.close()
             logger.warning("no Kafka at %s: %s; trying again", settings.brokers, error)
             await asyncio.sleep(RETRY_S)
-        else:
-            return client
+
+
+async def connect_now(settings: Settings) -> AIOKafkaAdminClient:
+    """An admin client. Raises KafkaError where no broker answers."""
+    client = AIOKafkaAdminClient(bootstrap_servers=settings.brokers)
+    try:
+        await client.start()
+    except KafkaError:
+        await client.close()
+        raise
+    return client
 
 
 async def create_topics(admin: AIOKafkaAdminClient, profile: Profile) -> tuple[list[str], list[Difference]]:

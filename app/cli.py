@@ -70,10 +70,11 @@ async def kafka(self: AppCommand) -> None:  # noqa: ARG001
 
 
 @app.command(option("--profile", type=click.Choice([profile.value for profile in Profile]), help="Default: PROFILE."))
+@in_words
 async def create_topics(self: AppCommand, profile: str | None = None) -> None:  # noqa: ARG001
     """Makes the topics of the catalogue that are missing, and reports how the others differ."""
     wanted = Profile(profile) if profile else app.settings.profile
-    admin = await bootstrap.connect(app.settings)
+    admin = await bootstrap.connect_now(app.settings)
     try:
         made, differences = await bootstrap.create_topics(admin, wanted)
     finally:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from system import ROOT, System
 
 RECORDING = str(ROOT / "app/recordings/binance_ethusdt_20240808.gz")
@@ -36,8 +37,9 @@ async def test_operators_see_shards_rows_and_an_exact_ledger(system: System) -> 
     assert (code, said.strip().splitlines()[-1].split(",")[1:]) == (0, [" 0 made", " 0 differences"])
 
 
-async def test_without_kafka_a_command_says_so_in_one_line(system: System) -> None:
-    code, said = await system.run("shards", KAFKA_PORT="1025")
+@pytest.mark.parametrize("command", ["shards", "create-topics"])
+async def test_without_kafka_a_command_says_so_in_one_line(system: System, command: str) -> None:
+    code, said = await system.run(command, KAFKA_PORT="1025")
     assert code == 69
     assert "no Kafka at 127.0.0.1:1025" in said
     assert "Traceback" not in said
