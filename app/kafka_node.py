@@ -199,6 +199,7 @@ def settings(data: Path, node: int, ports: Sequence[tuple[int, int]]) -> dict[st
         "group.initial.rebalance.delay.ms": 0,
         "broker.session.timeout.ms": 2000,  # a killed broker is let in again after its old session: 9 s by default
         "broker.heartbeat.interval.ms": 500,
+        # Few threads: a record is handed on less often, which two cores feel more than they miss the concurrency.
         "num.network.threads": 1,
         "num.io.threads": 2,
         "log.cleaner.dedupe.buffer.size": 8 * 2**20,  # 128 MB by default, most of it never used

@@ -170,8 +170,14 @@ class Restorer:
             self.store.write({}, _mark_of(follower, *last))
 
 
-def _mark_of(follower: Follower, record: Record, entry: Data) -> bytes:
-    """What the store says of itself once it holds all up to this record, the last one that counted."""
+def _mark_of(follower: Follower, record: Record, entry: Data) -> bytes | None:
+    """What the store says of itself once it holds all up to this record, the last one that counted.
+
+    None where rows are still to come: a log whose old part was deleted begins in a sweep, and is not whole before its
+    end. A store that ends there has no mark, and is filled anew.
+    """
+    if follower.rows.digest != entry.digest:
+        return None
     checksum_of = zlib.crc32(record.value or b"")
     mark = StoreMark(record.offset, checksum_of, entry.epoch, entry.end, entry.digest, follower.row_versions)
     return msgspec.msgpack.encode(mark)

@@ -167,7 +167,7 @@ class Rows:
                 self._unstored[name, key] = self.version, data
         self.digest, self.live = digest % DIGEST_MODULUS, live
 
-    def stored(self, changes: Changes, meta: bytes, version: int) -> None:
+    def stored(self, changes: Changes, meta: bytes | None, version: int) -> None:
         """Writes acknowledged changes up to `version` and the cursor that belongs to them to the store, in one step."""
         if self.store is None:
             return

@@ -13,7 +13,9 @@ from app.exactly_once import restore as restore_module
 from app.exactly_once import rows as rows_module
 from app.exactly_once.changelog import ChangelogError, Data, Follower, changelog_of, encode
 from app.exactly_once.journal import StoreMark
+from app.exactly_once.log import Message
 from app.exactly_once.restore import NotOurs, Quarantined, Restorer, check_input
+from app.exactly_once.rows import DIGEST_MODULUS, Changes, row_hash
 from app.exactly_once.shard import SYSTEM_TABLES
 
 CHANGELOG = changelog_of(INBOX)
@@ -31,9 +33,11 @@ async def a_past(count: int = 6) -> tuple[MemoryLog, Disk]:
     return log, process.disks[INBOX]
 
 
-async def restored(log: MemoryLog, store: Any, counts: Counter[str] | None = None) -> Follower:
+async def restored(
+    log: MemoryLog, store: Any, counts: Counter[str] | None = None, warm_rows_max: int = 1 << 62
+) -> Follower:
     tables = SYSTEM_TABLES | Accounts.tables
-    restorer = Restorer(log, CHANGELOG, tables, store, 1 << 62, Counter() if counts is None else counts)
+    restorer = Restorer(log, CHANGELOG, tables, store, warm_rows_max, Counter() if counts is None else counts)
     return await restorer.restore("ours", "1", lambda: True)
 
 
@@ -91,6 +95,40 @@ async def test_a_changelog_may_have_more_rows_than_memory(warm_rows_max: int) ->
     assert amounts(follower.rows) == {"account0": 7, "account1": 7, "account2": 6}
     assert (follower.rows.live, follower.rows.full_digest()) == (len(disk.rows), follower.digest)
     assert amounts((await restored(log, disk)).rows) == amounts(follower.rows)
+
+
+class CheckedDisk(Disk):
+    """Notes marks that say something else than the rows beside them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes, self.wrong = 0, list[StoreMark]()
+
+    def write(self, changes: Changes, meta: bytes | None) -> None:
+        super().write(changes, meta)
+        self.writes += 1
+        if self.mark is not None:
+            mark = msgspec.msgpack.decode(self.mark, type=StoreMark)
+            if mark.digest != sum(row_hash(*row) for row in self.all_items()) % DIGEST_MODULUS:
+                self.wrong.append(mark)
+
+
+@pytest.mark.parametrize("at_once", [0, 1 << 20])
+async def test_a_store_has_no_mark_while_rows_of_a_log_that_begins_in_a_sweep_are_still_to_come(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restore_module, "STORE_ROWS_AT_ONCE", at_once)
+    rows = dict.fromkeys("abc", b'{"amount":1}')
+    digest = sum(row_hash("balances", name, data) for name, data in rows.items()) % DIGEST_MODULUS
+    log, disk = MemoryLog(), CheckedDisk()
+    for number, (name, data) in enumerate(rows.items()):
+        entry = Data(1, number, number + 1, {"balances": {name: data}}, digest)
+        await log.append(CHANGELOG, Message(None, encode(entry), []))
+    follower = await restored(log, disk, warm_rows_max=0)  # full with the first row
+    assert balances_in(follower) == balances_on(disk) == rows
+    assert disk.writes > 2
+    assert disk.wrong == []
+    assert disk.mark is not None
 
 
 async def test_a_store_without_a_mark_is_void() -> None:

@@ -152,16 +152,22 @@ async def test_followers_that_do_not_keep_up_are_waited_for(monkeypatch: pytest.
     await tail.stop()
 
 
-def written(offset: int) -> Written:
-    return Written(offset, None, b"", 0, [])
-
-
-async def test_what_this_process_wrote_is_handed_over_once_and_the_broker_is_not_asked_for_it() -> None:
+async def followed() -> tuple[Consumer, Tail, Any]:
+    """A follower that has read the one record there is."""
     consumer = Consumer()
     tail = Tail(consumer)
     one = tail.follow(ONE, 0)
     consumer.ends[ONE] = 1
     assert await take(one, 1) == [0]
+    return consumer, tail, one
+
+
+def written(offset: int) -> Written:
+    return Written(offset, None, b"", 0, [])
+
+
+async def test_what_this_process_wrote_is_handed_over_once_and_the_broker_is_not_asked_for_it() -> None:
+    consumer, tail, one = await followed()
     tail.written(ONE, written(0))  # acknowledged after it was read
     tail.written(ONE, written(1))
     tail.written(ONE, written(2))
@@ -173,11 +179,7 @@ async def test_what_this_process_wrote_is_handed_over_once_and_the_broker_is_not
 
 
 async def test_a_record_of_somebody_else_between_our_own_is_read_from_the_broker() -> None:
-    consumer = Consumer()
-    tail = Tail(consumer)
-    one = tail.follow(ONE, 0)
-    consumer.ends[ONE] = 1
-    assert await take(one, 1) == [0]
+    consumer, tail, one = await followed()
     tail.written(ONE, written(1))
     consumer.ends[ONE] = 4
     tail.written(ONE, written(3))  # 2 is not ours
@@ -187,11 +189,7 @@ async def test_a_record_of_somebody_else_between_our_own_is_read_from_the_broker
 
 async def test_a_partition_to_which_we_write_no_more_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tail_module, "OWN_S", 0.0)
-    consumer = Consumer()
-    tail = Tail(consumer)
-    one = tail.follow(ONE, 0)
-    consumer.ends[ONE] = 1
-    assert await take(one, 1) == [0]
+    consumer, tail, one = await followed()
     tail.written(ONE, written(1))
     consumer.ends[ONE] = 3
     assert await take(one, 2) == [1, 2]
@@ -199,11 +197,7 @@ async def test_a_partition_to_which_we_write_no_more_is_asked_for_again(monkeypa
 
 
 async def test_what_this_process_wrote_is_read_from_the_broker_where_its_follower_is_slow() -> None:
-    consumer = Consumer()
-    tail = Tail(consumer)
-    one = tail.follow(ONE, 0)
-    consumer.ends[ONE] = 1
-    assert await take(one, 1) == [0]
+    consumer, tail, one = await followed()
     for offset in range(1, AHEAD_MAX + 4):
         tail.written(ONE, written(offset))
     consumer.ends[ONE] = AHEAD_MAX + 4
