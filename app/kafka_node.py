@@ -36,7 +36,6 @@ FREE_BYTES_MIN = 64 * 2**20
 JAVA_FLAGS = (
     "-Xmx512m",
     "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",  # the keeper starts a fresh one
     "-XX:+ErrorFileToStderr",
     "-XX:-CreateCoredumpOnCrash",

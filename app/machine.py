@@ -46,6 +46,8 @@ class Noun:
     deadline: Callable[[Any], int | None]
     is_ingress: bool = False
     """Reads a public topic: what cannot be decoded is put aside, and the broker's time of arrival counts."""
+    read_pause_s: float = 0.0
+    """How long after a read of its inbox the next one may wait: for nouns at the end, on which no other one waits."""
 
     @property
     def inbox(self) -> str:

@@ -19,6 +19,7 @@ if sys.platform != "win32":
 
 import faust
 from aiohttp.web import Application, AppRunner
+from aiokafka.client import AIOKafkaClient
 from faust.app.base import BootStrategy
 from faust.web.drivers.aiohttp import Web
 
@@ -30,6 +31,7 @@ from app.exactly_once.log import Message as LogMessage
 from app.exactly_once.log import Partition
 from app.exactly_once.owned import Tuning
 from app.exactly_once.owner import Owner
+from app.exactly_once.reader import Reader
 from app.exactly_once.store import Stores
 from app.exactly_once.transport import NullMonitor, ShardApp
 from app.exactly_once.watchdog import Watchdog
@@ -37,7 +39,7 @@ from app.faust_settings import faust_settings
 from app.machine import Noun, NounMachine
 from app.registry import ConfluentRegistry, FileRegistry, Registry
 from app.settings import Profile, Settings, SettingsError, from_environment
-from app.topics import TOPICS
+from app.topics import TOPICS, compression_of
 from schemas.shared import Tick
 
 logger = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ EX_CONFIG = 78
 GROUP = "trading"
 TICK_LOOK_S = 0.05
 SHUTDOWN_S = 2.0
-COMPRESSIONS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
+COMPRESSIONS = {"uncompressed": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 """Kafka's numbers for them."""
 
 
@@ -173,8 +175,14 @@ class TradingApp(ShardApp):
         await producer.client.set_topics(TOPICS)  # or it would soon ask for those alone that were missing at first
         for topic in TOPICS:
             await producer.client._wait_on_metadata(topic)  # noqa: SLF001 - or the first record of each waits for it
-        compression = {name: COMPRESSIONS[topic.compression] for name, topic in TOPICS.items()}
+        profile = self.settings.profile
+        compression = {name: COMPRESSIONS[compression_of(topic, profile)] for name, topic in TOPICS.items()}
         self.kafka = KafkaLog({"bootstrap_servers": self.settings.brokers}, lambda: producer, fatal, compression)
+        self.inboxes = frozenset(self.kinds)
+        pauses_s = {inbox: kind.noun.read_pause_s for inbox, kind in self.kinds.items()}
+        self.reader = Reader(AIOKafkaClient(bootstrap_servers=self.settings.brokers), pauses_s, fatal)
+        if self.inboxes:
+            await self.reader.start()
         stores = Stores(self.settings.folder / "shards")
         self.owner = Owner(
             self.process_name,
@@ -229,7 +237,7 @@ app = TradingApp(read_settings())
 
 async def watch() -> None:
     """Ends this process if it is stuck, and knows where the inboxes end."""
-    watchdog = Watchdog(app.owner, app.consumer.reader.ends, app.log_ends, fatal)  # type: ignore[attr-defined]
+    watchdog = Watchdog(app.owner, app.consumer.thread.ends, app.log_ends, fatal)  # type: ignore[attr-defined]
     app.more_reasons.append(lambda: watchdog.reason)
     watchdog.start()
 

@@ -194,12 +194,17 @@ def replication_of(profile: Profile) -> int:
     return 3 if profile is Profile.PROD else 1
 
 
+def compression_of(topic: Topic, profile: Profile) -> str:
+    """How a topic's records are compressed: outside `prod` not at all, for batches there are small and go nowhere."""
+    return topic.compression if profile is Profile.PROD else "uncompressed"
+
+
 def config_of(topic: Topic, profile: Profile) -> dict[str, str]:
     """The broker's settings for a topic."""
     config = {
         "cleanup.policy": "delete",
         "retention.ms": str(topic.retention_ms),
-        "compression.type": topic.compression,
+        "compression.type": compression_of(topic, profile),
         "max.message.bytes": str(topic.record_bytes_max + BATCH_OVERHEAD_BYTES),
     }
     if topic.is_public_input:

@@ -80,7 +80,6 @@ async def feel(bootstrap: str, pulse: Pulse) -> None:
             sent.append(perf_counter())
             await producer.send(PROBE_TOPIC, value, partition=len(sent) % PARTITIONS)
             await asyncio.sleep(PROBE_INTERVAL_S)
-            for heard, number in listener.heard:
+            for heard, number in listener.taken():
                 pulse.latencies_ms.append((heard - sent[int(number)]) * 1e3)
                 pulse.heard_at.append(heard)
-            listener.heard.clear()

@@ -17,7 +17,7 @@ from system import System
 from app import broker
 from app.settings import ROLES, Profile
 from bench import ROOT
-from bench.load import Listener, Sent, listening, producing, send_by_schedule, until_heard
+from bench.load import Listener, Sent, listening, send_by_schedule, until_heard
 from bench.opening import open_market
 from bench.orders import INBOX, Written, codec, crossing_orders
 from bench.report import Measure
@@ -131,12 +131,9 @@ def start(system: System, command: tuple[str, ...], knobs: dict[str, str]) -> No
 async def load(system: System, orders: Iterator[Written], seconds: float, *, to_fill: bool = True) -> Latencies:
     """Orders for so long -> what they took."""
     topics = ("trade-events", "order-events") if to_fill else ("trade-events",)
-    async with (
-        listening(system.bootstrap, *topics) as (trades, *events),
-        producing(system.bootstrap, INBOX) as producer,
-    ):
+    async with listening(system.bootstrap, *topics) as (trades, *events):
         with busy(system) as shares:
-            sent = await send_by_schedule(producer, INBOX, orders, RATE, seconds)
+            sent = await send_by_schedule(system.bootstrap, INBOX, orders, RATE, seconds)
         await until_heard(lambda: len(trades.heard) >= len(sent) // 2)
         fills: list[tuple[float, str]] = []
         while to_fill and len(fills) < len(sent):
@@ -162,8 +159,7 @@ def busy(system: System) -> Iterator[list[str]]:
 
 def fills_in(events: Listener) -> list[tuple[float, str]]:
     """Takes what was heard -> when each order was filled."""
-    heard, events.heard = events.heard, []
-    decoded = ((time, codec.decode(value)) for time, value in heard)
+    decoded = ((time, codec.decode(value)) for time, value in events.taken())
     return [
         (time, event.order_id)
         for time, event in decoded
@@ -205,11 +201,11 @@ async def floor(bootstrap: str, prefix: str, orders: Iterator[Written]) -> list[
     """The same load through two hops that decide nothing -> milliseconds, in order."""
     first, last = f"{prefix}-inbox", f"{prefix}-out"
     with two_hops(bootstrap, prefix):
-        async with listening(bootstrap, last) as (out,), producing(bootstrap, first) as producer:
-            warm = await send_by_schedule(producer, first, orders, RATE, FLOOR_WARM_UP_S)
+        async with listening(bootstrap, last) as (out,):
+            warm = await send_by_schedule(bootstrap, first, orders, RATE, FLOOR_WARM_UP_S)
             await until_heard(lambda: len(out.heard) >= len(warm))
-            out.heard.clear()
-            sent = await send_by_schedule(producer, first, orders, RATE, FLOOR_S)
+            out.taken()
+            sent = await send_by_schedule(bootstrap, first, orders, RATE, FLOOR_S)
             await until_heard(lambda: len(out.heard) >= len(sent))
     decoded = ((time, codec.decode(value)) for time, value in out.heard)
     return sorted((time - sent[order.order_id].acknowledged) * 1e3 for time, order in decoded)  # type: ignore[attr-defined]

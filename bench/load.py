@@ -1,4 +1,7 @@
-"""Clients from outside: records sent by a schedule that waits for nobody, and what came of them, with its time."""
+"""Clients from outside: records sent by a schedule that waits for nobody, and what came of them, with its time.
+
+They share the cores with what they measure. So they are librdkafka's, in C: they need a third of what aiokafka's do.
+"""
 
 import asyncio
 import gc
@@ -6,12 +9,16 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import islice
+from threading import Event, Thread
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from bench.orders import Written
+
+POLL_S = 0.1
 
 
 class Sent(NamedTuple):
@@ -22,40 +29,58 @@ class Sent(NamedTuple):
 class Listener:
     """Notes when each record of a topic arrived; what is in it can be looked at later."""
 
-    def __init__(self) -> None:
+    def __init__(self, bootstrap: str, topic: str) -> None:
         self.heard: list[tuple[float, bytes]] = []
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "bench",  # librdkafka wants one, and never uses it
+                "enable.auto.commit": False,
+                "fetch.wait.max.ms": 100,
+            }
+        )
+        self._begin_at_the_end(topic)
+        self._is_over = Event()
+        self._thread = Thread(target=self._listen, name=f"listens to {topic}")
 
-    async def listen(self, consumer: AIOKafkaConsumer) -> None:
-        while True:
-            found = await consumer.getmany(timeout_ms=500)
-            now = perf_counter()
-            for records in found.values():
-                self.heard += [(now, record.value) for record in records]
+    def _begin_at_the_end(self, topic: str) -> None:
+        numbers = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        ends = {n: self._consumer.get_watermark_offsets(TopicPartition(topic, n), timeout=10)[1] for n in numbers}
+        self._consumer.assign([TopicPartition(topic, number, end) for number, end in ends.items()])
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._is_over.set()
+        self._thread.join()
+        self._consumer.close()
+
+    def _listen(self) -> None:
+        while not self._is_over.is_set():
+            record = self._consumer.poll(POLL_S)
+            if record is not None:
+                assert record.error() is None, record.error()
+                self.heard.append((perf_counter(), record.value()))
+
+    def taken(self) -> list[tuple[float, bytes]]:
+        """What was heard since the last time."""
+        found = self.heard[:]
+        del self.heard[: len(found)]
+        return found
 
 
 @asynccontextmanager
 async def listening(bootstrap: str, *topics: str) -> AsyncIterator[list[Listener]]:
     """A listener per topic, each with a consumer of its own: one must not wait for another."""
-    consumers, tasks, listeners = [], [], []
+    listeners = [await asyncio.to_thread(Listener, bootstrap, topic) for topic in topics]
+    for listener in listeners:
+        listener.start()
     try:
-        for topic in topics:
-            consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, fetch_max_wait_ms=100)
-            await consumer.start()
-            consumers.append(consumer)
-            await consumer._client._wait_on_metadata(topic)
-            tps = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
-            consumer.assign(tps)
-            await consumer.seek_to_end(*tps)
-            for tp in tps:
-                await consumer.position(tp)
-            listeners.append(Listener())
-            tasks.append(asyncio.create_task(listeners[-1].listen(consumer)))
         yield listeners
     finally:
-        for task in tasks:
-            task.cancel()
-        for consumer in consumers:
-            await consumer.stop()
+        for listener in listeners:
+            await asyncio.to_thread(listener.stop)
 
 
 @asynccontextmanager
@@ -71,26 +96,38 @@ async def producing(bootstrap: str, *topics: str) -> AsyncIterator[AIOKafkaProdu
 
 
 async def send_by_schedule(
-    producer: AIOKafkaProducer, topic: str, records: Iterable[Written], rate: float, seconds: float
+    bootstrap: str, topic: str, records: Iterable[Written], rate: float, seconds: float
 ) -> dict[str, Sent]:
     """Sends `rate` records a second, whatever becomes of them -> when each was due, and when the broker had it."""
-    sent: dict[str, Sent] = {}
+    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "enable.idempotence": True, "linger.ms": 0})
+    await asyncio.to_thread(producer.list_topics, topic, 10)
+    is_over, sent = Event(), dict[str, Sent]()
 
-    def acknowledged(order_id: str, due: float, _: Any) -> None:
+    def acknowledged(order_id: str, due: float, error: Any, _: Any) -> None:
+        assert error is None, error
         sent[order_id] = Sent(due, perf_counter())
 
+    def hear() -> None:
+        while not is_over.is_set():
+            producer.poll(POLL_S)
+
+    hearing = Thread(target=hear, name="acknowledgements")
     gc.collect()
     gc.freeze()
+    hearing.start()
     began = perf_counter()
-    waiting = []
     for number, record in enumerate(islice(records, int(rate * seconds))):
         due = began + number / rate
         if (delay := due - perf_counter()) > 0:
             await asyncio.sleep(delay)
-        future = await producer.send(topic, record.value, key=record.key, partition=record.partition)
-        future.add_done_callback(partial(acknowledged, record.order_id, due))
-        waiting.append(future)
-    await asyncio.gather(*waiting)
+        told = partial(acknowledged, record.order_id, due)
+        producer.produce(topic, record.value, record.key, record.partition, on_delivery=told)
+        if number == 0:  # librdkafka connects now: the schedule begins when it has
+            await asyncio.to_thread(producer.flush)
+            began = perf_counter()
+    await asyncio.to_thread(producer.flush)
+    is_over.set()
+    await asyncio.to_thread(hearing.join)
     return sent
 
 

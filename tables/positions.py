@@ -21,4 +21,5 @@ NOUN = Noun(
     decide=machine.decide,
     evolve=machine.evolve,
     deadline=machine.deadline,
+    read_pause_s=0.02,
 )

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from app.exactly_once.log import Batch, Log, Partition
+from app.exactly_once.log import NOWHERE, Batch, Log, Partition
 from app.exactly_once.owned import Consumer, Owned
 from app.exactly_once.restore import check_input
 from app.exactly_once.shard import SUB_BATCH_RECORDS_MAX
@@ -12,8 +12,6 @@ from app.exactly_once.shard import SUB_BATCH_RECORDS_MAX
 SEEK_AGAIN_S = 2.0
 NEAR = 20_000
 """Positions that a reader passes in less time than a seek takes."""
-NOWHERE = Batch((), 1 << 62, 1 << 62)
-"""A batch that fits no shard: puts the reader back."""
 
 
 class Intake:
@@ -109,5 +107,4 @@ class Intake:
     async def seek(self, owned: Owned) -> None:
         """Puts the reader where the shard is, and lets it read."""
         owned.seek_at = self._now()
-        self._consumer.resume(owned.shard.inbox)
         await self._consumer.seek(owned.shard.inbox, owned.shard.next)

@@ -10,13 +10,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import NamedTuple
 
-import msgspec
-
 from app.exactly_once.changelog import Data, Follower, encode, is_superseded
 from app.exactly_once.commit_rounds import CommitRounds
 from app.exactly_once.log import Log, Message, Partition
 from app.exactly_once.rows import Changes, Rows
 from app.exactly_once.shard import SubBatch
+from app.exactly_once.store_writer import StoreMark, StoreWriter
 
 logger = logging.getLogger(__name__)
 
@@ -28,19 +27,6 @@ CARRY_BESIDE_BYTES_MAX = 4 << 20
 """Changes of a sub-batch beside which cold rows still fit into one record."""
 SWEEP_VERSIONS_PER_ROW = 3
 """Row versions in the log, to rows that live, at which carrying forward begins."""
-
-
-class StoreMark(msgspec.Struct, array_like=True, frozen=True):
-    """What the store says of itself, written in the same step as its rows."""
-
-    offset: int
-    """Of the changelog record that it applied last."""
-    checksum: int
-    """Of that record: tells a changelog that was made anew."""
-    epoch: int
-    next: int
-    digest: int
-    row_versions: int
 
 
 class Superseded(Exception):  # noqa: N818 - a state of affairs
@@ -122,6 +108,7 @@ class Journal:
         changelog: Partition,
         follower: Follower,
         sweep: Sweep,
+        store: StoreWriter,
         *,
         rounds: CommitRounds,
         quiet_s: float,
@@ -129,7 +116,7 @@ class Journal:
     ) -> None:
         self._log, self._changelog, self._follower = log, changelog, follower
         self._rounds, self._quiet_s, self._now = rounds, quiet_s, now
-        self._sweep = sweep
+        self._sweep, self.store = sweep, store
         self._waiting: deque[Entry] = deque()
         self._weight = 0
         self._arrived = asyncio.Event()
@@ -191,12 +178,15 @@ class Journal:
         """Returns with the round after something urgent came, or after what is quiet waited for long enough."""
         while not self._is_pressing():
             self._arrived.clear()
-            quiet_s = self._waiting[0].time + self._quiet_s - self._now() if self._waiting else None
+            quiet_until = self._waiting[0].time + self._quiet_s if self._waiting else None
+            deadline = min((time for time in (quiet_until, self.store.due) if time is not None), default=None)
             try:
-                async with asyncio.timeout(quiet_s):
+                async with asyncio.timeout(None if deadline is None else deadline - self._now()):
                     await self._arrived.wait()
             except TimeoutError:
-                break
+                if deadline == quiet_until:
+                    break
+                self.store.write()
         await self._rounds.next()
 
     def _is_pressing(self) -> bool:
@@ -260,6 +250,6 @@ class Journal:
         follower.offset, follower.next, follower.digest = offset + 1, last.end, last.digest
         follower.row_versions += sum(map(len, rows.values()))
         mark = StoreMark(offset, checksum, follower.epoch, last.end, last.digest, follower.row_versions)
-        follower.rows.stored(rows, msgspec.msgpack.encode(mark), last.version)
+        self.store.add(rows, mark, last.version)
         self.durable = last.end
         self.records += 1

@@ -49,6 +49,10 @@ class Batch(NamedTuple):
     end: int
 
 
+NOWHERE = Batch((), 1 << 62, 1 << 62)
+"""A batch that fits no shard: its owner looks what became of the log, and puts the reader back."""
+
+
 class OffsetOutOfRange(Exception):  # noqa: N818 - Kafka's own name for it
     """The log does not reach down to the offset that was asked for: its old part was deleted meanwhile."""
 

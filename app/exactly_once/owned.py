@@ -12,6 +12,7 @@ from app.exactly_once.journal import Journal, Sweep
 from app.exactly_once.log import Fatal, Log, Partition
 from app.exactly_once.restore import DurableStore
 from app.exactly_once.shard import Machine, Shard
+from app.exactly_once.store_writer import StoreWriter
 
 
 class Kind(Protocol):
@@ -27,12 +28,11 @@ class Consumer(Protocol):
     """The reader of the inboxes."""
 
     async def seek(self, partition: Partition, position: int) -> None:
-        """Puts the reader there, unless the partition is no longer ours."""
+        """Reads the partition from there on."""
 
     def pause(self, partition: Partition) -> None:
-        """Reads no more of it until `resume`."""
+        """Reads no more of it until `seek`."""
 
-    def resume(self, partition: Partition) -> None: ...
     async def is_still_ours(self, partition: Partition) -> bool:
         """Asks the group's coordinator whether the partition is ours in the current generation."""
 
@@ -43,6 +43,8 @@ class Tuning:
 
     commit_interval_s: float = 0.01
     """From one round of the journals to the next; delays no output."""
+    store_interval_s: float = 0.25
+    """From one write to a store to the next; a changelog record counts whether or not a store has it."""
     quiet_s: float = 10.0
     """The same for sub-batches that nobody waits for."""
     stall_s: float = 1.0
@@ -84,6 +86,7 @@ class Owned:
             if task is not None:
                 task.cancel()
         if self.store is not None:
+            self.journal.store.write()
             self.store.close()
 
 
@@ -105,5 +108,6 @@ def assembled(
     shard = Shard(inbox, machine, rows, fatal, domain=tuning.domain, is_public=is_public, counts=counts)
     shard.open(follower.next)
     sweep = Sweep(rows, follower.row_versions, tuning.sweep_versions_min)
-    journal = Journal(log, changelog_of(inbox), follower, sweep, rounds=rounds, quiet_s=tuning.quiet_s, now=now)
+    writer = StoreWriter(rows, tuning.store_interval_s, now)
+    journal = Journal(log, changelog_of(inbox), follower, sweep, writer, rounds=rounds, quiet_s=tuning.quiet_s, now=now)
     return Owned(shard, follower, journal, store)

@@ -5,9 +5,12 @@ from typing import Any
 
 import aiokafka
 from aiokafka import TopicPartition, codec
+from aiokafka.producer import sender
 from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.record._crecords import default_records
 from faust.transport.drivers import aiokafka as driver
+
+from app.exactly_once.requests import QuickProduceRequest
 
 SEQUENCE_MODULUS = 1 << 31
 LZ4_LEVEL = 1
@@ -20,6 +23,7 @@ def compress_lz4(payload: bytes) -> bytes:
 
 
 default_records.lz4_encode = compress_lz4
+sender.ProduceRequest = QuickProduceRequest
 
 
 class WrappingSequences(TransactionManager):  # type: ignore[misc]

@@ -1,217 +1,238 @@
-"""The thread that reads the inboxes: batches that know which range of positions they cover."""
+"""Reads the inboxes: batches that know which range of positions they cover.
+
+A client of its own on the main loop, without a group: the thread that keeps the membership reads nothing of them. What
+is read is here at once, without a second thread that wants Python's lock; and partitions of other topics, which that
+thread reads, cost the inboxes nothing.
+"""
 
 import asyncio
-from collections.abc import Collection, Mapping
+import logging
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from typing import Any, cast
+from time import monotonic
+from typing import Any
 
-import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.consumer.fetcher import FetchResult
-from aiokafka.errors import IllegalStateError, KafkaError
-from faust.transport.drivers import aiokafka as driver
-from faust.types import TP
+from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
+from aiokafka.errors import CorruptRecordException, KafkaError, NoError, OffsetOutOfRangeError, for_code
+from aiokafka.record.memory_records import MemoryRecords
 
-from app.exactly_once.arrivals import Arrivals, Round
-from app.exactly_once.fatal import fatal
-from app.exactly_once.log import Batch, Partition
-from app.exactly_once.membership import Membership
+from app.exactly_once.log import NOWHERE, Batch, Fatal, Partition, Record
+from app.exactly_once.requests import Asked, Fetched, FetchRequest
 
-BATCH_RECORDS_MAX = 2_000
-FETCH_WAIT_MS_MAX = 100
-POLL_INTERVAL_MS_MAX = 1 << 40
-FETCH_AGAIN_S, FLOW_AGAIN_S = 1.0, 0.1
-"""After which it is looked again, whether or not somebody woke the reader."""
+logger = logging.getLogger(__name__)
+
+RECORDS_AHEAD_MAX = 2_000
+"""That wait for a partition's agent; what one fetch brings may come on top. Beyond that, records stay in Kafka."""
+FETCH_WAIT_MS, FETCH_BYTES_MAX, PARTITION_FETCH_BYTES_MAX = 100, 16 << 20, 256 << 10
+"""A fetch is answered as soon as there is anything; a partition of which little is taken at once holds no other up."""
+RETRY_S = 0.1
+LOOK_AGAIN_S = 1.0
+"""After which a partition without a leader is looked at again."""
+
+
+class Place:
+    """Where in a partition the reader is, and what was read there and not yet taken."""
+
+    def __init__(self, partition: Partition, position: int) -> None:
+        self.partition, self.start, self.end = partition, position, position
+        self.records: list[Record] = []
+        self.is_lost = False
+        """The log does not reach to where it should be read."""
+        self.not_before = 0.0
+        """When it is asked for again."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more of it should be read."""
+        return not self.is_lost and len(self.records) < RECORDS_AHEAD_MAX
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is anything to take."""
+        return self.is_lost or self.end > self.start
+
+    def take(self) -> Batch:
+        """All that was read since the last time: who is late takes more."""
+        if self.is_lost:
+            return NOWHERE
+        batch = Batch(self.records, self.start, self.end)
+        self.records, self.start = [], self.end
+        return batch
+
+
+class Arrivals:
+    """Partitions of one topic of which there is something to take, in the order in which it came."""
+
+    def __init__(self) -> None:
+        self.places: deque[Place] = deque()
+        self.is_there = asyncio.Event()
+
+    def add(self, place: Place) -> None:
+        """There is something of it; it must not be here yet."""
+        self.places.append(place)
+        self.is_there.set()
+
+
+class Reader:
+    """Reads partitions from where it is told to; one request to each broker at a time, the next one at once."""
+
+    def __init__(self, client: AIOKafkaClient, pauses_s: Mapping[str, float], fatal: Fatal) -> None:
+        """`pauses_s` has every topic, with the pause after which it is asked for again: of those who are waited for, 0.
+
+        What is read in larger parts costs everybody less.
+        """
+        self._client, self._pauses_s, self._fatal = client, dict(pauses_s), fatal
+        self._places: dict[TopicPartition, Place] = {}
+        self._arrivals: defaultdict[str, Arrivals] = defaultdict(Arrivals)
+        self._nodes: dict[int, asyncio.Task[None]] = {}
+        self._changed: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
+
+    async def start(self) -> None:
+        """Connects."""
+        await self._client.bootstrap()
+        self._client.set_topics(self._pauses_s)
+        for topic in self._pauses_s:
+            await self._client._wait_on_metadata(topic)
+
+    async def stop(self) -> None:
+        """Reads no more."""
+        self.clear()
+        for task in self._nodes.values():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        await self._client.close()
+
+    def seek(self, partition: Partition, position: int) -> None:
+        """Reads the partition from there on; what was read of it before is forgotten."""
+        self._places[TopicPartition(*partition)] = Place(partition, position)
+        self._wake()
+
+    def pause(self, partition: Partition) -> None:
+        """Reads nothing of it until the next `seek`."""
+        self._places.pop(TopicPartition(*partition), None)
+
+    def clear(self) -> None:
+        """Reads nothing at all."""
+        self._places.clear()
+
+    async def batches(self, topic: str) -> AsyncIterator[tuple[Partition, Batch]]:
+        """What is read of a topic, for ever."""
+        arrivals = self._arrivals[topic]
+        while True:
+            while not arrivals.places:
+                arrivals.is_there.clear()
+                await arrivals.is_there.wait()
+            await asyncio.sleep(0)  # a turn for the network, or all partitions would be taken before anything is sent
+            place = arrivals.places.popleft()
+            if self._places.get(TopicPartition(*place.partition)) is place:
+                was_full = not place.has_room
+                yield place.partition, place.take()
+                if was_full:
+                    self._wake()
+
+    # --- one task a broker -------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        """Something can be read that is not asked for: each leader's task looks again, and those without one begin."""
+        leaders = {self._client.cluster.leader_for_partition(tp) for tp in self._places}
+        for node in leaders - self._nodes.keys() - {None, -1}:
+            task = self._nodes[node] = asyncio.create_task(self._read_from(node), name=f"reader of {node}")
+            task.add_done_callback(self._ended)
+        for changed in self._changed.values():
+            changed.set()
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled():
+            self._fatal(f"the reader of the inboxes ended: {task.exception()!r}")
+
+    async def _read_from(self, node: int) -> None:
+        changed = self._changed[node]
+        while True:
+            changed.clear()
+            asked, wait_s = self._wanted(node)
+            if not asked:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(wait_s, LOOK_AGAIN_S)):
+                        await changed.wait()
+                self._look_for_leaders()
+            elif not await self._fetch(node, asked, wait_s):
+                self._client.force_metadata_update()
+                await asyncio.sleep(RETRY_S)
+                self._look_for_leaders()
+
+    def _wanted(self, node: int) -> tuple[dict[TopicPartition, Place], float]:
+        """-> what to ask this broker for, and in how many seconds there will be more to ask for."""
+        leader_of, now = self._client.cluster.leader_for_partition, monotonic()
+        asked, wait_s = {}, float("inf")
+        for tp, place in self._places.items():
+            if place.has_room and leader_of(tp) == node:
+                if place.not_before <= now:
+                    asked[tp] = place
+                else:
+                    wait_s = min(wait_s, place.not_before - now)
+        return asked, wait_s
+
+    def _look_for_leaders(self) -> None:
+        leaders = {self._client.cluster.leader_for_partition(tp) for tp in self._places}
+        if leaders & {None, -1}:
+            self._client.force_metadata_update()
+        if leaders - self._nodes.keys() - {None, -1}:
+            self._wake()
+
+    async def _fetch(self, node: int, asked: Mapping[TopicPartition, Place], wait_s: float) -> bool:
+        """False where something should be tried again."""
+        wait_ms = int(min(wait_s * 1e3, FETCH_WAIT_MS))
+        places = [Asked(tp.topic, tp.partition, place.end) for tp, place in asked.items()]
+        try:
+            response = await self._client.send(
+                node, FetchRequest(wait_ms, FETCH_BYTES_MAX, PARTITION_FETCH_BYTES_MAX, places)
+            )
+        except KafkaError as error:
+            logger.warning("cannot read from broker %s: %r", node, error)
+            return False
+        is_well: bool = response.error_code == NoError.errno
+        for found in response.found:
+            tp = TopicPartition(found.topic, found.partition)
+            if self._places.get(tp) is asked[tp]:  # else it was put elsewhere meanwhile
+                is_well = self._heard(tp, asked[tp], found) and is_well
+        return is_well
+
+    def _heard(self, tp: TopicPartition, place: Place, found: Fetched) -> bool:
+        if found.error_code == NoError.errno:
+            return not found.data or self._add(tp, place, found)
+        if found.error_code == OffsetOutOfRangeError.errno:
+            logger.warning("%s has nothing at %s", place.partition, place.end)
+            place.records, place.is_lost = [], True
+            self._arrivals[tp.topic].add(place)
+            return True
+        logger.warning("cannot read %s: %s", place.partition, for_code(found.error_code).__name__)
+        return False
+
+    def _add(self, tp: TopicPartition, place: Place, found: Fetched) -> bool:
+        """[start, end) is exactly what the position moves over: transaction markers and aborted records, too."""
+        source = PartitionRecords(
+            tp, MemoryRecords(found.data), found.aborted, place.end, None, None, True, READ_COMMITTED
+        )
+        source._consumer_record = bare_record
+        try:
+            records = list(source)
+        except CorruptRecordException as error:
+            logger.warning("cannot read %s: %r", place.partition, error)
+            return False
+        had_more = place.has_more
+        place.records += records
+        place.end = source.next_fetch_offset
+        if pause_s := self._pauses_s[tp.topic]:
+            place.not_before = monotonic() + pause_s
+        if place.has_more and not had_more:
+            self._arrivals[tp.topic].add(place)
+        return True
 
 
 def bare_record(_tp: TopicPartition, record: Any) -> Any:
     """The record that aiokafka made of the bytes: it has all that shards ask of one, and need not be copied."""
     return record
-
-
-async def answers(servers: list[str]) -> bool:
-    """Whether Kafka answers a client that knows nothing yet."""
-    client = AIOKafkaClient(bootstrap_servers=servers)
-    try:
-        await client.bootstrap()
-    except KafkaError:
-        return False
-    finally:
-        await client.close()
-    return True
-
-
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Reads batches that know the range of positions which they cover."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.full: set[TopicPartition] = set()
-        """Partitions with enough batches under way."""
-        self.paused: set[TopicPartition] = set()
-        """Partitions whose shards are stalled."""
-        self.arrivals = Arrivals(self.consumer.loop, self.wake)
-        self._flowing = asyncio.Event()
-        self._pushing: asyncio.Task[None] | None = None
-
-    async def on_start(self) -> None:
-        """Starts the consumer, and watches what its tasks would tell nobody."""
-        await super().on_start()
-        conf = self.app.conf
-        if not self.app.client_only:
-            member = Membership(self._consumer, conf.consumer_group_instance_id, conf.broker_session_timeout, fatal)
-            servers = [f"{url.host}:{url.port}" for url in conf.broker]
-            self._watching = asyncio.create_task(member.watch(lambda: answers(servers)), name="membership")
-
-            self._pushing = asyncio.create_task(self._push(), name="reader")
-
-    async def on_thread_stop(self) -> None:
-        """Reads no more, then leaves the group."""
-        if self._pushing is not None:
-            self._pushing.cancel()
-        await super().on_thread_stop()
-
-    async def _push(self) -> None:
-        """Hands over what is read as soon as it is there.
-
-        aiokafka asks a broker for nothing while it holds anything of it: to wait until the main thread comes to ask
-        would put a round of its loop between any two fetches.
-        """
-        try:
-            while True:
-                self._flowing.clear()
-                active = self.consumer._active_partitions
-                if not active or not self.consumer.flow_active:
-                    await self._until_flowing()
-                    continue
-                batches = await self._fetch_records(self._consumer, active, FETCH_AGAIN_S)
-                if batches:
-                    self.arrivals.put(Round(cast("dict[TP, Batch]", batches), self.app.consumer_generation_id))
-        except BaseException as error:
-            self.arrivals.put(error)
-            raise
-
-    async def _until_flowing(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FLOW_AGAIN_S):
-                await self._flowing.wait()
-
-    def flow(self) -> None:
-        """Lets reading begin again. Called from the main thread."""
-        self.thread_loop.call_soon_threadsafe(self._flowing.set)
-
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
-        """Faust fixes a wait of 1.5 s, and derives the isolation level from a processing guarantee that is not used.
-
-        aiokafka leaves the group for ever when nobody has called its own polling methods for so long. Nobody does.
-        """
-        consumer = super()._create_worker_consumer(transport)
-        consumer._max_poll_interval_ms = POLL_INTERVAL_MS_MAX
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS_MAX
-        consumer._isolation_level = "read_committed"
-        return consumer
-
-    async def _fetch_records(  # type: ignore[override]
-        self,
-        consumer: Any,
-        active_partitions: Any,
-        timeout: float | None = None,  # noqa: ASYNC109 - Faust's name for it
-        max_records: int | None = None,
-    ) -> dict[TopicPartition, Batch]:
-        """-> what the fetcher holds, cut by partition. Empty of records where only transaction markers were read."""
-        del max_records
-        fetcher = consumer._fetcher
-        if not self.consumer.flow_active or consumer._closed:
-            return {}
-        if fetcher._subscriptions.reassignment_in_progress:
-            await fetcher._subscriptions.wait_for_assignment()
-        batches = self._drain(fetcher, active_partitions)
-        if not batches and timeout:
-            waiter = fetcher._create_fetch_waiter()
-            await asyncio.wait([waiter], timeout=timeout)
-            if waiter.done():
-                waiter.result()
-            else:
-                waiter.cancel()
-            batches = self._drain(fetcher, active_partitions)
-        return batches
-
-    def _drain(self, fetcher: Any, active: Collection[TopicPartition]) -> dict[TopicPartition, Batch]:
-        batches: dict[TopicPartition, Batch] = {}
-        if not self.arrivals.has_room:
-            return batches
-        for tp, result in list(fetcher._records.items()):
-            if tp not in active or tp in self.full or tp in self.paused:
-                if not fetcher._subscriptions.is_assigned(tp):
-                    del fetcher._records[tp]
-                continue
-            if type(result) is not FetchResult:
-                if batches:
-                    break  # what was taken must get out; the error is still there next time
-                del fetcher._records[tp]
-                fetcher._notify(fetcher._wait_consume_future)
-                result.check_raise()
-            batch = self._cut(result, tp)
-            if not result.has_more():
-                del fetcher._records[tp]
-                fetcher._notify(fetcher._wait_consume_future)
-            if batch is not None:
-                batches[tp] = batch
-        return batches
-
-    @staticmethod
-    def _cut(result: Any, tp: TopicPartition) -> Batch | None:
-        """Takes records off a fetch result: [start, end) is exactly what the consumer's position moves over."""
-        if not result.check_assignment(tp) or not result.has_more():
-            return None
-        source = result._partition_records
-        source._consumer_record = bare_record
-        start, records = source.next_fetch_offset, []
-        for record in source:
-            records.append(record)
-            if len(records) >= BATCH_RECORDS_MAX:
-                break
-        else:
-            result._partition_records = None
-        end = source.next_fetch_offset
-        result._assignment.state_value(tp).consumed_to(end)
-        return Batch(records, start, end) if end > start else None
-
-    def wake(self) -> None:
-        """Lets a waiting fetch look again. Called from the main thread."""
-        self.thread_loop.call_soon_threadsafe(self._wake)
-
-    def _wake(self) -> None:
-        if self._consumer is not None:
-            for waiter in list(self._consumer._fetcher._fetch_waiters):
-                self._consumer._fetcher._notify(waiter)
-
-    def ends(self, partitions: list[Partition], timeout_s: float) -> dict[Partition, int]:
-        """The last stable offset of each partition: up to there a reader of committed records can get.
-
-        Blocks: for threads that have no event loop. Raises TimeoutError.
-        """
-        asking = self._ensure_consumer().end_offsets([TopicPartition(*partition) for partition in partitions])
-        answer = asyncio.run_coroutine_threadsafe(asking, self.thread_loop)
-        try:
-            return {Partition(*tp): offset for tp, offset in answer.result(timeout_s).items()}
-        except BaseException:
-            answer.cancel()
-            raise
-
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """False where nothing of it is ours any more: with nothing to commit Faust's own would crash this thread."""
-        mine = self.assignment()
-        return any(tp in mine for tp in offsets) and await super()._commit(offsets)
-
-    async def seek_to(self, tp: TopicPartition, position: int) -> bool:
-        """False where the partition is not assigned any more."""
-        return bool(await self.call_thread(self._seek_to, tp, position))
-
-    async def _seek_to(self, tp: TopicPartition, position: int) -> bool:
-        try:
-            self._ensure_consumer().seek(tp, position)
-        except IllegalStateError:
-            return False
-        return True

@@ -13,10 +13,10 @@ import msgspec
 
 from app.exactly_once import changelog
 from app.exactly_once.changelog import ChangelogError, Claim, Data, Follower
-from app.exactly_once.journal import StoreMark
 from app.exactly_once.log import Log, Message, OffsetOutOfRange, Partition, Record
 from app.exactly_once.rows import Changes, Rows, Store
 from app.exactly_once.shard import Cursor, Shard, checksum
+from app.exactly_once.store_writer import StoreMark
 
 logger = logging.getLogger(__name__)
 

@@ -4,47 +4,18 @@ Private parts of Faust and aiokafka are touched here and in kafka.py, membership
 tests/exactly_once/test_contract.py names each of them, and fails loudly when another version has them otherwise.
 """
 
-import asyncio
-from typing import Any, cast
+from typing import Any
 
 import faust
-from aiokafka import TopicPartition
 from faust.sensors.monitor import Monitor
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, ConsumerMessage
+from faust.types import TP
 
-from app.exactly_once.log import Batch, Partition
+from app.exactly_once.consumer_thread import ConsumerThread
+from app.exactly_once.log import Partition
 from app.exactly_once.owner import Owner
 from app.exactly_once.producer import Producer
-from app.exactly_once.reader import ConsumerThread
-
-RECORDS_AHEAD_MAX = 2_000
-"""That wait for a partition's agent. Beyond that, records stay in the consumer, and then in Kafka.
-
-What stays in the consumer keeps aiokafka from asking that broker for anything for 100 ms: so little must never stay.
-"""
-
-
-class Parcel:
-    """What an agent gets next of a partition: it grows until the agent takes it, so that who is late takes more."""
-
-    def __init__(self, batch: Batch, generation: int) -> None:
-        self._records, self._start, self._end, self.generation = list(batch.records), batch.start, batch.end, generation
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def add(self, batch: Batch, generation: int) -> bool:
-        """False where the batch does not follow upon what is here."""
-        if batch.start != self._end or generation != self.generation or len(self._records) >= RECORDS_AHEAD_MAX:
-            return False
-        self._records += batch.records
-        self._end = batch.end
-        return True
-
-    def batch(self) -> Batch:
-        """All that is in it."""
-        return Batch(self._records, self._start, self._end)
+from app.exactly_once.reader import Reader
 
 
 class Consumer(driver.Consumer):
@@ -53,56 +24,19 @@ class Consumer(driver.Consumer):
     app: "ShardApp"
 
     def _new_consumer_thread(self) -> ConsumerThread:
-        self._parcels: dict[TP, Parcel] = {}
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     @property
-    def reader(self) -> ConsumerThread:
-        """The thread that reads."""
+    def thread(self) -> ConsumerThread:
+        """The thread that keeps us in the group."""
         thread = self._thread
         assert isinstance(thread, ConsumerThread)
         return thread
 
-    async def _drain_messages(self, fetcher: Any) -> None:
-        """One event a batch; Faust's own loop makes one a record, which costs 25 times as much."""
-        arrivals = self.reader.arrivals  # whoever stops the fetcher cancels this loop
-        while not (self._stopped.is_set() or fetcher._stopped.is_set()):
-            found = await arrivals.get()
-            if not self.flow_active:
-                continue
-            for tp, batch in found.batches.items():
-                if tp in (self._active_partitions or ()) and found.generation == self.app.consumer_generation_id:
-                    await self._hand_over(TP(*tp), batch, found.generation)
-
-    async def _hand_over(self, tp: TP, batch: Batch, generation: int) -> None:
-        parcel = self._parcels.get(tp)
-        is_waiting = parcel is not None and parcel.add(batch, generation)
-        if parcel is None or not is_waiting:
-            parcel = self._parcels[tp] = Parcel(batch, generation)
-        if len(parcel) >= RECORDS_AHEAD_MAX:
-            self.reader.full.add(tp)
-        if not is_waiting:
-            await self.callback(_message(tp, batch, parcel))
-
-    def taken(self, tp: TP, parcel: Parcel) -> Batch:
-        """An agent takes a parcel: what comes from now on is for the next one."""
-        if self._parcels.get(tp) is parcel:
-            del self._parcels[tp]
-            if tp in self.reader.full:
-                self.reader.full.discard(tp)
-                self.reader.wake()
-        return parcel.batch()
-
-    def resume_flow(self) -> None:
-        """Faust has just emptied the agents' queues: what was in them is read again."""
-        self._parcels.clear()
-        self.reader.full.clear()
-        super().resume_flow()
-        self.reader.flow()
-
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Every rebalance begins here."""
         self.app.owner.revoke()
+        self.app.reader.clear()
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
@@ -113,7 +47,9 @@ class Consumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Every start and every rebalance passes here. Committed offsets play no part: each shard knows where it is."""
-        await self.app.owner.assign({Partition(tp.topic, tp.partition) for tp in self.assignment()})
+        assigned = self.assignment()
+        await self.thread.leave_alone({tp for tp in assigned if tp.topic in self.app.inboxes})
+        await self.app.owner.assign({Partition(tp.topic, tp.partition) for tp in assigned})
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002
         """Commits what is durable, for those who watch the group's lag; nothing is ever read from there."""
@@ -133,17 +69,12 @@ class Consumer(driver.Consumer):
     # what the shards ask of their reader
 
     async def seek(self, partition: Partition, position: int) -> None:  # type: ignore[override]
-        """Puts the reader there, unless the partition is no longer ours."""
-        await self.reader.seek_to(TopicPartition(*partition), position)
+        """Reads the partition from there on."""
+        self.app.reader.seek(partition, position)
 
     def pause(self, partition: Partition) -> None:
-        """Reads no more of it until `resume`."""
-        self.reader.paused.add(TopicPartition(*partition))
-
-    def resume(self, partition: Partition) -> None:
-        """Goes on reading it."""
-        self.reader.paused.discard(TopicPartition(*partition))
-        self.reader.wake()
+        """Reads no more of it until `seek`."""
+        self.app.reader.pause(partition)
 
     async def is_still_ours(self, partition: Partition) -> bool:
         """A commit that the coordinator accepts proves that we are in the current generation."""
@@ -171,6 +102,9 @@ class ShardApp(faust.App):
     """A Faust app whose agents drive shards."""
 
     owner: Owner
+    reader: Reader
+    inboxes: frozenset[str] = frozenset()
+    """Topics that `reader` reads."""
 
     async def before_producer(self) -> None:
         """What must be true before anything is written."""
@@ -182,6 +116,7 @@ class ShardApp(faust.App):
         """The shards end while their reader and their producer are still there."""
         if hasattr(self, "owner"):
             await self.owner.stop()
+            await self.reader.stop()
         await super().on_stop()
 
     def _new_transport(self) -> Any:
@@ -191,18 +126,6 @@ class ShardApp(faust.App):
         return Transport(self.conf.broker_producer, self)
 
     async def take(self, stream: Any) -> None:
-        """What every agent of an inbox does."""
-        async for event in stream.noack().events():
-            tp = event.message.tp
-            await asyncio.sleep(0)  # a turn for the network, or all partitions would be taken before anything is sent
-            batch = cast("Consumer", self.consumer).taken(tp, event.message.value)
-            await self.owner.deliver(Partition(tp.topic, tp.partition), batch)
-
-
-def _message(tp: TP, batch: Batch, parcel: Parcel) -> ConsumerMessage:
-    """A parcel as Faust wants to see it."""
-    when = batch.records[-1].timestamp / 1000.0 if batch.records else 0.0
-    value = cast("bytes", parcel)
-    return ConsumerMessage(
-        tp.topic, tp.partition, batch.end - 1, when, 0, [], b"", value, None, 0, 0, tp, generation_id=parcel.generation
-    )
+        """What every agent of an inbox does. Its stream says which topic is meant; the records come in batches."""
+        async for partition, batch in self.reader.batches(stream.channel.get_topic_name()):
+            await self.owner.deliver(partition, batch)

@@ -15,6 +15,7 @@ from app.exactly_once.commit_rounds import CommitRounds
 from app.exactly_once.journal import Journal, Superseded, Sweep, weight_of
 from app.exactly_once.rows import Changes, Rows
 from app.exactly_once.shard import SYSTEM_TABLES, Shard
+from app.exactly_once.store_writer import StoreWriter
 
 CHANGELOG = changelog_of(INBOX)
 
@@ -33,7 +34,8 @@ def journal_of(log: MemoryLog, shard: Shard, **knobs: Any) -> tuple[Journal, Clo
 
     rounds = CommitRounds(timing["commit_interval_s"], now)
     sweep = Sweep(shard.rows, 0, 1 << 30)
-    return Journal(log, CHANGELOG, follower, sweep, rounds=rounds, quiet_s=timing["quiet_s"], now=now), clock
+    store = StoreWriter(shard.rows, 0.0, now)
+    return Journal(log, CHANGELOG, follower, sweep, store, rounds=rounds, quiet_s=timing["quiet_s"], now=now), clock
 
 
 def add(log: MemoryLog, journal: Journal, shard: Shard, *words: str) -> None:

@@ -1,34 +1,47 @@
-"""The reader cuts aiokafka's fetch results into batches that know the range over which its position moved."""
+"""The reader makes batches of what brokers answer: they know the range over which its position moved."""
 
 import asyncio
 import struct
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.consumer.fetcher import READ_COMMITTED, FetchError, FetchResult, PartitionRecords
-from aiokafka.consumer.subscription_state import SubscriptionState
+from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.fetch import FetchRequest_v11, FetchResponse_v11
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
+from small_shards import steps
 
 from app.exactly_once import reader as reader_module
-from app.exactly_once.reader import ConsumerThread
+from app.exactly_once.log import NOWHERE, Batch, Header, Partition
+from app.exactly_once.reader import FETCH_BYTES_MAX, FETCH_WAIT_MS, PARTITION_FETCH_BYTES_MAX, Reader
+from app.exactly_once.requests import FetchRequest, FetchResponse
 
-TP, OTHER = TopicPartition("inbox", 0), TopicPartition("inbox", 1)
+ONE, TWO, LAZY = TopicPartition("inbox", 0), TopicPartition("inbox", 1), TopicPartition("lazy-inbox", 0)
+PAUSE_S = 0.0625
 CONTROL, TRANSACTIONAL = 0x20, 0x10
-COMMIT = (b"\0\0\0\1", b"\0\0\0\0\0\0")
+COMMIT, ABORT = ((b"\0\0\0" + last, b"\0\0\0\0\0\0") for last in (b"\1", b"\0"))
+PRODUCER = 7
+OUT_OF_RANGE, UNKNOWN_PARTITION, NOT_LEADER, NO_SUCH_SESSION = 1, 3, 6, 70
+CRC_AT, ATTRIBUTES_AT = 17, 21
 
 
-def batch_of(start: int, *values: tuple[bytes | None, bytes], flags: int = 0) -> bytes:
+def batch_of(
+    start: int, *values: tuple[bytes | None, bytes | None], flags: int = 0, headers: Sequence[Header] = ()
+) -> bytes:
     """A record batch as the broker sends it."""
-    builder = DefaultRecordBatchBuilder(2, 0, flags != 0, 7 if flags else -1, 0, 0, 1 << 20)
+    builder = DefaultRecordBatchBuilder(2, 0, flags != 0, PRODUCER if flags else -1, 0, 0, 1 << 20)
     for number, (key, value) in enumerate(values):
-        builder.append(number, 1_000 + number, key, value, [])
+        builder.append(number, 1_000 + number, key, value, list(headers))
     raw = bytearray(builder.build())
     struct.pack_into(">q", raw, 0, start)
-    (attributes,) = struct.unpack_from(">h", raw, 21)
-    struct.pack_into(">h", raw, 21, attributes | flags)
+    (attributes,) = struct.unpack_from(">h", raw, ATTRIBUTES_AT)
+    struct.pack_into(">h", raw, ATTRIBUTES_AT, attributes | flags)
+    struct.pack_into(">I", raw, CRC_AT, calc_crc32c(bytes(raw[ATTRIBUTES_AT:])))
     return bytes(raw)
 
 
@@ -36,152 +49,651 @@ def records(start: int, count: int, flags: int = 0) -> bytes:
     return batch_of(start, *((None, b"%d" % number) for number in range(start, start + count)), flags=flags)
 
 
-def marker(offset: int) -> bytes:
-    return batch_of(offset, COMMIT, flags=CONTROL | TRANSACTIONAL)
+def marker(offset: int, kind: tuple[bytes, bytes] = COMMIT) -> bytes:
+    return batch_of(offset, kind, flags=CONTROL | TRANSACTIONAL)
+
+
+def corrupt(raw: bytes) -> bytes:
+    return raw[:-1] + bytes([raw[-1] ^ 1])
+
+
+class Question:
+    """A request on its way; the broker thinks for as long as the test likes."""
+
+    def __init__(self, request: FetchRequest) -> None:
+        struct = FetchRequest_v11.decode(request.build(FetchRequest_v11).encode())
+        self.wait_ms, self.bytes_max = struct.max_wait_time, struct.max_bytes
+        self.asked = {
+            TopicPartition(topic, number): offset for topic, asked in struct.topics for number, _, offset, *_ in asked
+        }
+        self.partition_bytes_max = {most for _, asked in struct.topics for *_, most in asked}
+        self.response: asyncio.Future[FetchResponse] = asyncio.get_running_loop().create_future()
+
+    def answer(
+        self,
+        found: Mapping[TopicPartition, bytes | int] | None = None,
+        aborted: Sequence[tuple[int, int]] | None = None,
+        code: int = 0,
+    ) -> None:
+        """Record batches or an error for each partition that was asked for; of those that are not named, nothing."""
+        by_topic: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        for tp in [] if code else self.asked:
+            answer = (found or {}).get(tp)
+            error, data = (answer, None) if isinstance(answer, int) else (0, answer)
+            by_topic[tp.topic].append((tp.partition, error, 0, 0, 0, aborted, -1, data))
+        raw = FetchResponse_v11(0, code, 0, list(by_topic.items())).encode()
+        self.response.set_result(FetchResponse.decode(raw))
+
+
+class Client:
+    """All brokers."""
+
+    def __init__(self) -> None:
+        self.leaders: dict[TopicPartition, int | None] = {ONE: 1, TWO: 1, LAZY: 1}
+        self.cluster = SimpleNamespace(leader_for_partition=self.leaders.get)
+        self.questions: defaultdict[int, asyncio.Queue[Question]] = defaultdict(asyncio.Queue)
+        self.open: list[Question] = []
+        self.refreshed = 0
+        """How often metadata was asked for."""
+        self.when_refreshed: Callable[[], None] = lambda: None
+        self.calls: list[tuple[str, Any]] = []
+
+    async def bootstrap(self) -> None:
+        self.calls.append(("bootstrap", None))
+
+    def set_topics(self, topics: Mapping[str, Any]) -> None:
+        self.calls.append(("topics", set(topics)))
+
+    async def _wait_on_metadata(self, topic: str) -> None:
+        self.calls.append(("metadata", topic))
+
+    async def close(self) -> None:
+        self.calls.append(("close", list(self.open)))
+
+    async def send(self, node: int, request: FetchRequest) -> FetchResponse:
+        question = Question(request)
+        self.questions[node].put_nowait(question)
+        self.open.append(question)
+        try:
+            return await question.response
+        finally:
+            self.open.remove(question)
+
+    def force_metadata_update(self) -> None:
+        self.refreshed += 1
+        self.when_refreshed()
 
 
 class Reading:
-    """A consumer thread without its thread, and a fetcher that holds what the test puts there."""
+    """A reader and the agent of its topic."""
 
-    def __init__(self, *assigned: TopicPartition) -> None:
-        self.subscriptions = SubscriptionState()
-        self.subscriptions.assign_from_user(list(assigned or [TP]))
-        self.notified = 0
-        self.fetcher = SimpleNamespace(
-            _records={},
-            _subscriptions=self.subscriptions,
-            _notify=self._notify,
-            _wait_consume_future=None,
-            _create_fetch_waiter=lambda: asyncio.get_running_loop().create_future(),
-        )
-        self.thread = ConsumerThread.__new__(ConsumerThread)
-        self.thread.full, self.thread.paused = set(), set()
-        self.arrivals = SimpleNamespace(has_room=True)
-        self.thread.arrivals = self.arrivals  # type: ignore[assignment]
-        self.flow = SimpleNamespace(flow_active=True)
-        self.thread.consumer = self.flow  # type: ignore[assignment]
-        self.consumer = SimpleNamespace(_fetcher=self.fetcher, _closed=False)
-        for tp in assigned or [TP]:
-            self.position(tp).seek(0)
+    def __init__(self) -> None:
+        self.client, self.ended = Client(), list[str]()
+        pauses_s = {"inbox": 0.0, "lazy-inbox": PAUSE_S}
+        self.reader = Reader(cast("Any", self.client), pauses_s, cast("Any", self.ended.append))
+        self._taking: dict[str, asyncio.Task[tuple[Partition, Batch]]] = {}
+        self._batches = {topic: self.reader.batches(topic) for topic in pauses_s}
 
-    def _notify(self, _: Any) -> None:
-        self.notified += 1
+    def seek(self, tp: TopicPartition, position: int = 0) -> None:
+        self.reader.seek(Partition(*tp), position)
 
-    def position(self, tp: TopicPartition = TP) -> Any:
-        return self.subscriptions.subscription.assignment.state_value(tp)  # type: ignore[union-attr]
+    def pause(self, tp: TopicPartition) -> None:
+        self.reader.pause(Partition(*tp))
 
-    def fetched(self, raw: bytes, start: int, tp: TopicPartition = TP) -> None:
-        source = PartitionRecords(tp, MemoryRecords(raw), [], start, None, None, False, READ_COMMITTED)
-        assignment = self.subscriptions.subscription.assignment  # type: ignore[union-attr]
-        self.fetcher._records[tp] = FetchResult(tp, assignment=assignment, partition_records=source, backoff=0)
+    async def question(self, node: int = 1) -> Question:
+        """The next request that the broker gets."""
+        async with asyncio.timeout(10):
+            return await self.client.questions[node].get()
 
-    def drain(self) -> dict[TopicPartition, Any]:
-        return self.thread._drain(self.fetcher, {TP, OTHER})
+    def _take(self, topic: str) -> asyncio.Task[tuple[Partition, Batch]]:
+        """An agent that was found waiting goes on waiting."""
+        if topic not in self._taking:
+            self._taking[topic] = asyncio.ensure_future(anext(self._batches[topic]))
+        return self._taking[topic]
+
+    async def batch(self, topic: str = "inbox") -> tuple[TopicPartition, Batch]:
+        """What the agent takes next."""
+        async with asyncio.timeout(10):
+            partition, batch = await self._take(topic)
+        del self._taking[topic]
+        return TopicPartition(*partition), batch
+
+    async def take(self, topic: str = "inbox") -> tuple[TopicPartition, int, int, list[int]]:
+        """The same as partition, range and offsets."""
+        tp, batch = await self.batch(topic)
+        return tp, batch.start, batch.end, [record.offset for record in batch.records]
+
+    async def has_nothing(self, topic: str = "inbox") -> bool:
+        """The agent waits."""
+        task = self._take(topic)
+        await steps()
+        return not task.done()
+
+    async def asks_nothing(self, node: int = 1) -> bool:
+        await steps()
+        return self.client.questions[node].empty()
+
+    async def close(self) -> None:
+        for task in self._taking.values():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await self.reader.stop()
 
 
-def ranges(batches: dict[TopicPartition, Any]) -> list[tuple[int, int, list[int]]]:
-    return [(batch.start, batch.end, [record.offset for record in batch.records]) for batch in batches.values()]
-
-
-async def test_a_batch_covers_records_and_the_markers_between_and_behind_them() -> None:
+@pytest.fixture
+async def reading(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reading]:
+    """Tries again at once; what it hears of by accident only, it does not hear of."""
+    monkeypatch.setattr(reader_module, "RETRY_S", 0.0)
+    monkeypatch.setattr(reader_module, "LOOK_AGAIN_S", 3_600.0)
     reading = Reading()
-    reading.fetched(records(0, 2, TRANSACTIONAL) + marker(2) + records(3, 2) + marker(5), 0)
-    assert ranges(reading.drain()) == [(0, 6, [0, 1, 3, 4])]
-    assert reading.position().position == 6
-    assert reading.fetcher._records == {}
-    assert reading.notified == 1  # the fetcher may ask for more
+    yield reading
+    await reading.close()
+    assert reading.ended == []
 
 
-async def test_markers_alone_make_a_batch_without_records() -> None:
-    reading = Reading()
-    reading.position().seek(4)
-    reading.fetched(marker(4) + marker(5), 4)
-    assert ranges(reading.drain()) == [(4, 6, [])]
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Time that passes when the test says so."""
+    clock = SimpleNamespace(now=1_000.0)
+    monkeypatch.setattr(reader_module, "monotonic", lambda: clock.now)
+    return clock
 
 
-async def test_records_below_the_position_of_a_fetched_batch_are_not_in_the_range() -> None:
-    reading = Reading()
-    reading.position().seek(3)
-    reading.fetched(records(0, 5), 3)  # the broker sends whole batches
-    assert ranges(reading.drain()) == [(3, 5, [3, 4])]
+@pytest.fixture
+def looks_again(monkeypatch: pytest.MonkeyPatch, reading: Reading) -> None:
+    """Every pause is over."""
+    monkeypatch.setattr(reader_module, "LOOK_AGAIN_S", 0.0)
 
 
-async def test_a_long_fetch_is_cut_and_the_pieces_join(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "BATCH_RECORDS_MAX", 4)
-    reading = Reading()
-    reading.fetched(records(0, 6) + marker(6) + records(7, 3), 0)
-    found = []
-    while reading.fetcher._records:
-        found += ranges(reading.drain())
-    assert found == [(0, 4, [0, 1, 2, 3]), (4, 9, [4, 5, 7, 8]), (9, 10, [9])]
+# --- what is in a batch -----------------------------------------------------------------------------------------------
 
 
-async def test_what_was_fetched_before_a_seek_is_thrown_away() -> None:
-    reading = Reading()
-    reading.fetched(records(0, 3), 0)
-    reading.position().seek(1)
-    assert reading.drain() == {}
-    assert reading.position().position == 1
-    assert reading.fetcher._records == {}
-    assert reading.notified == 1
+async def test_a_batch_covers_records_and_the_markers_between_and_behind_them(reading: Reading) -> None:
+    reading.seek(ONE)
+    raw = records(0, 2, TRANSACTIONAL) + marker(2) + records(3, 2) + marker(5)
+    (await reading.question()).answer({ONE: raw})
+    assert await reading.take() == (ONE, 0, 6, [0, 1, 3, 4])
+    assert (await reading.question()).asked == {ONE: 6}
 
 
-@pytest.mark.parametrize("why", ["full", "paused"])
-async def test_a_partition_that_is_full_or_paused_keeps_its_records_for_later(why: str) -> None:
-    reading = Reading(TP, OTHER)
-    reading.fetched(records(0, 2), 0)
-    reading.fetched(records(0, 3), 0, OTHER)
-    waiting: set[TopicPartition] = getattr(reading.thread, why)
-    waiting.add(TP)
-    assert ranges(reading.drain()) == [(0, 3, [0, 1, 2])]
-    assert reading.position().position == 0
-    waiting.clear()
-    assert ranges(reading.drain()) == [(0, 2, [0, 1])]
+async def test_markers_alone_make_a_batch_without_records(reading: Reading) -> None:
+    reading.seek(ONE, 4)
+    (await reading.question()).answer({ONE: marker(4) + marker(5)})
+    assert await reading.take() == (ONE, 4, 6, [])
+    assert (await reading.question()).asked == {ONE: 6}
 
 
-async def test_a_partition_that_is_not_ours_any_more_is_forgotten() -> None:
-    reading = Reading(TP)
-    reading.fetched(records(0, 2), 0)
-    reading.fetcher._records[OTHER] = reading.fetcher._records.pop(TP)
-    assert reading.thread._drain(reading.fetcher, {TP}) == {}
-    assert reading.fetcher._records == {}
+async def test_records_below_the_position_of_a_fetched_batch_are_not_in_the_range(reading: Reading) -> None:
+    reading.seek(ONE, 3)
+    (await reading.question()).answer({ONE: records(0, 5)})  # the broker sends whole batches
+    assert await reading.take() == (ONE, 3, 5, [3, 4])
 
 
-async def test_an_error_is_raised_once_and_loses_no_batch_that_was_taken() -> None:
-    reading = Reading(TP, OTHER)
-    reading.fetched(records(0, 2), 0)
-    reading.fetcher._records[OTHER] = FetchError(error=ConnectionError("away"), backoff=0)
-    assert ranges(reading.drain()) == [(0, 2, [0, 1])]
-    with pytest.raises(ConnectionError, match="away"):
-        reading.drain()
-    assert reading.notified == 2  # or the fetcher would not ask for that partition again
-    assert reading.drain() == {}
+async def test_aborted_records_are_skipped_and_their_range_is_covered(reading: Reading) -> None:
+    reading.seek(ONE)
+    raw = records(0, 2, TRANSACTIONAL) + marker(2, ABORT) + records(3, 1, TRANSACTIONAL) + marker(4)
+    (await reading.question()).answer({ONE: raw}, aborted=[(PRODUCER, 0)])
+    assert await reading.take() == (ONE, 0, 5, [3])
 
 
-async def test_nothing_is_read_while_a_rebalance_is_under_way() -> None:
-    reading = Reading()
-    reading.fetched(records(0, 2), 0)
-    reading.flow.flow_active = False
-    assert await reading.thread._fetch_records(reading.consumer, {TP}, 0.0) == {}
-    assert reading.position().position == 0
+async def test_aborted_records_alone_make_a_batch_without_records(reading: Reading) -> None:
+    reading.seek(ONE)
+    (await reading.question()).answer({ONE: records(0, 2, TRANSACTIONAL)}, aborted=[(PRODUCER, 0)])
+    assert await reading.take() == (ONE, 0, 2, [])
 
 
-async def test_a_fetch_waits_for_records_as_long_as_it_may() -> None:
-    reading = Reading()
-    assert await reading.thread._fetch_records(reading.consumer, {TP}, 0.001) == {}
-    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    reading.fetcher._create_fetch_waiter = lambda: waiter
-    fetching = asyncio.create_task(reading.thread._fetch_records(reading.consumer, {TP}, 10.0))
-    await asyncio.sleep(0)
-    reading.fetched(records(0, 1), 0)
-    waiter.set_result(None)
-    assert ranges(await fetching) == [(0, 1, [0])]
+async def test_a_batch_that_was_cut_off_is_asked_for_again(reading: Reading) -> None:
+    reading.seek(ONE)
+    (await reading.question()).answer({ONE: records(0, 2) + records(2, 2)[:-3]})
+    assert await reading.take() == (ONE, 0, 2, [0, 1])
+    assert (await reading.question()).asked == {ONE: 2}
 
 
-async def test_what_was_fetched_stays_where_it_is_while_too_much_waits_for_the_main_thread() -> None:
-    reading = Reading()
-    reading.fetched(records(0, 2), 0)
-    reading.arrivals.has_room = False
-    assert reading.drain() == {}
-    reading.arrivals.has_room = True
-    assert ranges(reading.drain()) == [(0, 2, [0, 1])]
+async def test_a_record_has_all_that_shards_ask_of_one(reading: Reading) -> None:
+    reading.seek(ONE)
+    raw = batch_of(0, (b"key", b"value"), (None, None), headers=[("one", b"1"), ("two", b"2")])
+    (await reading.question()).answer({ONE: raw})
+    first, second = (await reading.batch())[1].records
+    assert (first.offset, first.timestamp, first.key, first.value) == (0, 1_000, b"key", b"value")
+    assert (second.offset, second.timestamp, second.key, second.value) == (1, 1_001, None, None)
+    assert list(first.headers) == [("one", b"1"), ("two", b"2")]
+
+
+async def test_what_arrives_while_the_agent_is_late_is_in_one_batch(reading: Reading) -> None:
+    reading.seek(ONE)
+    for raw in (records(0, 2), marker(2), records(3, 1)):
+        (await reading.question()).answer({ONE: raw})
+    assert (await reading.question()).asked == {ONE: 4}
+    assert await reading.take() == (ONE, 0, 4, [0, 1, 3])
+    assert await reading.has_nothing()
+
+
+async def test_what_is_taken_is_not_added_to_any_more(reading: Reading) -> None:
+    reading.seek(ONE)
+    (await reading.question()).answer({ONE: records(0, 2)})
+    _, batch = await reading.batch()
+    (await reading.question()).answer({ONE: records(2, 2)})
+    assert await reading.take() == (ONE, 2, 4, [2, 3])
+    assert [record.offset for record in batch.records] == [0, 1]
+
+
+async def test_partitions_are_handed_over_in_the_order_in_which_they_came(reading: Reading) -> None:
+    reading.seek(ONE)
+    reading.seek(TWO)
+    (await reading.question()).answer({TWO: records(0, 1)})
+    (await reading.question()).answer({ONE: records(0, 2), TWO: records(1, 1)})
+    assert (await reading.question()).asked == {ONE: 2, TWO: 2}
+    assert await reading.take() == (TWO, 0, 2, [0, 1])
+    assert await reading.take() == (ONE, 0, 2, [0, 1])
+    assert await reading.has_nothing()
+
+
+# --- what is asked for ------------------------------------------------------------------------------------------------
+
+
+async def test_a_request_waits_for_a_while_and_asks_for_no_more_than_may_come_at_once(reading: Reading) -> None:
+    reading.seek(ONE, 3)
+    reading.seek(LAZY, 5)
+    question = await reading.question()
+    assert question.asked == {ONE: 3, LAZY: 5}
+    assert (question.wait_ms, question.bytes_max) == (FETCH_WAIT_MS, FETCH_BYTES_MAX)
+    assert question.partition_bytes_max == {PARTITION_FETCH_BYTES_MAX}
+
+
+async def test_there_is_one_request_to_each_broker_at_a_time_and_none_waits_for_another(reading: Reading) -> None:
+    reading.client.leaders[TWO] = 2
+    reading.seek(ONE)
+    reading.seek(TWO)
+    assert (await reading.question(1)).asked == {ONE: 0}
+    for offset in range(3):
+        question = await reading.question(2)
+        assert question.asked == {TWO: offset}
+        question.answer({TWO: records(offset, 1)})
+    assert await reading.take() == (TWO, 0, 3, [0, 1, 2])
+    assert await reading.asks_nothing(1)
+
+
+async def test_a_partition_of_which_too_much_waits_is_asked_for_when_it_was_taken(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "RECORDS_AHEAD_MAX", 3)
+    reading.seek(ONE)
+    reading.seek(TWO)
+    (await reading.question()).answer({ONE: records(0, 2)})
+    question = await reading.question()
+    assert question.asked == {ONE: 2, TWO: 0}
+    question.answer({ONE: records(2, 2)})  # what one fetch brings comes on top
+    for _ in range(3):
+        question = await reading.question()
+        assert question.asked == {TWO: 0}
+        question.answer()
+    assert await reading.take() == (ONE, 0, 4, [0, 1, 2, 3])
+    (await reading.question()).answer()
+    assert (await reading.question()).asked == {ONE: 4, TWO: 0}
+
+
+async def test_a_reader_without_room_for_anything_goes_on_when_something_was_taken(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "RECORDS_AHEAD_MAX", 2)
+    reading.seek(ONE)
+    (await reading.question()).answer({ONE: records(0, 2)})
+    assert await reading.asks_nothing()
+    assert await reading.take() == (ONE, 0, 2, [0, 1])
+    assert await reading.has_nothing()  # it was delivered
+    assert (await reading.question()).asked == {ONE: 2}
+
+
+async def test_a_topic_with_a_pause_is_left_out_until_it_is_over_and_no_request_waits_longer(
+    reading: Reading, clock: SimpleNamespace
+) -> None:
+    reading.seek(ONE)
+    reading.seek(LAZY)
+    (await reading.question()).answer({ONE: records(0, 1)})
+    question = await reading.question()
+    assert question.asked == {ONE: 1, LAZY: 0}  # nothing came of it, so there is nothing to gather
+    question.answer({ONE: records(1, 1), LAZY: records(0, 1)})
+    question = await reading.question()
+    assert (question.asked, question.wait_ms) == ({ONE: 2}, int(PAUSE_S * 1_000))
+    clock.now += PAUSE_S / 2
+    question.answer()
+    question = await reading.question()
+    assert (question.asked, question.wait_ms) == ({ONE: 2}, int(PAUSE_S * 500))
+    clock.now += PAUSE_S / 2
+    question.answer()
+    question = await reading.question()
+    assert (question.asked, question.wait_ms) == ({ONE: 2, LAZY: 1}, FETCH_WAIT_MS)
+    assert await reading.take("lazy-inbox") == (LAZY, 0, 1, [0])  # not held back for the pause
+    assert await reading.take() == (ONE, 0, 2, [0, 1])
+
+
+async def test_a_pause_that_is_longer_than_a_request_may_wait_makes_it_wait_no_longer(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading.reader, "_pauses_s", {"inbox": 0.0, "lazy-inbox": 3_600.0})
+    reading.seek(ONE)
+    reading.seek(LAZY)
+    (await reading.question()).answer({LAZY: records(0, 1)})
+    question = await reading.question()
+    assert (question.asked, question.wait_ms) == ({ONE: 0}, FETCH_WAIT_MS)
+
+
+async def test_a_pause_ends_where_nothing_else_is_asked_for(reading: Reading, clock: SimpleNamespace) -> None:
+    reading.seek(LAZY)
+    (await reading.question()).answer({LAZY: records(0, 2)})
+    assert await reading.asks_nothing()
+    clock.now += PAUSE_S
+    assert (await reading.question()).asked == {LAZY: 2}
+
+
+# --- put elsewhere ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("late", [records(0, 3), OUT_OF_RANGE, NOT_LEADER], ids=["records", "nowhere", "error"])
+async def test_what_was_asked_before_a_seek_is_thrown_away_when_it_arrives_after(
+    reading: Reading, late: bytes | int
+) -> None:
+    reading.seek(ONE)
+    reading.seek(TWO)
+    question = await reading.question()
+    reading.seek(ONE, 5)
+    question.answer({ONE: late})
+    question = await reading.question()
+    assert question.asked == {ONE: 5, TWO: 0}
+    assert reading.client.refreshed == 0
+    assert await reading.has_nothing()
+    question.answer({ONE: records(5, 1)})
+    assert await reading.take() == (ONE, 5, 6, [5])
+
+
+async def test_a_seek_to_where_the_reader_is_throws_away_what_was_asked_before_it(reading: Reading) -> None:
+    reading.seek(ONE)
+    question = await reading.question()
+    reading.seek(ONE)  # the log may be another one
+    question.answer({ONE: records(0, 3)})
+    question = await reading.question()
+    assert question.asked == {ONE: 0}
+    question.answer({ONE: records(0, 2)})
+    assert await reading.take() == (ONE, 0, 2, [0, 1])
+    assert await reading.has_nothing()
+
+
+async def test_what_was_read_before_a_seek_is_forgotten(reading: Reading) -> None:
+    reading.seek(ONE)
+    (await reading.question()).answer({ONE: records(0, 3)})
+    question = await reading.question()
+    reading.seek(ONE, 1)
+    assert await reading.has_nothing()
+    question.answer()
+    question = await reading.question()
+    assert question.asked == {ONE: 1}
+    question.answer({ONE: records(0, 3)})
+    assert await reading.take() == (ONE, 1, 3, [1, 2])
+
+
+async def test_a_paused_partition_gives_nothing_and_is_not_asked_for(reading: Reading) -> None:
+    reading.seek(ONE)
+    reading.seek(TWO)
+    (await reading.question()).answer({ONE: records(0, 2), TWO: records(0, 1)})
+    question = await reading.question()
+    reading.pause(ONE)
+    question.answer({ONE: records(2, 2), TWO: records(1, 1)})
+    question = await reading.question()
+    assert question.asked == {TWO: 2}
+    assert await reading.take() == (TWO, 0, 2, [0, 1])
+    assert await reading.has_nothing()
+    reading.seek(ONE, 2)
+    question.answer()
+    assert (await reading.question()).asked == {TWO: 2, ONE: 2}
+
+
+async def test_a_partition_that_is_not_read_may_be_paused(reading: Reading) -> None:
+    reading.pause(ONE)
+    assert await reading.asks_nothing()
+
+
+async def test_after_clear_nothing_is_read_until_a_seek(reading: Reading) -> None:
+    reading.seek(ONE)
+    reading.seek(TWO)
+    (await reading.question()).answer({ONE: records(0, 2)})
+    question = await reading.question()
+    reading.reader.clear()
+    question.answer({ONE: records(2, 2), TWO: records(0, 1)})
+    assert await reading.has_nothing()
+    assert await reading.asks_nothing()
+    reading.seek(TWO, 1)
+    assert (await reading.question()).asked == {TWO: 1}
+
+
+async def test_a_position_outside_the_log_gives_nowhere_once_and_is_not_asked_for_until_the_next_seek(
+    reading: Reading,
+) -> None:
+    reading.seek(ONE, 50)
+    reading.seek(TWO)
+    (await reading.question()).answer({ONE: OUT_OF_RANGE, TWO: records(0, 1)})
+    tp, batch = await reading.batch()
+    assert tp == ONE
+    assert batch is NOWHERE
+    assert await reading.take() == (TWO, 0, 1, [0])
+    for _ in range(3):
+        question = await reading.question()
+        assert question.asked == {TWO: 1}
+        question.answer()
+    assert await reading.has_nothing()
+    assert reading.client.refreshed == 0
+    reading.seek(ONE)
+    (await reading.question()).answer()
+    question = await reading.question()
+    assert question.asked == {ONE: 0, TWO: 1}
+    question.answer({ONE: records(0, 1)})
+    assert await reading.take() == (ONE, 0, 1, [0])
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [NOT_LEADER, UNKNOWN_PARTITION, 9_999])
+async def test_an_error_of_one_partition_is_tried_again_with_new_metadata_and_others_are_handed_over(
+    reading: Reading, code: int
+) -> None:
+    reading.seek(ONE)
+    reading.seek(TWO)
+    (await reading.question()).answer({ONE: code, TWO: records(0, 2)})
+    assert await reading.take() == (TWO, 0, 2, [0, 1])
+    question = await reading.question()
+    assert question.asked == {ONE: 0, TWO: 2}
+    assert reading.client.refreshed == 1
+    question.answer({ONE: records(0, 1)})
+    assert await reading.take() == (ONE, 0, 1, [0])
+    assert (await reading.question()).asked == {ONE: 1, TWO: 2}
+    assert reading.client.refreshed == 1
+
+
+async def test_an_answer_that_is_an_error_as_a_whole_is_tried_again(reading: Reading) -> None:
+    reading.seek(ONE)
+    (await reading.question()).answer(code=NO_SUCH_SESSION)
+    assert (await reading.question()).asked == {ONE: 0}
+    assert reading.client.refreshed == 1
+
+
+async def test_a_request_that_failed_is_tried_again(reading: Reading) -> None:
+    reading.seek(ONE, 3)
+    question = await reading.question()
+    for failures in (1, 2):
+        question.response.set_exception(KafkaConnectionError("away"))
+        question = await reading.question()
+        assert question.asked == {ONE: 3}
+        assert reading.client.refreshed == failures
+    question.answer({ONE: records(3, 1)})
+    assert await reading.take() == (ONE, 3, 4, [3])
+
+
+@pytest.mark.parametrize("sound", [b"", records(0, 2)], ids=["at once", "behind a sound one"])
+async def test_a_corrupt_batch_is_not_taken_and_is_read_again(reading: Reading, sound: bytes) -> None:
+    reading.seek(ONE)
+    reading.seek(TWO)
+    start = 2 if sound else 0
+    (await reading.question()).answer({ONE: sound + corrupt(records(start, 2)), TWO: records(0, 1)})
+    assert await reading.take() == (TWO, 0, 1, [0])
+    question = await reading.question()
+    assert question.asked == {ONE: 0, TWO: 1}
+    assert await reading.has_nothing()
+    assert reading.client.refreshed == 1
+    question.answer({ONE: sound + records(start, 2)})
+    assert await reading.take() == (ONE, 0, start + 2, list(range(start + 2)))
+
+
+@pytest.mark.usefixtures("looks_again")
+@pytest.mark.parametrize("nobody", [None, -1])
+async def test_a_partition_without_a_leader_is_looked_at_again_until_it_has_one(
+    reading: Reading, nobody: int | None
+) -> None:
+    client = reading.client
+    reading.seek(ONE)
+    question = await reading.question()
+    client.leaders[ONE] = nobody
+    question.answer()
+    await steps()
+
+    def elected() -> None:
+        client.leaders[ONE] = 2
+
+    assert client.refreshed > 1
+    assert client.questions.keys() == {1}
+    client.when_refreshed = elected
+    assert (await reading.question(2)).asked == {ONE: 0}
+    assert await reading.asks_nothing(1)
+
+
+async def test_a_partition_whose_leader_moves_is_asked_of_the_new_one(reading: Reading) -> None:
+    client = reading.client
+
+    def moved() -> None:
+        client.leaders[ONE] = 2
+
+    client.when_refreshed = moved
+    reading.seek(ONE)
+    reading.seek(TWO)
+    (await reading.question(1)).answer({ONE: NOT_LEADER})
+    question = await reading.question(2)
+    assert question.asked == {ONE: 0}
+    assert (await reading.question(1)).asked == {TWO: 0}
+    question.answer({ONE: records(0, 1)})
+    assert await reading.take() == (ONE, 0, 1, [0])
+    assert (await reading.question(2)).asked == {ONE: 1}
+    assert await reading.asks_nothing(1)
+
+
+async def test_a_broker_that_is_gone_leaves_its_partitions_to_the_next(reading: Reading) -> None:
+    client = reading.client
+
+    def moved() -> None:
+        client.leaders |= {ONE: 2, TWO: 2}
+
+    reading.seek(ONE)
+    reading.seek(TWO)
+    client.when_refreshed = moved
+    (await reading.question(1)).response.set_exception(KafkaConnectionError("gone"))
+    assert (await reading.question(2)).asked == {ONE: 0, TWO: 0}
+    assert await reading.asks_nothing(1)
+
+
+@pytest.mark.usefixtures("looks_again")
+@pytest.mark.xfail(reason="no task looks where no partition has a leader when it is sought")
+async def test_partitions_none_of_which_has_a_leader_are_looked_at_again_until_they_have_one(reading: Reading) -> None:
+    client = reading.client
+
+    def elected() -> None:
+        client.leaders[ONE] = 1
+
+    client.leaders[ONE] = -1
+    client.when_refreshed = elected
+    reading.seek(ONE)
+    assert not await reading.asks_nothing(1)
+
+
+@pytest.mark.usefixtures("looks_again")
+@pytest.mark.xfail(reason="a broker's task that always has something to ask for never looks for leaders")
+async def test_a_partition_without_a_leader_is_looked_at_again_while_others_are_read(reading: Reading) -> None:
+    client = reading.client
+
+    def elected() -> None:
+        client.leaders[ONE] = 2
+
+    client.leaders[ONE] = -1
+    client.when_refreshed = elected
+    reading.seek(ONE)
+    reading.seek(TWO)
+    for offset in range(10):
+        (await reading.question(1)).answer({TWO: records(offset, 1)})
+    assert not await reading.asks_nothing(2)
+
+
+@pytest.mark.xfail(reason="a place that is in the arrivals is added to them again")
+async def test_a_log_that_is_lost_while_something_of_it_waits_gives_nowhere_once(reading: Reading) -> None:
+    reading.seek(ONE)
+    (await reading.question()).answer({ONE: records(0, 2)})
+    (await reading.question()).answer({ONE: OUT_OF_RANGE})
+    assert await reading.asks_nothing()
+    _, batch = await reading.batch()
+    assert batch is NOWHERE
+    assert await reading.has_nothing()
+
+
+@pytest.mark.xfail(reason="it moves the position back: what is behind it is read twice, into one batch or the next")
+async def test_what_the_former_leader_says_late_is_thrown_away(reading: Reading) -> None:
+    client = reading.client
+    reading.seek(ONE)
+    late = await reading.question(1)
+    client.leaders[ONE] = 2
+    reading.seek(TWO)
+    (await reading.question(2)).answer({ONE: records(0, 10)})
+    question = await reading.question(2)
+    assert question.asked == {ONE: 10}
+    assert await reading.take() == (ONE, 0, 10, list(range(10)))
+    late.answer({ONE: records(0, 5)})
+    await steps()
+    question.answer()
+    question = await reading.question(2)
+    assert question.asked == {ONE: 10}
+    question.answer({ONE: records(10, 1)})
+    assert await reading.take() == (ONE, 10, 11, [10])
+
+
+async def test_a_fault_of_the_reader_ends_the_process(reading: Reading) -> None:
+    reading.seek(ONE)
+    (await reading.question()).response.set_exception(RuntimeError("odd"))
+    await steps()
+    assert reading.ended == ["the reader of the inboxes ended: RuntimeError('odd')"]
+    reading.ended.clear()
+
+
+# --- begin and end ----------------------------------------------------------------------------------------------------
+
+
+async def test_the_reader_begins_when_the_client_knows_its_topics(reading: Reading) -> None:
+    await reading.reader.start()
+    calls = reading.client.calls
+    assert calls[:2] == [("bootstrap", None), ("topics", {"inbox", "lazy-inbox"})]
+    assert sorted(calls[2:]) == [("metadata", "inbox"), ("metadata", "lazy-inbox")]
+
+
+@pytest.mark.usefixtures("clock")
+async def test_stop_ends_all_requests_and_then_the_client(reading: Reading) -> None:
+    client = reading.client
+    client.leaders |= {TWO: 2, LAZY: 3}
+    for tp in (ONE, TWO, LAZY):
+        reading.seek(tp)
+    (await reading.question(3)).answer({LAZY: records(0, 1)})  # this one is in its pause
+    questions = [await reading.question(node) for node in (1, 2)]
+    await steps()
+    assert client.open == questions
+    await reading.reader.stop()
+    assert client.calls == [("close", [])]
+    assert all(question.response.cancelled() for question in questions)
+    assert all(task.done() for task in reading.reader._nodes.values())
+    assert await reading.has_nothing("lazy-inbox")
+    for node in (1, 2, 3):
+        assert await reading.asks_nothing(node)
+    assert reading.ended == []

@@ -12,11 +12,11 @@ from small_shards import INBOX, Accounts, Balance, Process, amounts, shard_of
 from app.exactly_once import restore as restore_module
 from app.exactly_once import rows as rows_module
 from app.exactly_once.changelog import ChangelogError, Data, Follower, changelog_of, encode
-from app.exactly_once.journal import StoreMark
 from app.exactly_once.log import Message
 from app.exactly_once.restore import NotOurs, Quarantined, Restorer, check_input
 from app.exactly_once.rows import DIGEST_MODULUS, Changes, row_hash
 from app.exactly_once.shard import SYSTEM_TABLES
+from app.exactly_once.store_writer import StoreMark
 
 CHANGELOG = changelog_of(INBOX)
 

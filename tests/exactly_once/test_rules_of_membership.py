@@ -5,15 +5,15 @@ import time
 from typing import Any
 
 import pytest
-from aiokafka import TopicPartition
-from aiokafka.errors import IllegalStateError
 from faust.types import TP
-from small_shards import INBOX
+from memory_log import MemoryLog
+from small_shards import INBOX, Process, steps
 
 from app import main
+from app.exactly_once.changelog import changelog_of
+from app.exactly_once.consumer_thread import ConsumerThread
 from app.exactly_once.fatal import EX_CONFIG
 from app.exactly_once.membership import FENCED_INSTANCE_ID, Membership
-from app.exactly_once.reader import ConsumerThread
 
 
 def test_rule_12_workers_are_static_members_with_a_session_of_ten_seconds() -> None:
@@ -56,14 +56,20 @@ def test_rule_12_a_live_static_member_that_is_unknown_ends_with_a_clear_message(
     assert "INSTANCE_ID" in ended[0][0]
 
 
-async def test_rule_12_a_seek_that_meets_a_changed_assignment_waits_for_the_next_one() -> None:
-    class Changed:
-        def seek(self, tp: TopicPartition, position: int) -> None:
-            raise IllegalStateError(f"{tp} is not assigned")
-
-    thread = ConsumerThread.__new__(ConsumerThread)
-    thread._consumer = Changed()
-    assert await thread._seek_to(TopicPartition(*INBOX), 3) is False
+async def test_rule_12_who_loses_a_partition_while_it_waits_puts_no_reader_anywhere() -> None:
+    log = MemoryLog()
+    process = Process(log, stall_s=0.0)
+    await process.owner.assign([INBOX])
+    log.hold(changelog_of(INBOX))
+    while process.owner.counts["stalls"] == 0:
+        await process.take("add alice")
+    process.inboxes.seeks.clear()
+    process.owner.revoke()
+    log.let_land(changelog_of(INBOX))
+    await process.settle()
+    await steps()
+    assert process.inboxes.seeks == []
+    assert process.inboxes.paused == {INBOX}
 
 
 async def test_rule_12_a_commit_of_what_was_lost_meanwhile_is_no_commit_and_no_crash() -> None:

@@ -10,12 +10,13 @@ from simulated_kafka import Disk
 from small_shards import INBOX, Accounts, Balance, Process, amounts, steps
 
 from app.exactly_once.changelog import Claim, Follower, changelog_of, encode
-from app.exactly_once.journal import StoreMark, Sweep
+from app.exactly_once.journal import Sweep
 from app.exactly_once.owned import DEFAULT
 from app.exactly_once.replica import Replica
 from app.exactly_once.rows import Changes, Rows
 from app.exactly_once.shard import SYSTEM_TABLES
 from app.exactly_once.store import Stores
+from app.exactly_once.store_writer import StoreMark
 
 CHANGELOG = changelog_of(INBOX)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import multiprocessing
 import os
@@ -33,6 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # killed processes leave coro
 def quiet() -> Iterator[None]:
     logging.disable(logging.CRITICAL)
     yield
+    gc.collect()  # here, where what killed processes leave behind is expected
     logging.disable(logging.NOTSET)
 
 

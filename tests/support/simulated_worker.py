@@ -7,12 +7,15 @@ from simulated_kafka import Client, Disk
 from simulated_nouns import KINDS, kinds_of
 from virtual_loop import Killed, Process
 
-from app.exactly_once.log import Batch, Partition
+from app.exactly_once.log import NOWHERE, Batch, Partition
 from app.exactly_once.owned import Tuning
 from app.exactly_once.owner import Owner
 
 if TYPE_CHECKING:
     from simulation import World
+
+
+LOOK_AGAIN_S = 1.0
 
 
 class Worker:
@@ -24,6 +27,7 @@ class Worker:
         self.generation = -1
         self.queues = {topic: asyncio.Queue[tuple[Partition, Batch]](maxsize=4) for topic in KINDS}
         self.paused: set[Partition] = set()
+        self.waiting: dict[Partition, asyncio.Future[int]] = {}
         world.processes += 1
         rng = world.rng
         self.owner = Owner(
@@ -37,6 +41,7 @@ class Worker:
             tuning=Tuning(
                 commit_interval_s=rng.choice([0.0, 0.005, 0.05]),
                 quiet_s=rng.choice([0.02, 10.0]),
+                store_interval_s=rng.choice([0.0, 0.25]),
                 stall_s=rng.choice([0.02, 1.0]),
                 warm_rows_max=rng.choice([2, 5, 1 << 60]),
                 sweep_versions_min=rng.choice([5, 30, 200]),
@@ -75,12 +80,22 @@ class Worker:
         await asyncio.sleep(self.client._delay())
         if partition in self.positions:
             self.positions[partition] = position
+            self.paused.discard(partition)
+            self._wake(partition)
+
+    def _wake(self, partition: Partition) -> None:
+        waiting = self.waiting.pop(partition, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(0)
+
+    async def _until_something_happens(self, partition: Partition) -> None:
+        """The log grows, or the reader is put elsewhere; what else there is, is seen a little later."""
+        waiting = self.waiting[partition] = self.world.loop.create_future()
+        self.world.broker.logs[partition].grown.append(waiting)
+        await asyncio.wait([waiting], timeout=LOOK_AGAIN_S)
 
     def pause(self, partition: Partition) -> None:
         self.paused.add(partition)
-
-    def resume(self, partition: Partition) -> None:
-        self.paused.discard(partition)
 
     async def is_still_ours(self, partition: Partition) -> bool:
         await asyncio.sleep(self.client._delay())
@@ -106,13 +121,15 @@ class Worker:
             position = self.positions[partition]
             await self.client._ask()
             log = broker.logs[partition]
-            if not log.first <= position <= log.end:  # as with auto_offset_reset=earliest
-                if self.positions[partition] == position:
-                    self.positions[partition] = log.first
+            if not log.first <= position <= log.end:
+                if self.positions[partition] == position and partition not in self.paused:
+                    self.paused.add(partition)  # until the next seek
+                    await self.queues[partition.topic].put((partition, NOWHERE))
+                await self._until_something_happens(partition)
                 continue
             end = min(log.end, position + rng.randint(1, 30))
             if end <= position or partition in self.paused:
-                await asyncio.sleep(0.01)
+                await self._until_something_happens(partition)
                 continue
             batch = Batch(log.slice(position, end), position, end)
             if self.positions[partition] == position:

@@ -350,6 +350,8 @@ class World:
             owned, end = worker.owner.shards.get(partition), self.broker.logs[partition].end
             if owned is None or owned.frozen or (owned.shard.next, owned.journal.durable) != (end, end):
                 return False
+            if owned.journal.store.due is not None:
+                return False
         if any(worker.client.busy for worker in self.everybody):
             return False
         return not any(self._lags(replica) for replica in self.replicas)

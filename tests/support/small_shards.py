@@ -147,12 +147,10 @@ class Inboxes:
     async def seek(self, partition: Partition, position: int) -> None:
         self.seeks.append((partition, position))
         self.positions[partition] = position
+        self.paused.discard(partition)
 
     def pause(self, partition: Partition) -> None:
         self.paused.add(partition)
-
-    def resume(self, partition: Partition) -> None:
-        self.paused.discard(partition)
 
     async def is_still_ours(self, partition: Partition) -> bool:
         return self.is_ours
@@ -166,7 +164,12 @@ class Process:
         self.ended: list[str] = []
         self.disks: dict[Partition, Disk] = {}
         self.time = 0.0
-        knobs = {"commit_interval_s": 0.0, "quiet_s": 0.0, "domain": ("small_shards",)} | tuning
+        knobs = {
+            "commit_interval_s": 0.0,
+            "store_interval_s": 0.0,
+            "quiet_s": 0.0,
+            "domain": ("small_shards",),
+        } | tuning
         self.owner = Owner(
             name,
             log,

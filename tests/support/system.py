@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,14 @@ class System:
             return order if order["status"] == wanted else None
 
         return await self.eventually(has_it)
+
+    async def heard_of(self, order_id: str) -> None:
+        """Waits until this gateway, which did not take the order itself, knows it."""
+
+        async def knows_it() -> bool:
+            return bool((await self.ask("GET", f"/api/v1/orders/{order_id}"))[0] == HTTPStatus.OK)
+
+        await self.eventually(knows_it)
 
     async def conserved(self) -> None:
         """The ledger sums to zero, and what is reserved is what the orders hold."""

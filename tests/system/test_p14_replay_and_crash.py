@@ -1,7 +1,8 @@
 """P14, the part of orders: kills change nothing, and every table is the fold of its inbox.
 
 Each account trades one symbol with itself, so that the outcome does not depend on how inboxes merge: what a run without
-kills leaves behind must be there after kills as well. The record with an older schema: tests/app/test_codecs.py.
+kills leaves behind must be there after kills as well, and once more where the commands of the disturbed run are played
+into an empty cluster. The record with an older schema: tests/app/test_codecs.py.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from outside import DOOR
 from system import SCHEMAS
 
 from app import reading
+from app.exactly_once.log import Partition
 from app.settings import NOUNS, ROLES, Profile, Settings
 from app.topics import DEAD_LETTERS, DEV_PARTITIONS, partition_of
 
@@ -118,7 +120,7 @@ class Run:
         self.settings = Settings(profile=Profile.TEST, kafka_brokers=self.broker.bootstrap)
         self.watch = Watch(self.broker.bootstrap)
 
-    async def play(self, kills: int) -> dict[str, Any]:
+    async def play(self, kills: int, commands: list[tuple[int, bytes]]) -> dict[str, Any]:
         """-> what it left behind."""
         await self.broker.start()
         try:
@@ -126,13 +128,14 @@ class Run:
                 worker.start()
             await self._open()
             async with self.watch.running():
-                await asyncio.to_thread(self._send)
+                await asyncio.to_thread(self._send, commands)
                 for kill in range(kills):
                     await self._hurt(kill)
                 await self.watch.at_rest(self.settings, lambda: None, REST_S_MAX)
             for worker in self.workers:
                 await worker.leave()
             self.verdict = await self._judged()
+            self.commands = await self._read_door()
             return await self._outcome()
         finally:
             for worker in self.workers:
@@ -164,9 +167,9 @@ class Run:
         async with http.post(f"/api/v1/admin/{path}", json=body) as answer:
             assert answer.status == 201, await answer.text()
 
-    def _send(self) -> None:
+    def _send(self, commands: list[tuple[int, bytes]]) -> None:
         producer = Producer({"bootstrap.servers": self.broker.bootstrap, "enable.idempotence": True})
-        for partition, value in commands():
+        for partition, value in commands:
             producer.produce(DOOR, value, partition=partition)
         assert producer.flush(60) == 0
 
@@ -188,6 +191,16 @@ class Run:
         async with AIOKafkaConsumer(bootstrap_servers=self.broker.bootstrap) as consumer:
             return sum((await consumer.end_offsets(tps)).values()) >= wanted
 
+    async def _read_door(self) -> list[tuple[int, bytes]]:
+        """What the topic of commands holds."""
+        found = []
+        async with reading.reader(self.settings) as log:
+            for number in range(DEV_PARTITIONS):
+                door = Partition(DOOR, number)
+                async for records in log.read(door, *await log.bounds(door)):
+                    found += [(number, record.value or b"") for record in records]
+        return found
+
     async def _judged(self) -> Verdict:
         judge = Fold(self.settings, self.rng)
         await judge.fold(defaultdict(list))
@@ -206,15 +219,18 @@ class Run:
         return found
 
 
-async def test_kills_change_nothing_and_tables_are_the_fold_of_their_inboxes(
+async def test_kills_change_nothing_and_the_commands_in_an_empty_cluster_give_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chaos_fold, "DESTINATIONS", [*chaos_fold.DESTINATIONS, DEAD_LETTERS])
-    undisturbed = await Run(tmp_path / "a", seed=1, workers=1).play(kills=0)
+    undisturbed = await Run(tmp_path / "a", seed=1, workers=1).play(kills=0, commands=commands())
     run = Run(tmp_path / "b", seed=2, workers=2)
-    disturbed = await run.play(kills=KILLS)
+    disturbed = await run.play(kills=KILLS, commands=commands())
     assert run.verdict.faults == []
     assert run.verdict.figures["dead letters"] == 1
     assert undisturbed == disturbed
     trades = [value for key, value in disturbed.items() if " trades " in key]
     assert len(trades) > COMMANDS // 4
+    assert len(run.commands) == COMMANDS + 1
+    replayed = await Run(tmp_path / "c", seed=3, workers=1).play(kills=0, commands=run.commands)
+    assert replayed == disturbed
