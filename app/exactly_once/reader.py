@@ -8,7 +8,7 @@ thread reads, cost the inboxes nothing.
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -30,7 +30,8 @@ FETCH_WAIT_MS, FETCH_BYTES_MAX, PARTITION_FETCH_BYTES_MAX = 100, 16 << 20, 256 <
 """A fetch is answered as soon as there is anything; a partition of which little is taken at once holds no other up."""
 RETRY_S = 0.1
 LOOK_AGAIN_S = 1.0
-"""After which a partition without a leader is looked at again."""
+"""After which it is looked whether every partition has a leader, and is asked of it."""
+NO_LEADER = -1
 
 
 class Place:
@@ -88,6 +89,7 @@ class Reader:
         self._places: dict[TopicPartition, Place] = {}
         self._arrivals: defaultdict[str, Arrivals] = defaultdict(Arrivals)
         self._nodes: dict[int, asyncio.Task[None]] = {}
+        self._looking: asyncio.Task[None] | None = None
         self._changed: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def start(self) -> None:
@@ -100,7 +102,7 @@ class Reader:
     async def stop(self) -> None:
         """Reads no more."""
         self.clear()
-        for task in self._nodes.values():
+        for task in (*self._nodes.values(), *filter(None, [self._looking])):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([task])
@@ -108,6 +110,8 @@ class Reader:
 
     def seek(self, partition: Partition, position: int) -> None:
         """Reads the partition from there on; what was read of it before is forgotten."""
+        if self._looking is None:
+            self._looking = self._begin(self._look_for_leaders(), "leaders of the inboxes")
         self._places[TopicPartition(*partition)] = Place(partition, position)
         self._wake()
 
@@ -139,15 +143,28 @@ class Reader:
     def _wake(self) -> None:
         """Something can be read that is not asked for: each leader's task looks again, and those without one begin."""
         leaders = {self._client.cluster.leader_for_partition(tp) for tp in self._places}
-        for node in leaders - self._nodes.keys() - {None, -1}:
-            task = self._nodes[node] = asyncio.create_task(self._read_from(node), name=f"reader of {node}")
-            task.add_done_callback(self._ended)
+        for node in leaders - self._nodes.keys() - {None, NO_LEADER}:
+            self._nodes[node] = self._begin(self._read_from(node), f"reader of {node}")
         for changed in self._changed.values():
             changed.set()
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
             self._fatal(f"the reader of the inboxes ended: {task.exception()!r}")
+
+    async def _look_for_leaders(self) -> None:
+        """Partitions lose their leaders and get new ones; the task of either may have been told nothing."""
+        while True:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            leader_of = self._client.cluster.leader_for_partition
+            if any(leader_of(tp) in (None, NO_LEADER) for tp in self._places):
+                self._client.force_metadata_update()
+            self._wake()
 
     async def _read_from(self, node: int) -> None:
         changed = self._changed[node]
@@ -156,13 +173,12 @@ class Reader:
             asked, wait_s = self._wanted(node)
             if not asked:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(min(wait_s, LOOK_AGAIN_S)):
+                    async with asyncio.timeout(None if wait_s == float("inf") else wait_s):
                         await changed.wait()
-                self._look_for_leaders()
             elif not await self._fetch(node, asked, wait_s):
                 self._client.force_metadata_update()
                 await asyncio.sleep(RETRY_S)
-                self._look_for_leaders()
+                self._wake()
 
     def _wanted(self, node: int) -> tuple[dict[TopicPartition, Place], float]:
         """-> what to ask this broker for, and in how many seconds there will be more to ask for."""
@@ -176,13 +192,6 @@ class Reader:
                     wait_s = min(wait_s, place.not_before - now)
         return asked, wait_s
 
-    def _look_for_leaders(self) -> None:
-        leaders = {self._client.cluster.leader_for_partition(tp) for tp in self._places}
-        if leaders & {None, -1}:
-            self._client.force_metadata_update()
-        if leaders - self._nodes.keys() - {None, -1}:
-            self._wake()
-
     async def _fetch(self, node: int, asked: Mapping[TopicPartition, Place], wait_s: float) -> bool:
         """False where something should be tried again."""
         wait_ms = int(min(wait_s * 1e3, FETCH_WAIT_MS))
@@ -195,10 +204,13 @@ class Reader:
             logger.warning("cannot read from broker %s: %r", node, error)
             return False
         is_well: bool = response.error_code == NoError.errno
+        offsets = {(place.topic, place.partition): place.offset for place in places}
         for found in response.found:
             tp = TopicPartition(found.topic, found.partition)
-            if self._places.get(tp) is asked[tp]:  # else it was put elsewhere meanwhile
-                is_well = self._heard(tp, asked[tp], found) and is_well
+            place = asked[tp]
+            # else it was put elsewhere meanwhile, or has another leader who was quicker
+            if self._places.get(tp) is place and place.end == offsets[tp]:
+                is_well = self._heard(tp, place, found) and is_well
         return is_well
 
     def _heard(self, tp: TopicPartition, place: Place, found: Fetched) -> bool:
@@ -206,8 +218,10 @@ class Reader:
             return not found.data or self._add(tp, place, found)
         if found.error_code == OffsetOutOfRangeError.errno:
             logger.warning("%s has nothing at %s", place.partition, place.end)
+            had_more = place.has_more
             place.records, place.is_lost = [], True
-            self._arrivals[tp.topic].add(place)
+            if not had_more:
+                self._arrivals[tp.topic].add(place)
             return True
         logger.warning("cannot read %s: %s", place.partition, for_code(found.error_code).__name__)
         return False

@@ -600,7 +600,6 @@ async def test_a_broker_that_is_gone_leaves_its_partitions_to_the_next(reading: 
 
 
 @pytest.mark.usefixtures("looks_again")
-@pytest.mark.xfail(reason="no task looks where no partition has a leader when it is sought")
 async def test_partitions_none_of_which_has_a_leader_are_looked_at_again_until_they_have_one(reading: Reading) -> None:
     client = reading.client
 
@@ -614,7 +613,6 @@ async def test_partitions_none_of_which_has_a_leader_are_looked_at_again_until_t
 
 
 @pytest.mark.usefixtures("looks_again")
-@pytest.mark.xfail(reason="a broker's task that always has something to ask for never looks for leaders")
 async def test_a_partition_without_a_leader_is_looked_at_again_while_others_are_read(reading: Reading) -> None:
     client = reading.client
 
@@ -630,7 +628,6 @@ async def test_a_partition_without_a_leader_is_looked_at_again_while_others_are_
     assert not await reading.asks_nothing(2)
 
 
-@pytest.mark.xfail(reason="a place that is in the arrivals is added to them again")
 async def test_a_log_that_is_lost_while_something_of_it_waits_gives_nowhere_once(reading: Reading) -> None:
     reading.seek(ONE)
     (await reading.question()).answer({ONE: records(0, 2)})
@@ -641,7 +638,6 @@ async def test_a_log_that_is_lost_while_something_of_it_waits_gives_nowhere_once
     assert await reading.has_nothing()
 
 
-@pytest.mark.xfail(reason="it moves the position back: what is behind it is read twice, into one batch or the next")
 async def test_what_the_former_leader_says_late_is_thrown_away(reading: Reading) -> None:
     client = reading.client
     reading.seek(ONE)
