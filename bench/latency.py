@@ -36,7 +36,7 @@ NAMES = (
 LAYOUT = Profile.DEMO
 RATE = float(os.environ.get("RATE") or 500)
 SECONDS = float(os.environ.get("SECONDS") or 40)
-WARM_UP_S, FLOOR_WARM_UP_S, FLOOR_S = 10.0, 5.0, 12.0
+WARM_UP_S, FLOOR_WARM_UP_S, FLOOR_S = 40.0, 5.0, 12.0
 FLOORS, STOCK = ("floor", "floor-again"), "stock"
 
 

@@ -14,9 +14,13 @@ import mode.loop
 
 mode.loop.use("uvloop")
 
+from aiokafka.client import AIOKafkaClient
+
 from app.exactly_once.kafka import KafkaLog
 from app.exactly_once.log import Partition, Record
-from app.exactly_once.owner import Owner, Tuning
+from app.exactly_once.owned import Tuning
+from app.exactly_once.owner import Owner
+from app.exactly_once.reader import Reader
 from app.exactly_once.shard import DeadLetter, Shard
 from app.exactly_once.store import Stores
 from app.exactly_once.transport import NullMonitor, ShardApp
@@ -65,6 +69,9 @@ class App(ShardApp):
     async def after_producer(self, producer: Any) -> None:
         for topic in ("bench-a", "bench-out", "bench-a-changelog"):
             await producer.client._wait_on_metadata(topic)
+        self.inboxes = frozenset(["bench-a"])
+        self.reader = Reader(AIOKafkaClient(bootstrap_servers=os.environ["BROKERS"]), {"bench-a": 0.0}, fatal)
+        await self.reader.start()
         log = KafkaLog({"bootstrap_servers": os.environ["BROKERS"]}, lambda: producer, fatal, {})
         self.owner = Owner(
             "bench",

@@ -54,7 +54,8 @@ def marker(offset: int, kind: tuple[bytes, bytes] = COMMIT) -> bytes:
 
 
 def corrupt(raw: bytes) -> bytes:
-    return raw[:-1] + bytes([raw[-1] ^ 1])
+    """A bit of the last value is another one: only the checksum tells."""
+    return raw[:-2] + bytes([raw[-2] ^ 1]) + raw[-1:]
 
 
 class Question:
@@ -250,6 +251,13 @@ async def test_a_batch_that_was_cut_off_is_asked_for_again(reading: Reading) -> 
     assert (await reading.question()).asked == {ONE: 2}
 
 
+async def test_a_piece_of_a_batch_is_nothing(reading: Reading) -> None:
+    reading.seek(ONE)
+    (await reading.question()).answer({ONE: records(0, 2)[:-3]})
+    assert (await reading.question()).asked == {ONE: 0}
+    assert await reading.has_nothing()
+
+
 async def test_a_record_has_all_that_shards_ask_of_one(reading: Reading) -> None:
     reading.seek(ONE)
     raw = batch_of(0, (b"key", b"value"), (None, None), headers=[("one", b"1"), ("two", b"2")])
@@ -287,6 +295,31 @@ async def test_partitions_are_handed_over_in_the_order_in_which_they_came(readin
     assert await reading.take() == (TWO, 0, 2, [0, 1])
     assert await reading.take() == (ONE, 0, 2, [0, 1])
     assert await reading.has_nothing()
+
+
+async def test_others_have_a_turn_between_two_batches(reading: Reading) -> None:
+    reading.seek(ONE)
+    reading.seek(TWO)
+    (await reading.question()).answer({ONE: records(0, 1), TWO: records(0, 1)})
+    await reading.question()
+    turns: list[str] = []
+
+    async def agent() -> None:
+        async for partition, _ in reading.reader.batches("inbox"):
+            turns.append(str(partition))
+
+    async def other() -> None:
+        while len(turns) < 20:
+            turns.append("other")
+            await asyncio.sleep(0)
+
+    taking = asyncio.create_task(agent())
+    await other()
+    taking.cancel()
+    with suppress(asyncio.CancelledError):
+        await taking
+    between = turns[turns.index("inbox-0") + 1 : turns.index("inbox-1")]
+    assert set(between) == {"other"}
 
 
 # --- what is asked for ------------------------------------------------------------------------------------------------
@@ -555,6 +588,8 @@ async def test_a_partition_without_a_leader_is_looked_at_again_until_it_has_one(
     client.leaders[ONE] = nobody
     question.answer()
     await steps()
+    reading.seek(ONE, 3)
+    await steps()
 
     def elected() -> None:
         client.leaders[ONE] = 2
@@ -562,7 +597,7 @@ async def test_a_partition_without_a_leader_is_looked_at_again_until_it_has_one(
     assert client.refreshed > 1
     assert client.questions.keys() == {1}
     client.when_refreshed = elected
-    assert (await reading.question(2)).asked == {ONE: 0}
+    assert (await reading.question(2)).asked == {ONE: 3}
     assert await reading.asks_nothing(1)
 
 
@@ -583,6 +618,38 @@ async def test_a_partition_whose_leader_moves_is_asked_of_the_new_one(reading: R
     assert await reading.take() == (ONE, 0, 1, [0])
     assert (await reading.question(2)).asked == {ONE: 1}
     assert await reading.asks_nothing(1)
+
+
+async def test_a_partition_whose_leader_moves_to_a_broker_that_has_nothing_to_do_is_asked_of_it(
+    reading: Reading,
+) -> None:
+    client = reading.client
+
+    def moved() -> None:
+        client.leaders[ONE] = 2
+
+    client.leaders[TWO] = 2
+    client.when_refreshed = moved
+    reading.seek(ONE)
+    reading.seek(TWO)
+    question = await reading.question(2)
+    reading.pause(TWO)
+    question.answer()
+    assert await reading.asks_nothing(2)
+    (await reading.question(1)).answer({ONE: NOT_LEADER})
+    assert (await reading.question(2)).asked == {ONE: 0}
+
+
+@pytest.mark.usefixtures("looks_again")
+async def test_a_partition_whose_leader_moves_without_an_error_is_asked_of_the_new_one(reading: Reading) -> None:
+    reading.seek(ONE)
+    (await reading.question(1)).answer()
+    question = await reading.question(1)
+    reading.client.leaders[ONE] = 2
+    assert (await reading.question(2)).asked == {ONE: 0}
+    question.answer()
+    assert await reading.asks_nothing(1)
+    assert reading.client.refreshed == 0
 
 
 async def test_a_broker_that_is_gone_leaves_its_partitions_to_the_next(reading: Reading) -> None:
@@ -638,6 +705,18 @@ async def test_a_log_that_is_lost_while_something_of_it_waits_gives_nowhere_once
     assert await reading.has_nothing()
 
 
+async def test_a_log_of_which_two_leaders_say_that_it_is_lost_gives_nowhere_once(reading: Reading) -> None:
+    reading.seek(ONE)
+    former = await reading.question(1)
+    reading.client.leaders[ONE] = 2
+    reading.seek(TWO)
+    for question in (await reading.question(2), former):
+        question.answer({ONE: OUT_OF_RANGE})
+    _, batch = await reading.batch()
+    assert batch is NOWHERE
+    assert await reading.has_nothing()
+
+
 async def test_what_the_former_leader_says_late_is_thrown_away(reading: Reading) -> None:
     client = reading.client
     reading.seek(ONE)
@@ -677,7 +756,7 @@ async def test_the_reader_begins_when_the_client_knows_its_topics(reading: Readi
 
 @pytest.mark.usefixtures("clock")
 async def test_stop_ends_all_requests_and_then_the_client(reading: Reading) -> None:
-    client = reading.client
+    client, others = reading.client, asyncio.all_tasks()
     client.leaders |= {TWO: 2, LAZY: 3}
     for tp in (ONE, TWO, LAZY):
         reading.seek(tp)
@@ -688,7 +767,7 @@ async def test_stop_ends_all_requests_and_then_the_client(reading: Reading) -> N
     await reading.reader.stop()
     assert client.calls == [("close", [])]
     assert all(question.response.cancelled() for question in questions)
-    assert all(task.done() for task in reading.reader._nodes.values())
+    assert asyncio.all_tasks() == others
     assert await reading.has_nothing("lazy-inbox")
     for node in (1, 2, 3):
         assert await reading.asks_nothing(node)
