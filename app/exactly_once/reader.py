@@ -237,12 +237,16 @@ class Reader:
         except CorruptRecordException as error:
             logger.warning("cannot read %s: %r", place.partition, error)
             return False
+        if source.next_fetch_offset == place.end:
+            logger.warning("cannot read %s: no whole batch of records came", place.partition)
+            return False
+        self._places[tp] = self._places.pop(tp)  # last in the next request, or others might starve
         had_more = place.has_more
         place.records += records
         place.end = source.next_fetch_offset
         if pause_s := self._pauses_s[tp.topic]:
             place.not_before = monotonic() + pause_s
-        if place.has_more and not had_more:
+        if not had_more:
             self._arrivals[tp.topic].add(place)
         return True
 

@@ -297,6 +297,19 @@ async def test_partitions_are_handed_over_in_the_order_in_which_they_came(readin
     assert await reading.has_nothing()
 
 
+async def test_who_got_something_is_last_in_the_next_request(reading: Reading) -> None:
+    """A broker fills an answer from the front: what never fits would never come."""
+    reading.seek(ONE)
+    reading.seek(TWO)
+    question = await reading.question()
+    assert list(question.asked) == [ONE, TWO]
+    question.answer({ONE: records(0, 1)})
+    question = await reading.question()
+    assert list(question.asked) == [TWO, ONE]
+    question.answer({TWO: records(0, 1)})
+    assert list((await reading.question()).asked) == [ONE, TWO]
+
+
 async def test_others_have_a_turn_between_two_batches(reading: Reading) -> None:
     reading.seek(ONE)
     reading.seek(TWO)
