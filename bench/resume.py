@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -189,7 +189,7 @@ def longest_pause(answers: list[Answer], since: float) -> float:
 
 
 async def both_own(system: System) -> dict[int, str]:
-    """Waits until both workers own shards of accounts -> the owner of each."""
+    """Waits until each worker owns half of the shards of accounts -> the owner of each. They move one by one."""
     settings = read({"KAFKA_BROKERS": system.bootstrap, "PROFILE": system.profile})
     async with asyncio.timeout(TIMEOUT_S), reader(settings) as log:
         while True:
@@ -197,6 +197,6 @@ async def both_own(system: System) -> dict[int, str]:
                 found.inbox.number: found.follower.owner.partition("/")[0]
                 async for found in shards(log, settings, ("accounts",))
             }
-            if set(owners.values()) == {"worker-0", "worker-1"}:
+            if Counter(owners.values()) == dict.fromkeys(("worker-0", "worker-1"), PARTITIONS // 2):
                 return owners
             await asyncio.sleep(PROBE_INTERVAL_S)
