@@ -21,6 +21,7 @@ from app.exactly_once.producer import IdempotentProducer
 from app.exactly_once.restore import Restorer
 from app.exactly_once.shard import CHANGES_BYTES_MAX, SYSTEM_TABLES, SubBatch
 from app.exactly_once.store import RocksStore
+from app.exactly_once.store_writer import StoreWriter
 
 BUILD = os.environ.get("BUILD")
 ROWS = int(os.environ["ROWS"])
@@ -63,6 +64,7 @@ async def build(log: KafkaLog) -> dict[str, Any]:
         changelog_of(INBOX),
         follower,
         sweep,
+        StoreWriter(rows, DEFAULT.store_interval_s, time.monotonic),
         rounds=at_once,
         quiet_s=10,
         now=time.monotonic,
