@@ -1,185 +1,35 @@
 """The reader makes batches of what brokers answer: they know the range over which its position moved."""
 
 import asyncio
-import struct
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
-from aiokafka.protocol.fetch import FetchRequest_v11, FetchResponse_v11
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.util import calc_crc32c
+from scripted_broker import (
+    ABORT,
+    LAZY,
+    NO_SUCH_SESSION,
+    NOT_LEADER,
+    ONE,
+    OUT_OF_RANGE,
+    PAUSE_S,
+    PRODUCER,
+    TRANSACTIONAL,
+    TWO,
+    UNKNOWN_PARTITION,
+    Reading,
+    batch_of,
+    corrupt,
+    marker,
+    records,
+)
 from small_shards import steps
 
 from app.exactly_once import reader as reader_module
-from app.exactly_once.log import NOWHERE, Batch, Header, Partition
-from app.exactly_once.reader import FETCH_BYTES_MAX, FETCH_WAIT_MS, PARTITION_FETCH_BYTES_MAX, Reader
-from app.exactly_once.requests import FetchRequest, FetchResponse
-
-ONE, TWO, LAZY = TopicPartition("inbox", 0), TopicPartition("inbox", 1), TopicPartition("lazy-inbox", 0)
-PAUSE_S = 0.0625
-CONTROL, TRANSACTIONAL = 0x20, 0x10
-COMMIT, ABORT = ((b"\0\0\0" + last, b"\0\0\0\0\0\0") for last in (b"\1", b"\0"))
-PRODUCER = 7
-OUT_OF_RANGE, UNKNOWN_PARTITION, NOT_LEADER, NO_SUCH_SESSION = 1, 3, 6, 70
-CRC_AT, ATTRIBUTES_AT = 17, 21
-
-
-def batch_of(
-    start: int, *values: tuple[bytes | None, bytes | None], flags: int = 0, headers: Sequence[Header] = ()
-) -> bytes:
-    """A record batch as the broker sends it."""
-    builder = DefaultRecordBatchBuilder(2, 0, flags != 0, PRODUCER if flags else -1, 0, 0, 1 << 20)
-    for number, (key, value) in enumerate(values):
-        builder.append(number, 1_000 + number, key, value, list(headers))
-    raw = bytearray(builder.build())
-    struct.pack_into(">q", raw, 0, start)
-    (attributes,) = struct.unpack_from(">h", raw, ATTRIBUTES_AT)
-    struct.pack_into(">h", raw, ATTRIBUTES_AT, attributes | flags)
-    struct.pack_into(">I", raw, CRC_AT, calc_crc32c(bytes(raw[ATTRIBUTES_AT:])))
-    return bytes(raw)
-
-
-def records(start: int, count: int, flags: int = 0) -> bytes:
-    return batch_of(start, *((None, b"%d" % number) for number in range(start, start + count)), flags=flags)
-
-
-def marker(offset: int, kind: tuple[bytes, bytes] = COMMIT) -> bytes:
-    return batch_of(offset, kind, flags=CONTROL | TRANSACTIONAL)
-
-
-def corrupt(raw: bytes) -> bytes:
-    """A bit of the last value is another one: only the checksum tells."""
-    return raw[:-2] + bytes([raw[-2] ^ 1]) + raw[-1:]
-
-
-class Question:
-    """A request on its way; the broker thinks for as long as the test likes."""
-
-    def __init__(self, request: FetchRequest) -> None:
-        struct = FetchRequest_v11.decode(request.build(FetchRequest_v11).encode())
-        self.wait_ms, self.bytes_max = struct.max_wait_time, struct.max_bytes
-        self.asked = {
-            TopicPartition(topic, number): offset for topic, asked in struct.topics for number, _, offset, *_ in asked
-        }
-        self.partition_bytes_max = {most for _, asked in struct.topics for *_, most in asked}
-        self.response: asyncio.Future[FetchResponse] = asyncio.get_running_loop().create_future()
-
-    def answer(
-        self,
-        found: Mapping[TopicPartition, bytes | int] | None = None,
-        aborted: Sequence[tuple[int, int]] | None = None,
-        code: int = 0,
-    ) -> None:
-        """Record batches or an error for each partition that was asked for; of those that are not named, nothing."""
-        by_topic: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
-        for tp in [] if code else self.asked:
-            answer = (found or {}).get(tp)
-            error, data = (answer, None) if isinstance(answer, int) else (0, answer)
-            by_topic[tp.topic].append((tp.partition, error, 0, 0, 0, aborted, -1, data))
-        raw = FetchResponse_v11(0, code, 0, list(by_topic.items())).encode()
-        self.response.set_result(FetchResponse.decode(raw))
-
-
-class Client:
-    """All brokers."""
-
-    def __init__(self) -> None:
-        self.leaders: dict[TopicPartition, int | None] = {ONE: 1, TWO: 1, LAZY: 1}
-        self.cluster = SimpleNamespace(leader_for_partition=self.leaders.get)
-        self.questions: defaultdict[int, asyncio.Queue[Question]] = defaultdict(asyncio.Queue)
-        self.open: list[Question] = []
-        self.refreshed = 0
-        """How often metadata was asked for."""
-        self.when_refreshed: Callable[[], None] = lambda: None
-        self.calls: list[tuple[str, Any]] = []
-
-    async def bootstrap(self) -> None:
-        self.calls.append(("bootstrap", None))
-
-    def set_topics(self, topics: Mapping[str, Any]) -> None:
-        self.calls.append(("topics", set(topics)))
-
-    async def _wait_on_metadata(self, topic: str) -> None:
-        self.calls.append(("metadata", topic))
-
-    async def close(self) -> None:
-        self.calls.append(("close", list(self.open)))
-
-    async def send(self, node: int, request: FetchRequest) -> FetchResponse:
-        question = Question(request)
-        self.questions[node].put_nowait(question)
-        self.open.append(question)
-        try:
-            return await question.response
-        finally:
-            self.open.remove(question)
-
-    def force_metadata_update(self) -> None:
-        self.refreshed += 1
-        self.when_refreshed()
-
-
-class Reading:
-    """A reader and the agent of its topic."""
-
-    def __init__(self) -> None:
-        self.client, self.ended = Client(), list[str]()
-        pauses_s = {"inbox": 0.0, "lazy-inbox": PAUSE_S}
-        self.reader = Reader(cast("Any", self.client), pauses_s, cast("Any", self.ended.append))
-        self._taking: dict[str, asyncio.Task[tuple[Partition, Batch]]] = {}
-        self._batches = {topic: self.reader.batches(topic) for topic in pauses_s}
-
-    def seek(self, tp: TopicPartition, position: int = 0) -> None:
-        self.reader.seek(Partition(*tp), position)
-
-    def pause(self, tp: TopicPartition) -> None:
-        self.reader.pause(Partition(*tp))
-
-    async def question(self, node: int = 1) -> Question:
-        """The next request that the broker gets."""
-        async with asyncio.timeout(10):
-            return await self.client.questions[node].get()
-
-    def _take(self, topic: str) -> asyncio.Task[tuple[Partition, Batch]]:
-        """An agent that was found waiting goes on waiting."""
-        if topic not in self._taking:
-            self._taking[topic] = asyncio.ensure_future(anext(self._batches[topic]))
-        return self._taking[topic]
-
-    async def batch(self, topic: str = "inbox") -> tuple[TopicPartition, Batch]:
-        """What the agent takes next."""
-        async with asyncio.timeout(10):
-            partition, batch = await self._take(topic)
-        del self._taking[topic]
-        return TopicPartition(*partition), batch
-
-    async def take(self, topic: str = "inbox") -> tuple[TopicPartition, int, int, list[int]]:
-        """The same as partition, range and offsets."""
-        tp, batch = await self.batch(topic)
-        return tp, batch.start, batch.end, [record.offset for record in batch.records]
-
-    async def has_nothing(self, topic: str = "inbox") -> bool:
-        """The agent waits."""
-        task = self._take(topic)
-        await steps()
-        return not task.done()
-
-    async def asks_nothing(self, node: int = 1) -> bool:
-        await steps()
-        return self.client.questions[node].empty()
-
-    async def close(self) -> None:
-        for task in self._taking.values():
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-        await self.reader.stop()
+from app.exactly_once.log import NOWHERE
+from app.exactly_once.reader import FETCH_BYTES_MAX, FETCH_WAIT_MS, PARTITION_FETCH_BYTES_MAX
 
 
 @pytest.fixture
