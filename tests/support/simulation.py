@@ -110,7 +110,8 @@ class World:
             self.start(worker.name)
 
     def _expel(self, worker: Worker) -> None:
-        if self.workers[worker.name] is worker and worker.name in self.members and len(self.members) > 1:
+        """Also the only member: it joins again when it wakes up, and looks whether its inboxes are what they were."""
+        if self.workers[worker.name] is worker and worker.name in self.members:
             self.members.discard(worker.name)
             self.form_group()
 
