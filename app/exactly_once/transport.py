@@ -1,7 +1,8 @@
-"""Faust's transport with batches, exact position ranges and a producer whose failures end the process.
+"""Faust's transport: its consumer tells the shards what is ours, its producer's failures end the process.
 
-Private parts of Faust and aiokafka are touched here and in kafka.py, membership.py, producer.py, reader.py and tail.py.
-tests/exactly_once/test_contract.py names each of them, and fails loudly when another version has them otherwise.
+Private parts of Faust and aiokafka are touched here and in consumer_thread.py, kafka.py, membership.py, producer.py,
+reader.py, requests.py and tail.py. tests/exactly_once/test_contract.py names each of them, and fails loudly when
+another version has them otherwise.
 """
 
 from typing import Any
@@ -19,7 +20,7 @@ from app.exactly_once.reader import Reader
 
 
 class Consumer(driver.Consumer):
-    """Hands batches to the agents, and tells the shards what is ours."""
+    """Membership: tells the shards what is ours, and the reader of the inboxes when nothing is."""
 
     app: "ShardApp"
 

@@ -76,7 +76,7 @@ def test_no_seed_deviates_from_an_undisturbed_fold() -> None:
         assert counts[fault] >= SEEDS // 100, f"the simulation hardly ever does: {fault}"
 
 
-def find(seeds: int = SEEDS_TO_FIND_A_FAULT_MAX) -> None:
+def expect_a_deviation(seeds: int = SEEDS_TO_FIND_A_FAULT_MAX) -> None:
     for seed in range(seeds):
         try:
             World(seed, failing=0.01).run()
@@ -94,19 +94,19 @@ def test_a_skipped_seen_check_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         )  # the verdict's own fold stays right
 
     monkeypatch.setattr(Shard, "_is_new", is_new_to_workers)
-    find()
+    expect_a_deviation()
 
 
 def test_seen_outside_the_rows_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     put = Table.put
     monkeypatch.setattr(Table, "put", lambda self, key, row: None if self.name == SEEN else put(self, key, row))
-    find()
+    expect_a_deviation()
 
 
 def test_a_changelog_record_before_its_outputs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     add = Journal.add
     monkeypatch.setattr(Journal, "add", lambda self, sub, _acknowledgements: add(self, sub, []))
-    find()
+    expect_a_deviation()
 
 
 def test_a_missing_epoch_check_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_a_missing_epoch_check_is_found(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(Follower, "apply", apply_any)
     monkeypatch.setattr(Journal, "_check_between", lambda _self, _offset: asyncio.sleep(0))
-    find()
+    expect_a_deviation()
 
 
 def test_cold_rows_that_are_taken_late_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,12 +138,12 @@ def test_cold_rows_that_are_taken_late_are_found(monkeypatch: pytest.MonkeyPatch
         await write(self, group)
 
     monkeypatch.setattr(Journal, "_write", write_late)
-    find()
+    expect_a_deviation()
 
 
 def test_truncation_while_superseded_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Journal, "_check_between", lambda _self, _offset: asyncio.sleep(0))
-    find()
+    expect_a_deviation()
 
 
 def test_a_restore_that_reads_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_a_restore_that_reads_nothing_is_found(monkeypatch: pytest.MonkeyPatch) 
             yield found
 
     monkeypatch.setattr(changelog, "follow", follow_nothing)
-    find()
+    expect_a_deviation()
 
 
 def test_a_failed_batch_with_a_later_one_accepted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +173,7 @@ def test_a_failed_batch_with_a_later_one_accepted_is_found(monkeypatch: pytest.M
     monkeypatch.setattr(Client, "_must_not_fail", lambda _self, _future: None)
     monkeypatch.setattr(Client, "_land", land_on)
     monkeypatch.setattr(World, "__init__", _always_failing(World.__init__))
-    find()
+    expect_a_deviation()
 
 
 def _always_failing(init):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
@@ -195,7 +195,7 @@ def test_a_stale_batch_after_a_seek_is_found(monkeypatch: pytest.MonkeyPatch) ->
         await deliver(self, partition, batch)
 
     monkeypatch.setattr(Owner, "deliver", deliver_any)
-    find()
+    expect_a_deviation()
 
 
 def test_rows_in_another_order_after_a_restore_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,7 @@ def test_rows_in_another_order_after_a_restore_are_found(monkeypatch: pytest.Mon
                 yield key, row
 
     monkeypatch.setattr(Table, "scan", scan)
-    find()
+    expect_a_deviation()
 
 
 @pytest.mark.parametrize("difference", [1, -1])
@@ -220,7 +220,7 @@ def test_a_checkpoint_ahead_or_behind_is_found(monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr("app.exactly_once.journal.StoreMark", shifted)
     monkeypatch.setattr(restore.Restorer, "_is_there", is_there)
-    find()
+    expect_a_deviation()
 
 
 def test_two_shard_objects_of_one_partition_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ def test_two_shard_objects_of_one_partition_are_found(monkeypatch: pytest.Monkey
         await asyncio.gather(own(self, partition), own(self, partition))
 
     monkeypatch.setattr(Owner, "_own", own_twice)
-    find()
+    expect_a_deviation()
 
 
 def test_mixed_code_versions_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +245,7 @@ def test_mixed_code_versions_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
             self.is_new = next(number) % 2 == 1
 
     monkeypatch.setitem(simulated_nouns.KINDS, "a", simulated_nouns.Kind(Newer, MachineA.tables))
-    find()
+    expect_a_deviation()
 
 
 def test_identities_sort_like_their_numbers() -> None:
