@@ -14,6 +14,10 @@ NEAR = 20_000
 """Positions that a reader passes in less time than a seek takes."""
 
 
+class MadeAnew(Exception):  # noqa: N818 - a state of affairs
+    """The inbox that was read is gone; whose shard it is and whether its successor may be read must be looked at."""
+
+
 class Intake:
     """Takes batches that fit; puts the reader back where they do not, and stops it where a journal has no room."""
 
@@ -84,7 +88,7 @@ class Intake:
         if owned.seek_at is not None and self._now() - owned.seek_at < SEEK_AGAIN_S:
             self._look_again(owned)
             return
-        await check_input(self._log, owned.shard)
+        await self._check_again(owned)
         if 0 <= owned.shard.next - batch.end <= NEAR:
             owned.seek_at = self._now()
             self._look_again(owned)
@@ -104,7 +108,23 @@ class Intake:
         if owned.seek_at is not None and not owned.frozen:
             await self._deliver(owned.shard.inbox, NOWHERE)
 
+    async def check(self, owned: Owned) -> None:
+        """Raises Quarantined where the inbox is not the one that the shard knows.
+
+        Which topic it is, is asked before: made anew while we look, it is one that the reader refuses.
+        """
+        topic_id = await self._consumer.topic_id(owned.shard.inbox)
+        await check_input(self._log, owned.shard)
+        owned.topic_id = topic_id
+
+    async def _check_again(self, owned: Owned) -> None:
+        """A shard that took nothing cannot tell one inbox from another, and may have slept while others owned it."""
+        known = owned.topic_id
+        await self.check(owned)
+        if owned.topic_id != known:
+            raise MadeAnew(f"the topic of {owned.shard.inbox} was made anew")
+
     async def seek(self, owned: Owned) -> None:
         """Puts the reader where the shard is, and lets it read."""
         owned.seek_at = self._now()
-        await self._consumer.seek(owned.shard.inbox, owned.shard.next)
+        await self._consumer.seek(owned.shard.inbox, owned.shard.next, owned.topic_id)

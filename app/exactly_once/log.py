@@ -8,6 +8,10 @@ import msgspec
 Header = tuple[str, bytes]
 
 
+TopicId = bytes
+"""Kafka's name for one life of a topic: made anew under the same name, it has another one."""
+
+
 class Partition(NamedTuple):
     """One partition of one topic."""
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from app.exactly_once.changelog import Follower, changelog_of
 from app.exactly_once.commit_rounds import CommitRounds
 from app.exactly_once.journal import Journal, Sweep
-from app.exactly_once.log import Fatal, Log, Partition
+from app.exactly_once.log import Fatal, Log, Partition, TopicId
 from app.exactly_once.restore import DurableStore
 from app.exactly_once.shard import Machine, Shard
 from app.exactly_once.store_writer import StoreWriter
@@ -27,8 +27,11 @@ class Kind(Protocol):
 class Consumer(Protocol):
     """The reader of the inboxes."""
 
-    async def seek(self, partition: Partition, position: int) -> None:
-        """Reads the partition from there on."""
+    async def topic_id(self, partition: Partition) -> TopicId:
+        """Which topic of its name there is now. Raises Unavailable."""
+
+    async def seek(self, partition: Partition, position: int, topic_id: TopicId) -> None:
+        """Reads the partition from there on; never that of another topic of the same name."""
 
     def pause(self, partition: Partition) -> None:
         """Reads no more of it until `seek`."""
@@ -68,6 +71,8 @@ class Owned:
     def __init__(self, shard: Shard, follower: Follower, journal: Journal, store: DurableStore | None) -> None:
         self.shard, self.follower, self.journal, self.store = shard, follower, journal, store
         self.frozen = True
+        self.topic_id: TopicId = b""
+        """Of the inbox that was compared with the shard last, and is read."""
         self.seek_at: float | None = None
         """When it asked for its position, if no fitting batch came since."""
         self.busy_since: float | None = None

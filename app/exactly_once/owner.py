@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from app.exactly_once.changelog import ChangelogError, changelog_of, is_superseded
 from app.exactly_once.commit_rounds import CommitRounds
-from app.exactly_once.intake import Intake
+from app.exactly_once.intake import Intake, MadeAnew
 from app.exactly_once.journal import Superseded
 from app.exactly_once.log import Batch, Fatal, Log, Partition, Unavailable
 from app.exactly_once.owned import DEFAULT, Consumer, Kind, Owned, Tuning, assembled
-from app.exactly_once.restore import DurableStore, NotOurs, Quarantined, Restorer, check_input
+from app.exactly_once.restore import DurableStore, NotOurs, Quarantined, Restorer
 from app.exactly_once.shard import SYSTEM_TABLES, StopShard
 
 logger = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Owner:
             logger.warning("%s waits: %s", partition, error)
             return False
         except (Quarantined, ChangelogError) as error:
-            self._quarantine(partition, str(error))
+            self._quarantine(partition, self.shards.get(partition), str(error))
         except Exception as error:
             logger.exception("restore of %s", partition)
             self._fatal(f"restore of {partition}: {error!r}")
@@ -148,7 +148,7 @@ class Owner:
             owned = await self._restore(partition)
             self.shards[partition] = owned
             owned.task = asyncio.create_task(self._run_journal(owned), name=f"journal {partition}")
-        await check_input(self._log, owned.shard)
+        await self._intake.check(owned)
         if partition in self.assigned and self.shards.get(partition) is owned:
             self.quarantined.pop(partition, None)
             owned.frozen, owned.busy_since = False, None
@@ -210,12 +210,11 @@ class Owner:
         if owned is not None:
             owned.close()
 
-    def _quarantine(self, partition: Partition, why: str) -> None:
+    def _quarantine(self, partition: Partition, owned: Owned | None, why: str) -> None:
         """Stops one shard and leaves it as it is for an operator to look at."""
         logger.error("shard %s is quarantined: %s", partition, why)
         self.counts["quarantined"] += 1
         self.quarantined[partition] = why
-        owned = self.shards.get(partition)
         if owned is not None:
             owned.frozen = True
             self._spawn(self._until_adopted(owned, why))
@@ -250,8 +249,9 @@ class Owner:
                 return
             owned.busy_since = None
         except (StopShard, Quarantined) as error:
-            self._quarantine(partition, str(error))
-        except Unavailable as error:
+            if self.shards.get(partition) is owned:  # otherwise its successor knows better
+                self._quarantine(partition, owned, str(error))
+        except (Unavailable, MadeAnew) as error:
             logger.warning("%s waits: %s", partition, error)
             owned.frozen = True
             self._spawn(self._make_ready(partition))

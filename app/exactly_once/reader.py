@@ -19,8 +19,9 @@ from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 from aiokafka.errors import CorruptRecordException, KafkaError, NoError, OffsetOutOfRangeError, for_code
 from aiokafka.record.memory_records import MemoryRecords
 
-from app.exactly_once.log import NOWHERE, Batch, Fatal, Partition, Record
+from app.exactly_once.log import NOWHERE, Batch, Fatal, Partition, Record, TopicId
 from app.exactly_once.requests import Asked, Fetched, FetchRequest
+from app.exactly_once.topic_ids import topic_id
 
 logger = logging.getLogger(__name__)
 
@@ -32,16 +33,23 @@ RETRY_S = 0.1
 LOOK_AGAIN_S = 1.0
 """After which it is looked whether every partition has a leader, and is asked of it."""
 NO_LEADER = -1
+UNKNOWN_TOPIC_ID, INCONSISTENT_TOPIC_ID = 100, 103
+LOST = {
+    OffsetOutOfRangeError.errno: "its log does not reach there",
+    UNKNOWN_TOPIC_ID: "its topic was deleted, or made anew",
+    INCONSISTENT_TOPIC_ID: "its topic was made anew",
+}
+"""Answers after which the owner must look what became of the log, and why."""
 
 
 class Place:
     """Where in a partition the reader is, and what was read there and not yet taken."""
 
-    def __init__(self, partition: Partition, position: int) -> None:
-        self.partition, self.start, self.end = partition, position, position
+    def __init__(self, partition: Partition, position: int, topic_id: TopicId) -> None:
+        self.partition, self.topic_id, self.start, self.end = partition, topic_id, position, position
         self.records: list[Record] = []
         self.is_lost = False
-        """The log does not reach to where it should be read."""
+        """Nothing more can be read of it."""
         self.not_before = 0.0
         """When it is asked for again."""
 
@@ -108,11 +116,15 @@ class Reader:
                 await asyncio.wait([task])
         await self._client.close()
 
-    def seek(self, partition: Partition, position: int) -> None:
+    async def topic_id(self, partition: Partition) -> TopicId:
+        """Which topic of its name there is now. Raises Unavailable."""
+        return await topic_id(self._client, partition.topic)
+
+    def seek(self, partition: Partition, position: int, topic_id: TopicId) -> None:
         """Reads the partition from there on; what was read of it before is forgotten."""
         if self._looking is None:
             self._looking = self._begin(self._look_for_leaders(), "leaders of the inboxes")
-        self._places[TopicPartition(*partition)] = Place(partition, position)
+        self._places[TopicPartition(*partition)] = Place(partition, position, topic_id)
         self._wake()
 
     def pause(self, partition: Partition) -> None:
@@ -195,29 +207,29 @@ class Reader:
     async def _fetch(self, node: int, asked: Mapping[TopicPartition, Place], wait_s: float) -> bool:
         """False where something should be tried again."""
         wait_ms = int(min(wait_s * 1e3, FETCH_WAIT_MS))
-        places = [Asked(tp.topic, tp.partition, place.end) for tp, place in asked.items()]
+        places = {tp: Asked(place.topic_id, tp.partition, place.end) for tp, place in asked.items()}
         try:
             response = await self._client.send(
-                node, FetchRequest(wait_ms, FETCH_BYTES_MAX, PARTITION_FETCH_BYTES_MAX, places)
+                node, FetchRequest(wait_ms, FETCH_BYTES_MAX, PARTITION_FETCH_BYTES_MAX, places.values())
             )
         except KafkaError as error:
             logger.warning("cannot read from broker %s: %r", node, error)
             return False
         is_well: bool = response.error_code == NoError.errno
-        offsets = {(place.topic, place.partition): place.offset for place in places}
+        partitions = {(place.topic_id, place.partition): tp for tp, place in places.items()}
         for found in response.found:
-            tp = TopicPartition(found.topic, found.partition)
+            tp = partitions[found.topic_id, found.partition]
             place = asked[tp]
             # else it was put elsewhere meanwhile, or has another leader who was quicker
-            if self._places.get(tp) is place and place.end == offsets[tp]:
+            if self._places.get(tp) is place and place.end == places[tp].offset:
                 is_well = self._heard(tp, place, found) and is_well
         return is_well
 
     def _heard(self, tp: TopicPartition, place: Place, found: Fetched) -> bool:
         if found.error_code == NoError.errno:
             return not found.data or self._add(tp, place, found)
-        if found.error_code == OffsetOutOfRangeError.errno:
-            logger.warning("%s has nothing at %s", place.partition, place.end)
+        if found.error_code in LOST:
+            logger.warning("cannot read %s from %s on: %s", place.partition, place.end, LOST[found.error_code])
             had_more = place.has_more
             place.records, place.is_lost = [], True
             if not had_more:

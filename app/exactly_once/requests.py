@@ -1,7 +1,7 @@
 """Kafka's two requests of every moment, packed and read in one go: aiokafka walks through a description of each field.
 
-Fetch in version 11 (Kafka 2.3 and newer), Produce in version 7, the newest that aiokafka knows. Layouts: the protocol
-guide of Apache Kafka, "Messages: Produce (0), Fetch (1)".
+Fetch in version 13 (Kafka 3.1 and newer), which names topics by their ids; Produce in version 7, the newest that
+aiokafka knows. Layouts: the protocol guide of Apache Kafka, "Messages: Produce (0), Fetch (1)".
 """
 
 import struct
@@ -10,24 +10,30 @@ from collections.abc import Iterable
 from io import BytesIO
 from typing import Any, NamedTuple, Self
 
-from aiokafka.protocol.api import Request
-from aiokafka.protocol.fetch import FetchRequest_v11, FetchResponse_v11
+from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.produce import ProduceRequest, ProduceRequest_v7, ProduceResponse_v7
+from aiokafka.protocol.types import Schema, UnsignedVarInt32
+
+from app.exactly_once.log import TopicId
 
 _LENGTH, _COUNT = struct.Struct(">h"), struct.Struct(">i")
-_FETCH_HEAD, _FETCH_PARTITION = struct.Struct(">iiiibii"), struct.Struct(">iiqqi")
-_FETCHED_HEAD, _FETCHED_PARTITION = struct.Struct(">ihii"), struct.Struct(">ihqqqi")
-_ABORTED = struct.Struct(">qq")
+_FETCH_HEAD, _FETCH_PARTITION = struct.Struct(">iiiibii"), struct.Struct(">iiqiqiB")
+_FETCHED_HEAD, _FETCHED_PARTITION = struct.Struct(">ihi"), struct.Struct(">ihqqq")
+_ABORTED, _ABORTED_SIZE = struct.Struct(">qq"), 17
+_TOPIC_ID_SIZE, _REPLICA_SIZE = 16, 4
 _PRODUCE_HEAD, _PRODUCED_PARTITION = struct.Struct(">hhii"), struct.Struct(">ihqqq")
 _BATCH = struct.Struct(">ii")
 _NO_SESSION = (0, -1)
 _UNKNOWN = -1
+_NO_TAGS = 0
+_NOTHING_FORGOTTEN_NO_RACK_NO_TAGS = b"\1\1\0"
+_VARINT_MORE, _VARINT_BITS = 0x80, 7
 
 
 class Asked(NamedTuple):
     """From where on a partition is asked for."""
 
-    topic: str
+    topic_id: TopicId
     partition: int
     offset: int
 
@@ -35,7 +41,7 @@ class Asked(NamedTuple):
 class Fetched(NamedTuple):
     """What a broker says of a partition."""
 
-    topic: str
+    topic_id: TopicId
     partition: int
     error_code: int
     aborted: list[tuple[int, int]]
@@ -44,9 +50,10 @@ class Fetched(NamedTuple):
     """Record batches; the last one may be cut off."""
 
 
-class FetchResponse(FetchResponse_v11):  # type: ignore[misc]
+class FetchResponse(Response):  # type: ignore[misc]
     """The answer to `Fetch`."""
 
+    API_KEY, API_VERSION, SCHEMA = 1, 13, Schema()
     error_code: int
     found: list[Fetched]
 
@@ -55,31 +62,33 @@ class FetchResponse(FetchResponse_v11):  # type: ignore[misc]
         """From the bytes behind the header."""
         raw = data if isinstance(data, bytes) else data.read()
         answer = cls()
-        _, answer.error_code, _, topics = _FETCHED_HEAD.unpack_from(raw)
-        answer.found, at = [], _FETCHED_HEAD.size
+        _, answer.error_code, _ = _FETCHED_HEAD.unpack_from(raw)
+        answer.found = []
+        topics, at = _size(raw, _FETCHED_HEAD.size)
         for _ in range(topics):
-            topic, partitions, at = _topic(raw, at)
+            topic_id = raw[at : at + _TOPIC_ID_SIZE]
+            partitions, at = _size(raw, at + _TOPIC_ID_SIZE)
             for _ in range(partitions):
-                found, at = cls._partition(raw, at, topic)
+                found, at = cls._partition(raw, at, topic_id)
                 answer.found.append(found)
+            at = _behind_tags(raw, at)
         return answer
 
     @staticmethod
-    def _partition(raw: bytes, at: int, topic: str) -> tuple[Fetched, int]:
-        number, code, _, _, _, aborted_count = _FETCHED_PARTITION.unpack_from(raw, at)
-        at += _FETCHED_PARTITION.size
-        aborted = [_ABORTED.unpack_from(raw, at + n * _ABORTED.size) for n in range(aborted_count)]
-        at += len(aborted) * _ABORTED.size + _COUNT.size  # the replica that it would prefer
-        (size,) = _COUNT.unpack_from(raw, at)
-        at += _COUNT.size
-        end = at + max(size, 0)
-        return Fetched(topic, number, code, aborted, raw[at:end]), end
+    def _partition(raw: bytes, at: int, topic_id: TopicId) -> tuple[Fetched, int]:
+        number, code, _, _, _ = _FETCHED_PARTITION.unpack_from(raw, at)
+        count, at = _size(raw, at + _FETCHED_PARTITION.size)
+        aborted = [_ABORTED.unpack_from(raw, at + n * _ABORTED_SIZE) for n in range(count)]
+        size, at = _size(raw, at + count * _ABORTED_SIZE + _REPLICA_SIZE)
+        end = at + size
+        return Fetched(topic_id, number, code, aborted, raw[at:end]), _behind_tags(raw, end)
 
 
-class Fetch(FetchRequest_v11):  # type: ignore[misc]
+class Fetch(RequestStruct):  # type: ignore[misc]
     """`FetchRequest` on its way."""
 
-    RESPONSE_TYPE = FetchResponse
+    API_KEY, API_VERSION, FLEXIBLE_VERSION = FetchResponse.API_KEY, FetchResponse.API_VERSION, True
+    RESPONSE_TYPE, SCHEMA = FetchResponse, Schema()
 
     def __init__(self, encoded: bytes) -> None:
         super().__init__()
@@ -90,29 +99,30 @@ class Fetch(FetchRequest_v11):  # type: ignore[misc]
         return self._encoded
 
 
-class FetchRequest(Request[FetchRequest_v11]):  # type: ignore[misc]
+class FetchRequest(Request[Fetch]):  # type: ignore[misc]
     """Asks a broker for what comes next of some partitions."""
 
-    API_KEY = FetchRequest_v11.API_KEY
+    API_KEY = Fetch.API_KEY
 
     def __init__(self, wait_ms: int, bytes_max: int, partition_bytes_max: int, asked: Iterable[Asked]) -> None:
-        by_topic: defaultdict[str, list[Asked]] = defaultdict(list)
+        by_topic: defaultdict[TopicId, list[Asked]] = defaultdict(list)
         for place in asked:
-            by_topic[place.topic].append(place)
-        parts = [_FETCH_HEAD.pack(_UNKNOWN, wait_ms, 1, bytes_max, 1, *_NO_SESSION), _COUNT.pack(len(by_topic))]
-        for topic, places in by_topic.items():
-            name = topic.encode()
-            parts += [_LENGTH.pack(len(name)), name, _COUNT.pack(len(places))]
+            by_topic[place.topic_id].append(place)
+        parts = [_FETCH_HEAD.pack(_UNKNOWN, wait_ms, 1, bytes_max, 1, *_NO_SESSION), _counted(len(by_topic))]
+        for topic_id, places in by_topic.items():
+            parts += [topic_id, _counted(len(places))]
             parts += [
-                _FETCH_PARTITION.pack(place.partition, _UNKNOWN, place.offset, _UNKNOWN, partition_bytes_max)
+                _FETCH_PARTITION.pack(
+                    *(place.partition, _UNKNOWN, place.offset, _UNKNOWN, _UNKNOWN, partition_bytes_max, _NO_TAGS)
+                )
                 for place in places
             ]
-        parts += [_COUNT.pack(0), _LENGTH.pack(0)]  # forgotten topics, rack
-        self._encoded = b"".join(parts)
+            parts.append(bytes([_NO_TAGS]))
+        self._encoded = b"".join([*parts, _NOTHING_FORGOTTEN_NO_RACK_NO_TAGS])
 
-    def build(self, request_struct_class: type[FetchRequest_v11]) -> FetchRequest_v11:  # noqa: ARG002 - there is one
+    def build(self, request_struct_class: type[Fetch]) -> Fetch:
         """For the connection."""
-        return Fetch(self._encoded)
+        return request_struct_class(self._encoded)
 
 
 class ProduceResponse(ProduceResponse_v7):  # type: ignore[misc]
@@ -172,3 +182,34 @@ def _topic(raw: bytes, at: int) -> tuple[str, int, int]:
     end = at + length
     (count,) = _COUNT.unpack_from(raw, end)
     return raw[at:end].decode(), count, end + _COUNT.size
+
+
+def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    """-> an unsigned number, and where it ends."""
+    value, shift = raw[at] & ~_VARINT_MORE, _VARINT_BITS
+    while raw[at] & _VARINT_MORE:
+        at += 1
+        value |= (raw[at] & ~_VARINT_MORE) << shift
+        shift += _VARINT_BITS
+    return value, at + 1
+
+
+def _size(raw: bytes, at: int) -> tuple[int, int]:
+    """-> how many follow, none where there is null, and where they begin."""
+    value, at = _varint(raw, at)
+    return max(value - 1, 0), at
+
+
+def _counted(count: int) -> bytes:
+    encoded: bytes = UnsignedVarInt32.encode(count + 1)
+    return encoded
+
+
+def _behind_tags(raw: bytes, at: int) -> int:
+    """Where the fields end that newer brokers may add."""
+    count, at = _varint(raw, at)
+    for _ in range(count):
+        _, at = _varint(raw, at)
+        size, at = _varint(raw, at)
+        at += size
+    return at

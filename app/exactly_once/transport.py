@@ -13,7 +13,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from app.exactly_once.consumer_thread import ConsumerThread
-from app.exactly_once.log import Partition
+from app.exactly_once.log import Partition, TopicId
 from app.exactly_once.owner import Owner
 from app.exactly_once.producer import Producer
 from app.exactly_once.reader import Reader
@@ -69,9 +69,13 @@ class Consumer(driver.Consumer):
 
     # what the shards ask of their reader
 
-    async def seek(self, partition: Partition, position: int) -> None:  # type: ignore[override]
+    async def topic_id(self, partition: Partition) -> TopicId:
+        """Which topic of its name there is now."""
+        return await self.app.reader.topic_id(partition)
+
+    async def seek(self, partition: Partition, position: int, topic_id: TopicId) -> None:  # type: ignore[override]
         """Reads the partition from there on."""
-        self.app.reader.seek(partition, position)
+        self.app.reader.seek(partition, position, topic_id)
 
     def pause(self, partition: Partition) -> None:
         """Reads no more of it until `seek`."""

@@ -11,7 +11,7 @@ from app.exactly_once import intake
 from app.exactly_once import journal as journal_module
 from app.exactly_once import owner as owner_module
 from app.exactly_once.changelog import Claim, changelog_of, encode
-from app.exactly_once.log import Batch, Partition
+from app.exactly_once.log import NOWHERE, Batch, Partition
 
 CHANGELOG = changelog_of(INBOX)
 
@@ -284,9 +284,9 @@ async def test_a_shard_that_becomes_ready_as_its_assignment_stops_waiting_is_rea
     process = Process(MemoryLog())
     seek, may_go_on = process.inboxes.seek, asyncio.Event()
 
-    async def seek_slowly(partition: Partition, position: int) -> None:
+    async def seek_slowly(partition: Partition, position: int, topic_id: bytes) -> None:
         await may_go_on.wait()
-        await seek(partition, position)
+        await seek(partition, position, topic_id)
 
     process.inboxes.seek = seek_slowly  # type: ignore[method-assign]
     await process.owner.assign([INBOX])
@@ -317,3 +317,34 @@ async def test_who_was_given_nothing_knows_that_it_stands_by() -> None:
     process.owner.revoke()
     assert not process.owner.has_assignment
     process.kill()
+
+
+async def test_a_look_at_the_inbox_that_began_before_a_takeover_does_not_quarantine_the_successor() -> None:
+    log = MemoryLog()
+    process = await owned(log)
+    await process.take("add alice", "add alice")
+    await process.settle()
+    former, is_looking, may_go_on = process.owner.shards[INBOX], asyncio.Event(), asyncio.Event()
+    topic_id = process.inboxes.topic_id
+
+    async def topic_id_slowly(partition: Partition) -> bytes:
+        is_looking.set()
+        await may_go_on.wait()
+        return await topic_id(partition)
+
+    process.inboxes.topic_id = topic_id_slowly  # type: ignore[method-assign]
+    process.time += 10
+    looking = asyncio.create_task(process.owner.deliver(INBOX, NOWHERE))
+    await is_looking.wait()
+    process.inboxes.topic_id = topic_id  # type: ignore[method-assign]
+    log.write(CHANGELOG, encode(Claim(9, "somebody", "")))
+    await process.owner.assign([INBOX])
+    successor = process.owner.shards[INBOX]
+    assert successor is not former
+    held = log.logs[INBOX]
+    del log.logs[INBOX]  # what the former one sees
+    may_go_on.set()
+    await looking
+    log.logs[INBOX] = held
+    assert process.owner.quarantined == {}
+    assert not successor.frozen

@@ -9,6 +9,8 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from scripted_broker import (
     ABORT,
+    ANEW,
+    INCONSISTENT_TOPIC_ID,
     LAZY,
     NO_SUCH_SESSION,
     NOT_LEADER,
@@ -16,9 +18,11 @@ from scripted_broker import (
     OUT_OF_RANGE,
     PAUSE_S,
     PRODUCER,
+    TOPIC_IDS,
     TRANSACTIONAL,
     TWO,
     UNKNOWN_PARTITION,
+    UNKNOWN_TOPIC_ID,
     Reading,
     batch_of,
     corrupt,
@@ -362,12 +366,13 @@ async def test_after_clear_nothing_is_read_until_a_seek(reading: Reading) -> Non
     assert (await reading.question()).asked == {TWO: 1}
 
 
-async def test_a_position_outside_the_log_gives_nowhere_once_and_is_not_asked_for_until_the_next_seek(
-    reading: Reading,
+@pytest.mark.parametrize("code", [OUT_OF_RANGE, UNKNOWN_TOPIC_ID, INCONSISTENT_TOPIC_ID])
+async def test_a_log_that_is_not_where_it_was_gives_nowhere_once_and_is_not_asked_for_until_the_next_seek(
+    reading: Reading, code: int
 ) -> None:
     reading.seek(ONE, 50)
     reading.seek(TWO)
-    (await reading.question()).answer({ONE: OUT_OF_RANGE, TWO: records(0, 1)})
+    (await reading.question()).answer({ONE: code, TWO: records(0, 1)})
     tp, batch = await reading.batch()
     assert tp == ONE
     assert batch is NOWHERE
@@ -384,6 +389,31 @@ async def test_a_position_outside_the_log_gives_nowhere_once_and_is_not_asked_fo
     assert question.asked == {ONE: 0, TWO: 1}
     question.answer({ONE: records(0, 1)})
     assert await reading.take() == (ONE, 0, 1, [0])
+
+
+async def test_a_topic_is_asked_for_by_the_id_that_it_had_when_its_inbox_was_looked_at(reading: Reading) -> None:
+    reading.seek(ONE, 5)
+    question = await reading.question()
+    assert question.topic_ids == {"inbox": TOPIC_IDS["inbox"]}
+    question.answer({ONE: UNKNOWN_TOPIC_ID})
+    assert (await reading.batch())[1] is NOWHERE
+    reading.seek(ONE, 0, ANEW)
+    question = await reading.question()
+    assert (question.topic_ids, question.asked) == ({"inbox": ANEW}, {ONE: 0})
+    question.answer({ONE: records(0, 1)})
+    assert await reading.take() == (ONE, 0, 1, [0])
+
+
+async def test_two_partitions_of_which_one_was_looked_at_before_the_topic_was_made_anew_are_told_apart(
+    reading: Reading,
+) -> None:
+    reading.seek(ONE, 5)
+    reading.seek(TWO, 5, ANEW)
+    question = await reading.question()
+    assert question.topics == [(TOPIC_IDS["inbox"], 0, 5), (ANEW, 1, 5)]
+    question.answer({ONE: UNKNOWN_TOPIC_ID, TWO: records(5, 1)})
+    assert (await reading.batch())[1] is NOWHERE
+    assert await reading.take() == (TWO, 5, 6, [5])
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------

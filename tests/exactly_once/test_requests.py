@@ -1,11 +1,12 @@
-"""Our packed requests are, byte for byte, those of aiokafka, and our answers say what its own would say."""
+"""Our packed requests are, byte for byte, what their descriptions make, and our answers say what those would say."""
 
 from io import BytesIO
 from typing import Any
 
 import pytest
 from aiokafka.errors import IncompatibleBrokerVersion
-from aiokafka.protocol import fetch, produce
+from aiokafka.protocol import produce
+from fetch_13 import FETCH_REQUEST, FETCH_RESPONSE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,114 +112,110 @@ def test_an_answer_to_a_produce_request_is_read_as_aiokafka_reads_it(topics: lis
 
 # --- Fetch ------------------------------------------------------------------------------------------------------------
 
-
-def assert_is_asked_alike(asked: list[Asked], topics: list[tuple[str, list[tuple[int, int, int]]]]) -> None:
-    ours = FetchRequest(WAIT_MS, BYTES_MAX, PARTITION_BYTES_MAX, asked).build(fetch.FetchRequest_v11)
-    theirs = fetch.FetchRequest(WAIT_MS, 1, BYTES_MAX, READ_COMMITTED, topics).build(fetch.FetchRequest_v11)
-    assert ours.encode() == theirs.encode()
-    assert ours.build_request_header(5, "me").encode() == theirs.build_request_header(5, "me").encode()
-
-
-def test_a_fetch_request_has_the_bytes_of_aiokafkas_with_topics_in_the_order_in_which_they_came() -> None:
-    asked = [Asked("größe-出", 3, 7), Asked("orders", 1, 1 << 40), Asked("größe-出", 0, 0), Asked("accounts", 2, 5)]
-    assert_is_asked_alike(
-        asked,
-        [
-            ("größe-出", [(3, 7, PARTITION_BYTES_MAX), (0, 0, PARTITION_BYTES_MAX)]),
-            ("orders", [(1, 1 << 40, PARTITION_BYTES_MAX)]),
-            ("accounts", [(2, 5, PARTITION_BYTES_MAX)]),
-        ],
-    )
+ORDERS, ACCOUNTS = b"orders topic id.", b"accounts topicid"
+TOPIC_IDS = st.binary(min_size=16, max_size=16)
+TAGS = st.dictionaries(st.integers(0, 1 << 21), st.binary(max_size=300), max_size=3).map(
+    lambda tags: dict(sorted(tags.items()))
+)
 
 
-def test_a_fetch_request_for_nothing_has_the_bytes_of_aiokafkas() -> None:
-    assert_is_asked_alike([], [])
+def request_for(asked: list[Asked]) -> Fetch:
+    return FetchRequest(WAIT_MS, BYTES_MAX, PARTITION_BYTES_MAX, asked).build(Fetch)
 
 
-@given(topics=st.dictionaries(NAMES, st.lists(st.tuples(whole(32), whole(64)), min_size=1, max_size=4), max_size=4))
-def test_every_fetch_request_has_the_bytes_of_aiokafkas(topics: dict[str, list[tuple[int, int]]]) -> None:
-    assert_is_asked_alike(
-        [Asked(topic, number, offset) for topic, places in topics.items() for number, offset in places],
-        [(topic, [(*place, PARTITION_BYTES_MAX) for place in places]) for topic, places in topics.items()],
-    )
+def assert_is_asked(asked: list[Asked], topics: list[tuple[bytes, list[tuple[int, int]]]]) -> None:
+    """The bytes are those of the description, for a reader without a session, of committed records only."""
+    described = [
+        (topic_id, [(number, -1, offset, -1, -1, PARTITION_BYTES_MAX, {}) for number, offset in places], {})
+        for topic_id, places in topics
+    ]
+    wanted = (-1, WAIT_MS, 1, BYTES_MAX, READ_COMMITTED, 0, -1, described, [], "", {})
+    assert request_for(asked).encode() == FETCH_REQUEST.encode(wanted)
+
+
+def test_a_fetch_request_names_topics_in_the_order_in_which_they_came() -> None:
+    asked = [Asked(ORDERS, 3, 7), Asked(ACCOUNTS, 1, 1 << 40), Asked(ORDERS, 0, 0)]
+    assert_is_asked(asked, [(ORDERS, [(3, 7), (0, 0)]), (ACCOUNTS, [(1, 1 << 40)])])
+
+
+def test_a_fetch_request_for_nothing_names_no_topic() -> None:
+    assert_is_asked([], [])
+
+
+@given(topics=st.dictionaries(TOPIC_IDS, st.lists(st.tuples(whole(32), whole(64)), min_size=1, max_size=200)))
+def test_every_fetch_request_has_the_bytes_of_its_description(topics: dict[bytes, list[tuple[int, int]]]) -> None:
+    asked = [Asked(topic_id, *place) for topic_id, places in topics.items() for place in places]
+    assert_is_asked(asked, list(topics.items()))
 
 
 def test_a_fetch_request_takes_any_iterable_of_places_and_its_limits_are_its_own() -> None:
-    request = FetchRequest(7, 1_000, 500, (Asked("orders", number, 3) for number in range(2)))
-    theirs = fetch.FetchRequest(7, 1, 1_000, READ_COMMITTED, [("orders", [(0, 3, 500), (1, 3, 500)])])
-    assert request.build(fetch.FetchRequest_v11).encode() == theirs.build(fetch.FetchRequest_v11).encode()
+    request = FetchRequest(7, 1_000, 500, (Asked(ORDERS, number, 3) for number in range(2)))
+    places = [(number, -1, 3, -1, -1, 500, {}) for number in range(2)]
+    wanted = (-1, 7, 1, 1_000, READ_COMMITTED, 0, -1, [(ORDERS, places, {})], [], "", {})
+    assert request.build(Fetch).encode() == FETCH_REQUEST.encode(wanted)
 
 
 def test_a_broker_that_takes_our_version_gets_it() -> None:
-    request = FetchRequest(WAIT_MS, BYTES_MAX, PARTITION_BYTES_MAX, [Asked("orders", 0, 0)])
+    request = FetchRequest(WAIT_MS, BYTES_MAX, PARTITION_BYTES_MAX, [Asked(ORDERS, 0, 0)])
     built = request.prepare({request.API_KEY: (4, 17)})
     assert isinstance(built, Fetch)
-    assert (built.API_KEY, built.API_VERSION) == (1, 11)
+    assert (built.API_KEY, built.API_VERSION) == (1, 13)
     assert built.RESPONSE_TYPE is FetchResponse
 
 
 def test_a_broker_that_does_not_take_our_version_is_refused() -> None:
-    request = FetchRequest(WAIT_MS, BYTES_MAX, PARTITION_BYTES_MAX, [Asked("orders", 0, 0)])
+    request = FetchRequest(WAIT_MS, BYTES_MAX, PARTITION_BYTES_MAX, [Asked(ORDERS, 0, 0)])
     with pytest.raises(NotImplementedError):
-        request.prepare({request.API_KEY: (0, 10)})
+        request.prepare({request.API_KEY: (0, 12)})
 
 
-ABORTED = st.none() | st.lists(st.tuples(whole(64), whole(64)), max_size=4)
-FETCHED = st.lists(
-    st.tuples(
-        NAMES,
-        st.lists(
-            st.tuples(
-                *(whole(32), whole(16), whole(64), whole(64), whole(64)),
-                *(ABORTED, whole(32), st.none() | st.binary(max_size=50)),
-            ),
-            max_size=4,
-        ),
-    ),
-    max_size=4,
+ABORTED = st.none() | st.lists(st.tuples(whole(64), whole(64), st.just({})), max_size=200)
+PARTITIONS = st.tuples(
+    *(whole(32), whole(16), whole(64), whole(64), whole(64)),
+    *(ABORTED, whole(32), st.none() | st.binary(max_size=50), TAGS),
 )
+FETCHED = st.lists(st.tuples(TOPIC_IDS, st.lists(PARTITIONS, max_size=4), TAGS), max_size=4)
 
 
 def found_in(topics: list[Any]) -> list[Fetched]:
     return [
-        Fetched(topic, number, code, aborted or [], data or b"")
-        for topic, partitions in topics
-        for number, code, _, _, _, aborted, _, data in partitions
+        Fetched(topic_id, number, code, [transaction[:2] for transaction in aborted or []], data or b"")
+        for topic_id, partitions, _ in topics
+        for number, code, _, _, _, aborted, _, data, _ in partitions
     ]
 
 
 @pytest.mark.parametrize("aborted", [None, [], [(7, 3)], [(7, 3), (8, 4), (7, 9)]])
-@pytest.mark.parametrize("data", [None, b"", b"batches"])
+@pytest.mark.parametrize("data", [None, b"", b"batches", b"batch" * 5_000])
 def test_an_answer_to_a_fetch_request_says_what_it_found(aborted: list[tuple[int, int]] | None, data: bytes) -> None:
-    one, two = (1, 0, 20, 19, 5, aborted, -1, data), (0, 6, -1, -1, -1, None, -1, None)
-    topics = [("orders", [one, two]), ("größe-出", [one]), ("none", []), ("accounts", [two, one])]
-    answer = FetchResponse.decode(fetch.FetchResponse_v11(0, 0, 0, topics).encode())
+    transactions = None if aborted is None else [(*transaction, {}) for transaction in aborted]
+    one, two = (1, 0, 20, 19, 5, transactions, -1, data, {}), (0, 6, -1, -1, -1, None, -1, None, {1: b"leader"})
+    topics = [(ORDERS, [one, two], {}), (bytes(16), [], {}), (ACCOUNTS, [two, one], {})]
+    answer = FetchResponse.decode(FETCH_RESPONSE.encode((0, 0, 0, topics, {})))
     found = (0, aborted or [], data or b"")
     assert answer.found == [
-        ("orders", 1, *found),
-        ("orders", 0, 6, [], b""),
-        ("größe-出", 1, *found),
-        ("accounts", 0, 6, [], b""),
-        ("accounts", 1, *found),
+        (ORDERS, 1, *found),
+        (ORDERS, 0, 6, [], b""),
+        (ACCOUNTS, 0, 6, [], b""),
+        (ACCOUNTS, 1, *found),
     ]
     assert answer.error_code == 0
 
 
-@given(topics=FETCHED, throttle_ms=whole(32), code=whole(16), session=whole(32))
-def test_an_answer_to_a_fetch_request_is_read_as_aiokafka_reads_it(
-    topics: list[Any], throttle_ms: int, code: int, session: int
+@given(topics=FETCHED, throttle_ms=whole(32), code=whole(16), session=whole(32), tags=TAGS)
+def test_every_answer_to_a_fetch_request_is_read_as_described(
+    topics: list[Any], throttle_ms: int, code: int, session: int, tags: dict[int, bytes]
 ) -> None:
-    raw = fetch.FetchResponse_v11(throttle_ms, code, session, topics).encode()
-    theirs = fetch.FetchResponse_v11.decode(raw)
+    raw = FETCH_RESPONSE.encode((throttle_ms, code, session, topics, tags))
     for data in (raw, BytesIO(raw)):
         answer = FetchResponse.decode(data)
-        assert answer.found == found_in(topics) == found_in(theirs.topics)
-        assert answer.error_code == code == theirs.error_code
+        assert answer.found == found_in(topics)
+        assert answer.error_code == code
 
 
 @pytest.mark.parametrize("topics", [None, []])
 def test_an_answer_without_topics_has_found_nothing(topics: list[Any] | None) -> None:
-    answer = FetchResponse.decode(fetch.FetchResponse_v11(0, 70, 0, topics).encode())
+    answer = FetchResponse.decode(FETCH_RESPONSE.encode((0, 70, 0, topics, {})))
     assert (answer.error_code, answer.found) == (70, [])
 
 
@@ -228,7 +225,7 @@ def test_an_answer_without_topics_has_found_nothing(topics: list[Any] | None) ->
 @pytest.mark.parametrize(
     ("ours", "raw"),
     [
-        (FetchResponse, fetch.FetchResponse_v11(0, 6, 0, []).encode()),
+        (FetchResponse, FETCH_RESPONSE.encode((0, 6, 0, [], {}))),
         (ProduceResponse, produce.ProduceResponse_v7([("out", [(0, 0, 1, 2, 3)])], 0).encode()),
     ],
 )
@@ -239,9 +236,9 @@ def test_an_answer_begins_where_its_header_ended(ours: Any, raw: bytes) -> None:
 
 
 def test_what_the_connection_writes_into_its_debug_log_can_be_written() -> None:
-    fetched = FetchResponse.decode(fetch.FetchResponse_v11(0, 0, 0, [("orders", [])]).encode())
+    fetched = FetchResponse.decode(FETCH_RESPONSE.encode((0, 0, 0, [(ORDERS, [], {})], {})))
     produced = ProduceResponse.decode(produce.ProduceResponse_v7([("out", [(0, 0, 1, 2, 3)])], 0).encode())
-    asked = FetchRequest(WAIT_MS, BYTES_MAX, PARTITION_BYTES_MAX, []).build(fetch.FetchRequest_v11)
+    asked = request_for([])
     sent = QuickProduceRequest(None, -1, 40_000, []).build(produce.ProduceRequest_v7)
     written = [str(each) for each in (fetched, produced, asked, sent)]
     assert [text.split("(")[0] for text in written] == ["FetchResponse", "ProduceResponse", "Fetch", "Produce"]

@@ -16,8 +16,8 @@ from small_shards import (
 )
 
 from app.exactly_once import identity
-from app.exactly_once.changelog import changelog_of
-from app.exactly_once.log import Batch
+from app.exactly_once.changelog import Claim, changelog_of, encode
+from app.exactly_once.log import NOWHERE, Batch, Partition
 from app.exactly_once.restore import REMEDY
 
 
@@ -189,6 +189,38 @@ async def test_rule_02_an_inbox_that_is_made_anew_while_it_is_read_quarantines_t
     await process.take("add other")  # the reader began at the new first offset
     assert "made anew" in process.owner.quarantined[INBOX]
     assert process.amounts() == {"alice": 2}
+
+
+async def test_rule_02_which_topic_is_read_was_asked_before_it_was_compared_with_the_shard() -> None:
+    log = MemoryLog()
+    process = Process(log)
+    bounds = log.bounds
+
+    async def made_anew_while_we_look(partition: Partition) -> tuple[int, int]:
+        process.inboxes.topic_ids[partition] = b"another"
+        return await bounds(partition)
+
+    log.bounds = made_anew_while_we_look  # type: ignore[method-assign]
+    process.inboxes.topic_ids[INBOX] = b"first"
+    await process.owner.assign([INBOX])
+    assert process.inboxes.reads[INBOX] == b"first"  # which the reader will not find
+
+
+async def test_rule_02_a_shard_that_took_nothing_looks_who_owns_it_before_it_reads_an_inbox_made_anew() -> None:
+    log = MemoryLog()
+    process = Process(log)
+    await process.owner.assign([INBOX])
+    former = process.owner.shards[INBOX]
+    log.write(changelog_of(INBOX), encode(Claim(7, "somebody", "")))  # while we slept
+    del log.logs[INBOX]
+    process.inboxes.topic_ids[INBOX] = b"another"
+    process.time += 10
+    await process.owner.deliver(INBOX, NOWHERE)
+    assert former.frozen
+    await steps()
+    assert process.owner.shards[INBOX] is not former
+    assert process.owner.counts["superseded"] == 1
+    assert process.inboxes.reads[INBOX] == b"another"
 
 
 async def test_rule_02_the_same_inbox_with_more_records_is_taken_on() -> None:

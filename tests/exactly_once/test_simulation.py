@@ -14,11 +14,13 @@ from types import SimpleNamespace
 
 import pytest
 import simulated_nouns
+from simulated_kafka import Broker
 from simulation import Client, Deviation, MachineA, World
 
 from app.exactly_once import changelog, identity, restore
 from app.exactly_once.changelog import Claim, Follower
 from app.exactly_once.journal import Journal
+from app.exactly_once.log import Partition
 from app.exactly_once.owner import Owner
 from app.exactly_once.shard import SEEN, Shard
 from app.exactly_once.table import Table
@@ -220,6 +222,18 @@ def test_a_checkpoint_ahead_or_behind_is_found(monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr("app.exactly_once.journal.StoreMark", shifted)
     monkeypatch.setattr(restore.Restorer, "_is_there", is_there)
+    expect_a_deviation()
+
+
+def test_a_reader_that_takes_any_topic_of_the_same_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_anew = Broker.make_anew
+
+    def make_anew_alike(self: Broker, partition: Partition) -> None:
+        topic_id = self.logs[partition].topic_id
+        make_anew(self, partition)
+        self.logs[partition].topic_id = topic_id
+
+    monkeypatch.setattr(Broker, "make_anew", make_anew_alike)
     expect_a_deviation()
 
 

@@ -5,18 +5,19 @@ import struct
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any, cast
 
 from aiokafka import TopicPartition
-from aiokafka.protocol.fetch import FetchRequest_v11, FetchResponse_v11
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
+from fetch_13 import FETCH_REQUEST, FETCH_RESPONSE
 from small_shards import steps
 
-from app.exactly_once.log import Batch, Header, Partition
+from app.exactly_once.log import Batch, Header, Partition, TopicId
 from app.exactly_once.reader import Reader
-from app.exactly_once.requests import FetchRequest, FetchResponse
+from app.exactly_once.requests import Fetch, FetchRequest, FetchResponse
 
 ONE, TWO, LAZY = TopicPartition("inbox", 0), TopicPartition("inbox", 1), TopicPartition("lazy-inbox", 0)
 PAUSE_S = 0.0625
@@ -24,6 +25,9 @@ CONTROL, TRANSACTIONAL = 0x20, 0x10
 COMMIT, ABORT = ((b"\0\0\0" + last, b"\0\0\0\0\0\0") for last in (b"\1", b"\0"))
 PRODUCER = 7
 OUT_OF_RANGE, UNKNOWN_PARTITION, NOT_LEADER, NO_SUCH_SESSION = 1, 3, 6, 70
+UNKNOWN_TOPIC_ID, INCONSISTENT_TOPIC_ID = 100, 103
+TOPIC_IDS = {"inbox": b"the first inbox.", "lazy-inbox": b"the first lazy.."}
+ANEW = b"another inbox..."
 CRC_AT, ATTRIBUTES_AT = 17, 21
 
 
@@ -59,12 +63,16 @@ class Question:
     """A request on its way; the broker thinks for as long as the test likes."""
 
     def __init__(self, request: FetchRequest) -> None:
-        struct = FetchRequest_v11.decode(request.build(FetchRequest_v11).encode())
-        self.wait_ms, self.bytes_max = struct.max_wait_time, struct.max_bytes
-        self.asked = {
-            TopicPartition(topic, number): offset for topic, asked in struct.topics for number, _, offset, *_ in asked
-        }
-        self.partition_bytes_max = {most for _, asked in struct.topics for *_, most in asked}
+        _, self.wait_ms, _, self.bytes_max, _, _, _, topics, *_ = FETCH_REQUEST.decode(
+            BytesIO(request.build(Fetch).encode())
+        )
+        names = {topic_id: topic for topic, topic_id in TOPIC_IDS.items()} | {ANEW: "inbox"}
+        self.topic_ids = {names[topic_id]: topic_id for topic_id, _, _ in topics}
+        self.topics = [(topic_id, place[0], place[2]) for topic_id, asked, _ in topics for place in asked]
+        """Topic id, partition and offset, as they were asked for."""
+        places = [(names[topic_id], place) for topic_id, asked, _ in topics for place in asked]
+        self.asked = {TopicPartition(topic, number): offset for topic, (number, _, offset, *_) in places}
+        self.partition_bytes_max = {most for _, (*_, most, _) in places}
         self.response: asyncio.Future[FetchResponse] = asyncio.get_running_loop().create_future()
 
     def answer(
@@ -74,12 +82,14 @@ class Question:
         code: int = 0,
     ) -> None:
         """Record batches or an error for each partition that was asked for; of those that are not named, nothing."""
-        by_topic: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
-        for tp in [] if code else self.asked:
+        by_topic: defaultdict[bytes, list[tuple[Any, ...]]] = defaultdict(list)
+        for tp, (topic_id, _, _) in [] if code else zip(self.asked, self.topics, strict=True):
             answer = (found or {}).get(tp)
             error, data = (answer, None) if isinstance(answer, int) else (0, answer)
-            by_topic[tp.topic].append((tp.partition, error, 0, 0, 0, aborted, -1, data))
-        raw = FetchResponse_v11(0, code, 0, list(by_topic.items())).encode()
+            transactions = None if aborted is None else [(*transaction, {}) for transaction in aborted]
+            by_topic[topic_id].append((tp.partition, error, 0, 0, 0, transactions, -1, data, {}))
+        topics = [(topic_id, partitions, {}) for topic_id, partitions in by_topic.items()]
+        raw = FETCH_RESPONSE.encode((0, code, 0, topics, {}))
         self.response.set_result(FetchResponse.decode(raw))
 
 
@@ -132,8 +142,8 @@ class Reading:
         self._taking: dict[str, asyncio.Task[tuple[Partition, Batch]]] = {}
         self._batches = {topic: self.reader.batches(topic) for topic in pauses_s}
 
-    def seek(self, tp: TopicPartition, position: int = 0) -> None:
-        self.reader.seek(Partition(*tp), position)
+    def seek(self, tp: TopicPartition, position: int = 0, topic_id: TopicId | None = None) -> None:
+        self.reader.seek(Partition(*tp), position, topic_id or TOPIC_IDS[tp.topic])
 
     def pause(self, tp: TopicPartition) -> None:
         self.reader.pause(Partition(*tp))

@@ -29,6 +29,8 @@ class PartitionLog:
     def __init__(self) -> None:
         self.records: list[SimRecord] = []
         self.first, self.end = 0, 0
+        self.topic_id = b""
+        """Another one for each time that it is made anew; nothing else tells."""
         self.grown: list[asyncio.Future[None]] = []
 
     def append(self, message: Message, timestamp: int) -> int:
@@ -110,7 +112,8 @@ class Broker:
     def make_anew(self, partition: Partition) -> None:
         former = self.logs[partition]
         self.former[partition].append(former.records)
-        self.logs[partition] = PartitionLog()
+        self.logs[partition] = log = PartitionLog()
+        log.topic_id = former.topic_id + b"'"
         former.wake()
 
 

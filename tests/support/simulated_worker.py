@@ -24,6 +24,7 @@ class Worker:
         self.process = Process(name)
         self.client = Client(world.broker, self.process, failing=world.failing, fatal=self.fatal)
         self.positions: dict[Partition, int] = {}
+        self.topic_ids: dict[Partition, bytes] = {}
         self.generation = -1
         self.queues = {topic: asyncio.Queue[tuple[Partition, Batch]](maxsize=4) for topic in KINDS}
         self.paused: set[Partition] = set()
@@ -76,10 +77,15 @@ class Worker:
         return any(owned.journal._sweep._keys is not None for owned in self.owner.shards.values())
 
     # the consumer
-    async def seek(self, partition: Partition, position: int) -> None:
+    async def topic_id(self, partition: Partition) -> bytes:
+        await self.client._ask()
+        return self.world.broker.logs[partition].topic_id
+
+    async def seek(self, partition: Partition, position: int, topic_id: bytes) -> None:
         await asyncio.sleep(self.client._delay())
         if partition in self.positions:
             self.positions[partition] = position
+            self.topic_ids[partition] = topic_id
             self.paused.discard(partition)
             self._wake(partition)
 
@@ -110,6 +116,7 @@ class Worker:
             return
         self.generation = generation
         self.positions = dict.fromkeys(partitions, 0)
+        self.topic_ids.clear()
         for partition in partitions:
             self.world.loop.spawn(self.process, self.fetch(generation, partition))
         await self.owner.assign(partitions)
@@ -121,7 +128,10 @@ class Worker:
             position = self.positions[partition]
             await self.client._ask()
             log = broker.logs[partition]
-            if not log.first <= position <= log.end:
+            if partition not in self.topic_ids:
+                await self._until_something_happens(partition)
+                continue
+            if self.topic_ids[partition] != log.topic_id or not log.first <= position <= log.end:
                 if self.positions[partition] == position and partition not in self.paused:
                     self.paused.add(partition)  # until the next seek
                     await self.queues[partition.topic].put((partition, NOWHERE))

@@ -36,7 +36,14 @@ FAULTS = (
     "leave",
     "broker restart",
 )
-OPERATIONS = ("inbox anew", "inbox anew while it runs", "changelog anew", "changelog anew, inbox cut")
+OPERATIONS = (
+    "inbox anew",
+    "inbox anew while it runs",
+    "inbox anew while its owner sleeps",
+    "changelog anew",
+    "changelog anew, inbox cut",
+)
+RUNNING = OPERATIONS[1:3]
 
 WORTH_IT_S_MAX = 60.0
 """After so long, in virtual time, an operator finds nothing to do."""
@@ -115,10 +122,10 @@ class World:
             self.members.discard(worker.name)
             self.form_group()
 
-    def stop_for_a_while(self, worker: Worker) -> None:
+    def stop_for_a_while(self, worker: Worker, pause_s: float | None = None) -> None:
         self.counts["pauses"] += 1
         self.loop.pause(worker.process)
-        pause_s = self.rng.choice([0.2, SESSION_S + 5])
+        pause_s = pause_s or self.rng.choice([0.2, SESSION_S + 5])
         if pause_s > SESSION_S:
             root(self.loop, SESSION_S, self._expel, worker)
         root(self.loop, pause_s, self._continue, worker)
@@ -257,12 +264,14 @@ class World:
                 self.operation = None
                 return
         self.counts[self.operation] += 1
-        if self.operation != "inbox anew while it runs":
+        if self.operation not in RUNNING:
             self.in_maintenance = True
             for worker in self.workers.values():
                 self.loop.kill(worker.process)
             await asyncio.sleep(1.0)
         self._operate_on(inbox)
+        if self.operation == RUNNING[-1]:
+            await self._grow_beyond(inbox)
         if self.in_maintenance:
             self.in_maintenance = False
             self.members = set(names)
@@ -273,17 +282,19 @@ class World:
         await self._adopt(inbox)
 
     async def _is_worth_it(self, inbox: Partition) -> bool:
-        """Waits until the inbox has a past, and until nobody sleeps who could miss what happens."""
+        """Waits until the inbox has a past."""
         await asyncio.sleep(0.2)
         await self.broker.up()
         changelog = self.broker.logs[changelog_of(inbox)]
-        sleeps = any(worker.process.is_paused for worker in self.workers.values())
-        return len(self.broker.logs[inbox].records) > 3 and len(changelog.records) > 3 and not sleeps
+        return len(self.broker.logs[inbox].records) > 3 and len(changelog.records) > 3
 
     def _operate_on(self, inbox: Partition) -> None:
         broker = self.broker
-        if self.operation in ("inbox anew", "inbox anew while it runs"):
-            self.closed_until[inbox] = self.loop.time() + 3.0
+        if self.operation in ("inbox anew", *RUNNING):
+            if self.operation != RUNNING[-1]:
+                self.closed_until[inbox] = self.loop.time() + 3.0
+            elif (owner := self.workers[self.assignment[inbox]]).is_awake:
+                self.stop_for_a_while(owner, self.rng.choice([5.0, SESSION_S + 5]))
             broker.make_anew(inbox)
             self.hurt.add(inbox)
         else:
@@ -293,6 +304,11 @@ class World:
                 broker.logs[inbox].delete_before(cut)
                 self.hurt.add(inbox)
             broker.make_anew(changelog_of(inbox))
+
+    async def _grow_beyond(self, inbox: Partition) -> None:
+        """Whoever sleeps finds more in the new log than it knows of the old one."""
+        for _ in range(self.broker.former[inbox][-1][-1].offset + self.rng.randint(1, 9)):
+            await self._write(inbox, "count|account0|symbol0", 10**9)
 
     async def _adopt(self, inbox: Partition) -> None:
         deadline = self.loop.time() + 120

@@ -141,10 +141,17 @@ class Inboxes:
     def __init__(self) -> None:
         self.positions: dict[Partition, int] = {}
         self.seeks: list[tuple[Partition, int]] = []
+        self.topic_ids: dict[Partition, bytes] = {}
+        self.reads: dict[Partition, bytes] = {}
+        """Which topic it was told to read."""
         self.paused: set[Partition] = set()
         self.is_ours = True
 
-    async def seek(self, partition: Partition, position: int) -> None:
+    async def topic_id(self, partition: Partition) -> bytes:
+        return self.topic_ids.get(partition, b"first")
+
+    async def seek(self, partition: Partition, position: int, topic_id: bytes) -> None:
+        self.reads[partition] = topic_id
         self.seeks.append((partition, position))
         self.positions[partition] = position
         self.paused.discard(partition)

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from kafka import free_port, private_broker
 from system import System
@@ -179,6 +180,58 @@ async def test_an_inbox_made_anew_stops_its_shards_alone_until_an_operator_adopt
         return [position["position_qty"] for position in found["positions"]] == ["3"]
 
     await workers.eventually(is_counted)  # with the trade that waited in the new inbox until it was adopted
+
+
+async def first_records(system: System, topic: str) -> dict[int, ConsumerRecord]:
+    """Of each partition."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=system.bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, number) for number in range(partitions_of(topic, Profile.TEST))]
+        consumer.assign(partitions)
+        return {tp.partition: await consumer.getone(tp) for tp in partitions}
+    finally:
+        await consumer.stop()
+
+
+async def write_often(system: System, records: dict[int, ConsumerRecord], count: int) -> None:
+    """The same again and again: whoever has taken it knows it."""
+    async with AIOKafkaProducer(bootstrap_servers=system.bootstrap) as producer:
+        for number, record in records.items():
+            for _ in range(count):
+                await producer.send(
+                    record.topic, record.value, record.key, partition=number, headers=list(record.headers)
+                )
+
+
+async def test_an_inbox_made_anew_below_a_sleeper_that_it_outgrows_is_noticed(workers: System) -> None:
+    (supervisor,) = workers.workers
+    await workers.deposit("seller", "ADA", "10")
+    await workers.deposit("buyer", "USDT", "100")
+    await trade(workers, "buyer")
+    shards = [f"{POSITIONS}-{number}" for number in range(partitions_of(POSITIONS, Profile.TEST))]
+
+    async def have_all_taken_something() -> bool:
+        """Marks of the book go to each of them."""
+        _, said = await workers.run("shards", "--noun", "positions")
+        lines = [line.split() for line in said.splitlines() if line.startswith(POSITIONS)]
+        return len(lines) == len(shards) and all(int(next_) > 0 and int(lag) == 0 for _, next_, lag, *_ in lines)
+
+    await workers.eventually(have_all_taken_something, 30)
+    records = await first_records(workers, POSITIONS)
+    os.kill(process_of(supervisor), signal.SIGSTOP)
+    await make_anew(workers, POSITIONS)
+    await write_often(workers, records, 500)
+    resume(supervisor)
+
+    async def is_quarantined() -> Any:
+        found = [reason for reason in await reasons(workers) or [] if "is quarantined" in reason]
+        return found if len(found) == len(shards) else None
+
+    for why in await workers.eventually(is_quarantined, 30):
+        assert "made anew" in why
+    await asyncio.gather(*(adopted(workers, shard) for shard in shards))
+    await workers.until_ready()
 
 
 async def test_of_two_workers_with_one_name_one_ends_and_says_why(workers: System) -> None:
