@@ -23,10 +23,13 @@ from schemas.order_books import (
     CancelRefused,
     InstrumentListed,
     MarkPrices,
+    OrderArmed,
     OrderCancelled,
     OrderFilled,
+    OrderReduced,
     OrderReplaced,
     OrderRested,
+    OrderTriggered,
     ReplaceRefused,
     ResetBooks,
 )
@@ -45,6 +48,9 @@ Command = (
     | OrderFilled
     | OrderCancelled
     | OrderReplaced
+    | OrderReduced
+    | OrderArmed
+    | OrderTriggered
     | ReplaceRefused
     | CancelRefused
     | InstrumentListed
@@ -105,6 +111,9 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     OrderCancelled: book_reports.cancelled,
     AmendOrder: amending.amend,
     OrderReplaced: amending.replaced,
+    OrderReduced: book_reports.reduced,
+    OrderArmed: book_reports.armed,
+    OrderTriggered: book_reports.triggered,
     ReplaceRefused: amending.replace_refused,
     CancelOrder: amending.cancel,
     CancelRefused: amending.cancel_refused,

@@ -1,46 +1,45 @@
-"""Amending and cancelling what rests in a book, and listing what may be traded."""
+"""Amending, reducing and cancelling what is in a book."""
 
 from collections.abc import Iterator
 
 import msgspec
 
-from domain.book_rows import (
-    Booked,
-    Event,
-    ResetAsked,
-    State,
-)
-from domain.books import RestingOrder
-from domain.instruments import from_listing, has_units_of, listing_fault
-from domain.matching import can_go_on, cancelled, match, pause
-from schemas.accounts import ResetAccounts
-from schemas.enums import ReasonCode
+from domain import stops
+from domain.book_rows import BandSet, Event, LastPriceSet, State
+from domain.books import Book, crosses
+from domain.entering import act, cascade
+from domain.matching import cancelled
+from domain.resting import RestingOrder, StopOrder
+from schemas.enums import ReasonCode, Side, TimeInForce, TradingPhase
 from schemas.order_books import (
+    CancelAllOrders,
     CancelRefused,
     CancelRestingOrder,
-    InstrumentListed,
-    InstrumentRefused,
-    ListInstrument,
+    EndSession,
+    OrderReduced,
     OrderReplaced,
+    ReduceOrder,
     ReplaceOrder,
     ReplaceRefused,
-    ResetBooks,
+    SetLastPrice,
+    SetPriceBand,
 )
-from schemas.positions import ResetPositions
 
 
 def replace(state: State, command: ReplaceOrder) -> Iterator[Event]:
     """Same price and not larger keeps its place; anything else goes to the back, and trades if it crosses."""
     book = state.book(command.symbol)
-    order = book.orders.get(command.order_id)
-    if order is None or order.account_id != command.account_id:
+    order = book.find(command.order_id)
+    fault = _replace_fault(book, order, command)
+    if order is None or fault is not None:
         yield ReplaceRefused(
             order_id=command.order_id,
             account_id=command.account_id,
             symbol=command.symbol,
-            reason_code=ReasonCode.TOO_LATE,
+            reason_code=fault or ReasonCode.TOO_LATE,
         )
         return
+    stop = book.stops.get(order.order_id)
     filled = order.quantity - order.leaves
     quantity = max(command.quantity, filled)
     yield OrderReplaced(
@@ -50,16 +49,36 @@ def replace(state: State, command: ReplaceOrder) -> Iterator[Event]:
         quantity=quantity,
         limit_price=command.limit_price,
         leaves_quantity=quantity - filled,
+        sequence=book.sequence + 1,
+        stop_price=_new_stop_price(stop, command),
     )
-    if quantity > filled and not keeps_place(order, command):
+    if quantity > filled and stop is None and not keeps_place(order, command):
         changed = msgspec.structs.replace(
-            order, limit_price=command.limit_price, quantity=quantity, leaves=quantity - filled
+            order, limit_price=command.limit_price, quantity=quantity, leaves=quantity - filled, shown=0
         )
-        changed = yield from match(state, book, changed)
-        if can_go_on(state, changed):
-            yield from pause(changed, None)
-        elif changed.leaves:
-            yield Booked(msgspec.structs.replace(changed, priority=state.row(order.symbol).sequence + 1))
+        yield from act(state, book, changed, None)
+    yield from cascade(state, book, command.symbol)
+
+
+def _replace_fault(book: Book, order: RestingOrder | None, command: ReplaceOrder) -> ReasonCode | None:
+    if order is None or order.account_id != command.account_id:
+        return ReasonCode.TOO_LATE
+    if command.limit_price != order.limit_price and not book.allows(command.limit_price):
+        return ReasonCode.PRICE_BAND
+    if book.phase is TradingPhase.HALTED:
+        return ReasonCode.HALTED
+    is_open = order.order_id not in book.stops and book.phase is TradingPhase.CONTINUOUS
+    if is_open and order.instructions is not None and order.instructions.is_post_only:
+        best = book.opposite(order.side).best_price()
+        if best is not None and crosses(order.side, command.limit_price, best):
+            return ReasonCode.POST_ONLY_WOULD_CROSS
+    return None
+
+
+def _new_stop_price(stop: StopOrder | None, command: ReplaceOrder) -> int | None:
+    if stop is None:
+        return None
+    return stop.stop_price if command.stop_price is None else command.stop_price
 
 
 def keeps_place(order: RestingOrder, command: ReplaceOrder | OrderReplaced) -> bool:
@@ -67,48 +86,96 @@ def keeps_place(order: RestingOrder, command: ReplaceOrder | OrderReplaced) -> b
     return command.limit_price == order.limit_price and command.quantity <= order.quantity
 
 
+def reduce(state: State, command: ReduceOrder) -> Iterator[Event]:
+    """Takes units off what is open; an order keeps its place, and one with nothing left is gone."""
+    book = state.book(command.symbol)
+    order = book.find(command.order_id)
+    if order is None or order.account_id != command.account_id:
+        yield _cancel_refused(command)
+    elif command.quantity >= order.leaves:
+        yield cancelled(book, order, order.leaves, ReasonCode.REQUESTED)
+    else:
+        yield OrderReduced(
+            order.order_id,
+            order.account_id,
+            order.symbol,
+            order.quantity - command.quantity,
+            order.leaves - command.quantity,
+            ReasonCode.REQUESTED,
+            book.sequence + 1,
+        )
+
+
 def cancel(state: State, command: CancelRestingOrder) -> Iterator[Event]:
     """Takes an order out, if it is still there."""
-    order = state.book(command.symbol).orders.get(command.order_id)
+    book = state.book(command.symbol)
+    order = book.find(command.order_id)
     if order is None or order.account_id != command.account_id:
-        yield CancelRefused(
-            order_id=command.order_id,
-            account_id=command.account_id,
-            symbol=command.symbol,
-            reason_code=ReasonCode.TOO_LATE,
-        )
-        return
-    yield cancelled(order, order.leaves, ReasonCode.REQUESTED)
+        yield _cancel_refused(command)
+    else:
+        yield cancelled(book, order, order.leaves, ReasonCode.REQUESTED)
 
 
-def list_instrument(state: State, command: ListInstrument) -> Iterator[Event]:
-    """Lists an instrument. Listed again, it may have other fees: orders on their way to us bring theirs.
-
-    Ticks, lots and assets stay: orders on their way and positions are made of them.
-    """
-    fault = listing_fault(command)
-    known = state.instruments.get(command.symbol)
-    if fault is None and known is not None and not has_units_of(known, from_listing(command)):
-        fault = ReasonCode.NO_CHANGE, "base, quote, tick, lot and multiplier stay as they were listed"
-    if fault is not None:
-        yield InstrumentRefused(symbol=command.symbol, reason_code=fault[0], detail=fault[1])
-        return
-    instrument = from_listing(command)
-    yield InstrumentListed(**{name: getattr(instrument, name) for name in instrument.__struct_fields__})
+def _cancel_refused(command: ReduceOrder | CancelRestingOrder) -> CancelRefused:
+    return CancelRefused(
+        order_id=command.order_id,
+        account_id=command.account_id,
+        symbol=command.symbol,
+        reason_code=ReasonCode.TOO_LATE,
+    )
 
 
-def reset(state: State, command: ResetBooks) -> Iterator[Event]:
-    """Cancels all once all account shards asked, so that no order is on its way any more; and tells everybody."""
-    if state.resets.get(f"{command.reset_id}|{command.source}") is not None:
-        return
-    yield ResetAsked(command.reset_id, command.source)
-    asked = sum(1 for _ in state.resets.scan(f"{command.reset_id}|"))
-    if asked < state.account_shards:
-        return
+def cancel_all(state: State, command: CancelAllOrders) -> Iterator[Event]:
+    """Takes out all orders of an account, or of everybody, of one side or both; the oldest number first."""
+    found = [
+        order
+        for order in state.book(command.symbol).all_orders()
+        if command.account_id in ("", order.account_id) and command.side in (Side.UNKNOWN, order.side)
+    ]
+    yield from _cancel_some(state, found, ReasonCode.MASS_CANCEL, command)
+
+
+def end_session(state: State, command: EndSession) -> Iterator[Event]:
+    """Orders for the day end."""
+    found = [
+        order
+        for order in state.book(command.symbol).all_orders()
+        if order.instructions is not None and order.instructions.time_in_force is TimeInForce.DAY
+    ]
+    yield from _cancel_some(state, found, ReasonCode.EXPIRED, command)
+
+
+def _cancel_some(
+    state: State, found: list[RestingOrder], reason: ReasonCode, command: CancelAllOrders | EndSession
+) -> Iterator[Event]:
+    """As many as one record may; for the others the shard sends the command to itself."""
+    book = state.book(command.symbol)
+    found.sort(key=lambda order: order.order_number)
+    for order in found[: state.steps_left]:
+        yield cancelled(book, order, order.leaves, reason)
+    if len(found) > state.steps_left:
+        yield msgspec.structs.replace(command, turn=0)
+
+
+def expire(state: State) -> Iterator[Event]:
+    """Orders whose time has come end. Those that are too many for one record wait for the next."""
     for symbol in sorted(state.by_symbol):
-        for order_id in sorted(state.by_symbol[symbol].orders):
-            order = state.by_symbol[symbol].orders[order_id]
-            yield cancelled(order, order.leaves, ReasonCode.RESET)
-    source = str(state.partition)
-    yield ResetAccounts(reset_id=command.reset_id, source=source)
-    yield ResetPositions(reset_id=command.reset_id, source=source)
+        book = state.by_symbol[symbol]
+        due = [order for each in book.expiries.due(state.now, state.steps_left) if (order := book.find(each))]
+        state.steps_left -= len(due)
+        for order in sorted(due, key=lambda order: order.order_number):
+            yield cancelled(book, order, order.leaves, ReasonCode.EXPIRED)
+
+
+def set_last_price(state: State, command: SetLastPrice) -> Iterator[Event]:
+    """A price from elsewhere counts as one of a trade: stops look at it."""
+    book = state.book(command.symbol)
+    yield LastPriceSet(command.symbol, command.price)
+    yield from stops.follow(book, command.price)
+    yield from cascade(state, book, command.symbol)
+
+
+def set_price_band(state: State, command: SetPriceBand) -> Iterator[Event]:
+    """Limits must lie within from now on; orders that are in the book stay."""
+    del state
+    yield BandSet(command.symbol, command.low, command.high)

@@ -8,29 +8,34 @@ import msgspec
 from domain.book_changes import keeps_place
 from domain.book_rows import (
     TRADES_KEPT_MAX,
+    BandSet,
     Booked,
     BookRow,
+    BooksMoved,
     Event,
-    MatchingEnded,
-    Paused,
+    LastPriceSet,
     ResetAsked,
     ShardRow,
     State,
+    StopArmed,
     TradeRow,
-    TurnGiven,
-    TurnTaken,
-    Waiting,
 )
-from domain.books import RestingOrder
+from domain.book_waiting import WAITING_EVOLVERS
 from domain.instruments import from_listing
+from domain.resting import RestingOrder, StopOrder, changed
 from schemas.accounts import ResetAccounts
-from schemas.enums import Liquidity, ReasonCode
+from schemas.enums import ReasonCode, TradingPhase
 from schemas.order_books import (
     InstrumentListed,
     MarkPrices,
+    OrderArmed,
     OrderCancelled,
     OrderFilled,
+    OrderReduced,
     OrderReplaced,
+    OrderRested,
+    OrderTriggered,
+    PhaseChanged,
     TradeExecuted,
 )
 
@@ -43,14 +48,46 @@ def evolve(state: State, event: Event) -> None:
 
 
 def _booked(state: State, event: Booked) -> None:
-    _store(state, event.order)
-    _touch(state, event.order.symbol)
+    order = event.order
+    book = state.book(order.symbol)
+    before = book.orders.get(order.order_id)
+    if before is not None:  # it goes to the back
+        book.remove(before)
+    book.rest(order)
+    state.orders.put(f"{order.symbol}|{order.order_id}", order)
+    _count(state, order.symbol)
+
+
+def _armed(state: State, event: StopArmed) -> None:
+    order = event.stop.order
+    state.book(order.symbol).arm(event.stop)
+    state.stops.put(f"{order.symbol}|{order.order_id}", event.stop)
+    _count(state, order.symbol)
+
+
+def _triggered(state: State, event: OrderTriggered) -> None:
+    _drop(state, event.symbol, event.order_id)
+    _count(state, event.symbol)
 
 
 def _cancelled(state: State, event: OrderCancelled) -> None:
-    order = state.book(event.symbol).orders.get(event.order_id)
-    if order is not None and event.reason_code is not ReasonCode.DUPLICATE_ORDER_ID:  # that one was never in the book
-        _remove(state, order)
+    symbol, order_id = event.symbol, event.order_id
+    if event.reason_code is not ReasonCode.DUPLICATE_ORDER_ID:  # that one was never in the book
+        book = state.book(symbol)
+        order = book.orders.get(order_id)
+        if order is not None:
+            book.remove(order)
+            state.orders.delete(f"{symbol}|{order_id}")
+        elif order_id in book.stops:
+            _drop(state, symbol, order_id)
+    if event.sequence:
+        _count(state, symbol)
+
+
+def _drop(state: State, symbol: str, order_id: str) -> None:
+    book = state.book(symbol)
+    book.drop(book.stops[order_id])
+    state.stops.delete(f"{symbol}|{order_id}")
 
 
 def _listed(state: State, event: InstrumentListed) -> None:
@@ -61,28 +98,30 @@ def _reset_asked(state: State, event: ResetAsked) -> None:
     state.resets.put(f"{event.reset_id}|{event.source}", 1)
 
 
-def _touch(state: State, symbol: str, last: int | None = None) -> None:
-    """Counts one more thing that happened in the book."""
-    row = state.row(symbol)
-    state.books.put(symbol, BookRow(row.sequence + 1, row.last if last is None else last, row.marked))
-    state.unmarked.add(symbol)
+def _count(state: State, symbol: str) -> None:
+    """One more thing happened in the book."""
+    state.book(symbol).sequence += 1
+    state.moved[symbol] = None
 
 
-def _store(state: State, order: RestingOrder) -> None:
-    state.orders.put(f"{order.symbol}|{order.order_id}", order)
-    state.book(order.symbol).put(order)
+def _told(state: State, event: OrderRested | OrderArmed) -> None:
+    _count(state, event.symbol)
 
 
-def _remove(state: State, order: RestingOrder) -> None:
-    state.book(order.symbol).remove(order)
-    state.orders.delete(f"{order.symbol}|{order.order_id}")
-    _touch(state, order.symbol)
+def _moved(state: State, _event: BooksMoved) -> None:
+    for symbol in state.moved:
+        book = state.book(symbol)
+        state.books.put(symbol, BookRow(book.sequence, book.last, state.row(symbol).marked, book.phase, *book.band))
+    state.unmarked.update(state.moved)
+    state.moved.clear()
+    row = state.shard_row()
+    if row.trades != state.trade_count:
+        state.shard.put("", ShardRow(state.trade_count, row.marks_sent_at))
 
 
 def _traded(state: State, event: TradeExecuted) -> None:
-    row = state.shard_row()
-    count = row.trades + 1
-    state.shard.put("", ShardRow(count, row.marks_sent_at))
+    state.trade_count += 1
+    count = state.trade_count
     state.trades.put(
         f"{count:012d}",
         TradeRow(
@@ -102,65 +141,96 @@ def _traded(state: State, event: TradeExecuted) -> None:
     )
     if count > TRADES_KEPT_MAX:
         state.trades.delete(f"{count - TRADES_KEPT_MAX:012d}")
-    _touch(state, event.symbol, event.price)
+    book = state.book(event.symbol)
+    book.last = event.price
+    book.sequence += 1
+    state.moved[event.symbol] = None
 
 
 def _filled(state: State, event: OrderFilled) -> None:
-    """The resting side of a trade; the incoming side is not in the book."""
-    if event.liquidity is not Liquidity.MAKER:
+    """An order that rests has less left; one that came in is not in the book."""
+    symbol, order_id = event.symbol, event.order_id
+    book = state.book(symbol)
+    book.sequence += 1
+    order = book.orders.get(order_id)
+    if order is None:
         return
-    order = state.book(event.symbol).orders[event.order_id]
     if event.leaves_quantity:
-        _store(state, msgspec.structs.replace(order, leaves=event.leaves_quantity, fee_accrued=event.fee_accrued))
+        shown = order.shown - event.quantity if order.shown else 0
+        if order.shown and (shown <= 0 or book.phase is not TradingPhase.CONTINUOUS):  # spent, or left by an uncross
+            assert order.instructions is not None
+            shown = min(order.instructions.display_quantity, event.leaves_quantity)
+        order = changed(order, event.leaves_quantity, order.priority, event.fee_accrued, shown, order.money)
+        book.rest(order)
+        state.orders.put(f"{symbol}|{order_id}", order)
     else:
-        state.book(event.symbol).remove(order)
-        state.orders.delete(f"{event.symbol}|{event.order_id}")
+        book.remove(order)
+        state.orders.delete(f"{symbol}|{order_id}")
 
 
 def _replaced(state: State, event: OrderReplaced) -> None:
-    order = state.book(event.symbol).orders[event.order_id]
-    if event.leaves_quantity and keeps_place(order, event):
-        _store(state, msgspec.structs.replace(order, quantity=event.quantity, leaves=event.leaves_quantity))
-        _touch(state, event.symbol)
+    book = state.book(event.symbol)
+    stop = book.stops.get(event.order_id)
+    if stop is not None:
+        _stop_replaced(state, stop, event)
     else:
-        _remove(state, order)
+        order = book.orders[event.order_id]
+        if event.leaves_quantity and keeps_place(order, event):
+            _shrink(state, order, event.quantity, event.leaves_quantity, order.shown)
+        else:
+            book.remove(order)
+            state.orders.delete(f"{event.symbol}|{event.order_id}")
+    _count(state, event.symbol)
+
+
+def _stop_replaced(state: State, stop: StopOrder, event: OrderReplaced) -> None:
+    order = msgspec.structs.replace(
+        stop.order, quantity=event.quantity, leaves=event.leaves_quantity, limit_price=event.limit_price
+    )
+    keeps = event.stop_price == stop.stop_price and keeps_place(stop.order, event)
+    number = stop.number if keeps else event.sequence
+    changed_stop = msgspec.structs.replace(stop, order=order, stop_price=event.stop_price, number=number)
+    state.book(event.symbol).arm(changed_stop)
+    state.stops.put(f"{event.symbol}|{event.order_id}", changed_stop)
+
+
+def _reduced(state: State, event: OrderReduced) -> None:
+    book = state.book(event.symbol)
+    order = book.orders.get(event.order_id)
+    if order is not None:
+        is_trade_like = event.reason_code is ReasonCode.SELF_TRADE_PREVENTION  # then it is the slice that shrinks
+        taken = order.leaves - event.leaves_quantity if is_trade_like and order.shown else 0
+        _shrink(state, order, event.quantity, event.leaves_quantity, order.shown - taken)
+    elif event.order_id in book.stops:
+        stop = book.stops[event.order_id]
+        order = msgspec.structs.replace(stop.order, quantity=event.quantity, leaves=event.leaves_quantity)
+        book.arm(msgspec.structs.replace(stop, order=order))
+        state.stops.put(f"{event.symbol}|{event.order_id}", book.stops[event.order_id])
+    _count(state, event.symbol)
+
+
+def _shrink(state: State, order: RestingOrder, quantity: int, leaves: int, shown: int) -> None:
+    order = msgspec.structs.replace(order, quantity=quantity, leaves=leaves, shown=min(shown, leaves))
+    state.book(order.symbol).rest(order)
+    state.orders.put(f"{order.symbol}|{order.order_id}", order)
+
+
+def _phase_changed(state: State, event: PhaseChanged) -> None:
+    state.book(event.symbol).phase = event.phase
+    _count(state, event.symbol)
+
+
+def _band_set(state: State, event: BandSet) -> None:
+    state.book(event.symbol).band = (event.low, event.high)
+    _count(state, event.symbol)
 
 
 def _marked(state: State, event: MarkPrices) -> None:
     for mark in event.marks:
         row = state.row(mark.symbol)
-        state.books.put(mark.symbol, BookRow(row.sequence, row.last, (mark.bid, mark.ask, mark.last)))
+        state.books.put(mark.symbol, msgspec.structs.replace(row, marked=(mark.bid, mark.ask, mark.last)))
     state.unmarked.clear()
     state.shard.put("", ShardRow(state.shard_row().trades, state.now))
-
-
-def _paused(state: State, event: Paused) -> None:
-    symbol = event.order.symbol
-    _wait(state, symbol, msgspec.structs.replace(state.waiting_in(symbol), order=event.order, reason=event.reason))
-
-
-def _matching_ended(state: State, event: MatchingEnded) -> None:
-    _wait(state, event.symbol, msgspec.structs.replace(state.waiting_in(event.symbol), order=None, reason=None))
-
-
-def _turn_given(state: State, event: TurnGiven) -> None:
-    row = state.waiting_in(event.symbol)
-    _wait(state, event.symbol, msgspec.structs.replace(row, turns=row.turns + 1))
-
-
-def _turn_taken(state: State, event: TurnTaken) -> None:
-    row = state.waiting_in(event.symbol)
-    _wait(state, event.symbol, msgspec.structs.replace(row, taken=row.taken + 1))
-
-
-def _wait(state: State, symbol: str, row: Waiting) -> None:
-    assert row.taken <= row.turns, f"{symbol}: more commands came back than were sent"
-    if row.order is None and row.taken == row.turns:
-        state.waiting.delete(symbol)
-        state.busy.discard(symbol)
-    else:
-        state.waiting.put(symbol, row)
-        state.busy.add(symbol)
 
 
 def _reset(state: State, _event: ResetAccounts) -> None:
@@ -168,22 +238,33 @@ def _reset(state: State, _event: ResetAccounts) -> None:
     for key, _ in list(state.trades.scan()):
         state.trades.delete(key)
     for symbol, row in list(state.books.scan()):
-        state.books.put(symbol, BookRow(row.sequence, None, row.marked))
+        state.book(symbol).last = None
+        state.books.put(symbol, msgspec.structs.replace(row, last=None))
         state.unmarked.add(symbol)
 
 
-_EVOLVERS: dict[type, Callable[[State, Any], None]] = {
+def _last_price_set(state: State, event: LastPriceSet) -> None:
+    state.book(event.symbol).last = event.price
+    _count(state, event.symbol)
+
+
+_EVOLVERS: dict[type, Callable[[State, Any], None]] = WAITING_EVOLVERS | {
     TradeExecuted: _traded,
     OrderFilled: _filled,
     Booked: _booked,
+    OrderRested: _told,
+    OrderArmed: _told,
+    OrderTriggered: _triggered,
+    StopArmed: _armed,
+    OrderReduced: _reduced,
+    PhaseChanged: _phase_changed,
+    BandSet: _band_set,
+    LastPriceSet: _last_price_set,
+    BooksMoved: _moved,
     OrderCancelled: _cancelled,
     OrderReplaced: _replaced,
     MarkPrices: _marked,
     InstrumentListed: _listed,
     ResetAsked: _reset_asked,
-    Paused: _paused,
-    MatchingEnded: _matching_ended,
-    TurnGiven: _turn_given,
-    TurnTaken: _turn_taken,
     ResetAccounts: _reset,
 }

@@ -19,18 +19,55 @@ from domain.account_rows import (
 from domain.ledger import answer, entry
 from schemas.enums import BalanceReason, OrderStatus, Side
 from schemas.order_books import (
+    OrderArmed,
     OrderCancelled,
     OrderFilled,
+    OrderReduced,
     OrderRested,
+    OrderTriggered,
 )
 
 
 def rested(state: State, command: OrderRested) -> Iterator[Event]:
     """The order waits in the book."""
-    order = known(state, command.order_id)
-    opened = msgspec.structs.replace(order, status=OrderStatus.OPEN, version=order.version + 1, updated_at=state.now)
-    yield orders.told(opened)
-    yield Stored(opened)
+    yield from _is_now(state, command.order_id, OrderStatus.OPEN)
+
+
+def armed(state: State, command: OrderArmed) -> Iterator[Event]:
+    """The order waits for its trigger."""
+    yield from _is_now(state, command.order_id, OrderStatus.TRIGGER_WAIT)
+
+
+def triggered(state: State, command: OrderTriggered) -> Iterator[Event]:
+    """The order became active."""
+    yield from _is_now(state, command.order_id, OrderStatus.OPEN)
+
+
+def _is_now(state: State, order_id: str, status: OrderStatus) -> Iterator[Event]:
+    order = known(state, order_id)
+    order = msgspec.structs.replace(order, status=status, version=order.version + 1, updated_at=state.now)
+    yield orders.told(order)
+    yield Stored(order)
+
+
+def reduced(state: State, command: OrderReduced) -> Iterator[Event]:
+    """Units were taken off the order: what was held for them is released."""
+    before = known(state, command.order_id)
+    order = orders.with_hold(
+        msgspec.structs.replace(before, quantity=command.quantity, version=before.version + 1, updated_at=state.now)
+    )
+    assert order.leaves == command.leaves_quantity, "book and account count the same fills"
+    yield orders.told(order)
+    yield from release(state, before, order)
+    yield Stored(order)
+    yield from answer_if_asked(state, command, order)
+
+
+def answer_if_asked(state: State, command: OrderReduced | OrderCancelled, order: Order) -> Iterator[Event]:
+    """Who asked for it hears that it is done; an order that was placed is told by its own events."""
+    if command.command_id != order.command_id or state.outcomes.get(command.command_id) is not None:
+        quantity = command.quantity if isinstance(command, OrderCancelled) else 0
+        yield from answer(state, command.command_id, order.order_id, None, quantity)
 
 
 def filled(state: State, fill: OrderFilled) -> Iterator[Event]:
@@ -63,7 +100,7 @@ def cancelled(state: State, command: OrderCancelled) -> Iterator[Event]:
     before = known(state, command.order_id)
     order = msgspec.structs.replace(
         before,
-        status=OrderStatus.REJECTED if command.reason_code in orders.BOOK_REFUSALS else OrderStatus.CANCELLED,
+        status=orders.ENDS.get(command.reason_code, OrderStatus.CANCELLED),
         reason_code=command.reason_code,
         held=0,
         amends=(),
@@ -74,8 +111,7 @@ def cancelled(state: State, command: OrderCancelled) -> Iterator[Event]:
     yield from release(state, before, order)
     yield Stored(order)
     yield Finished(order)
-    if command.command_id != order.command_id or state.outcomes.get(command.command_id) is not None:
-        yield from answer(state, command.command_id, order.order_id, None, command.quantity)
+    yield from answer_if_asked(state, command, order)
 
 
 def release(state: State, before: Order, after: Order) -> Iterator[Event]:

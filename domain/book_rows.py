@@ -2,27 +2,38 @@
 
 import msgspec
 
-from domain.books import Book, RestingOrder
+from domain.books import Book
 from domain.instruments import Instrument
+from domain.resting import RestingOrder, StopOrder
 from domain.state import Table
 from schemas.accounts import ResetAccounts
-from schemas.enums import ReasonCode, Side
+from schemas.enums import ReasonCode, Side, TradingPhase
 from schemas.order_books import (
+    CancelAllOrders,
     CancelRefused,
     CancelRestingOrder,
+    ChangePhase,
     ContinueMatching,
+    EndSession,
     EnterOrder,
     InstrumentListed,
     InstrumentRefused,
     Mark,
     MarkPrices,
+    OrderArmed,
     OrderCancelled,
     OrderFilled,
+    OrderReduced,
     OrderReplaced,
     OrderRested,
+    OrderTriggered,
+    PhaseChanged,
+    ReduceOrder,
     ReplaceOrder,
     ReplaceRefused,
     ResetBooks,
+    SetLastPrice,
+    SetPriceBand,
     TradeExecuted,
 )
 from schemas.positions import ResetPositions
@@ -42,6 +53,10 @@ class BookRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Price of the last trade."""
     marked: tuple[int | None, int | None, int | None] = (None, None, None)
     """Best bid, best ask and last price as they were sent."""
+    phase: TradingPhase = TradingPhase.CONTINUOUS
+    low: int | None = None
+    """Limits of orders may not be lower."""
+    high: int | None = None
 
 
 class ShardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -52,12 +67,17 @@ class ShardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A book in which an order trades more often than one record may, or in which commands queue up behind one."""
+    """A book that has more to do than one record may, or in which commands queue up behind one."""
 
+    is_paused: bool = False
     order: RestingOrder | None = None
-    """What is left of it; it does not stand in the book."""
+    """What is left of an order that trades on; it does not stand in the book."""
     reason: ReasonCode | None = None
     """Why what is left in the end is cancelled; None where it rests."""
+    price: int | None = None
+    """Of an uncross that goes on."""
+    filled: tuple[tuple[str, str], ...] = ()
+    """OCO groups and those of their orders that traded in it, in order."""
     turns: int = 0
     """How many commands were told to wait for their turn: the shard sent them to itself."""
     taken: int = 0
@@ -87,15 +107,49 @@ class Booked(msgspec.Struct, frozen=True, gc=False):
     order: RestingOrder
 
 
-class Paused(msgspec.Struct, frozen=True, gc=False):
-    """An order traded as often as one record may, and is not done."""
+class StopArmed(msgspec.Struct, frozen=True, gc=False):
+    """A stop order waits like this from now on, or has its place among those that act. Not sent."""
 
-    order: RestingOrder
+    stop: StopOrder
+
+
+class BandSet(msgspec.Struct, frozen=True, gc=False):
+    """Limits of orders must lie within. Not sent."""
+
+    symbol: str
+    low: int | None
+    high: int | None
+
+
+class LastPriceSet(msgspec.Struct, frozen=True, gc=False):
+    """The last trade had this price, somewhere. Not sent."""
+
+    symbol: str
+    price: int
+
+
+class BooksMoved(msgspec.Struct, frozen=True, gc=False):
+    """A command is done: what was counted in memory goes into the rows. Not sent."""
+
+
+class Paused(msgspec.Struct, frozen=True, gc=False):
+    """A record did as much as one may, and there is more to do."""
+
+    symbol: str
+    order: RestingOrder | None
     reason: ReasonCode | None
 
 
+class UncrossPaused(msgspec.Struct, frozen=True, gc=False):
+    """What there is to do is the rest of an uncross."""
+
+    symbol: str
+    price: int
+    filled: tuple[tuple[str, str], ...]
+
+
 class MatchingEnded(msgspec.Struct, frozen=True, gc=False):
-    """The order that was paused is done; what is left of it rests, or leaves."""
+    """What was paused is taken up again."""
 
     symbol: str
 
@@ -121,13 +175,21 @@ class ResetAsked(msgspec.Struct, frozen=True, gc=False):
 
 Event = (
     Booked
+    | StopArmed
     | OrderRested
+    | OrderArmed
+    | OrderTriggered
     | OrderFilled
     | OrderCancelled
+    | OrderReduced
     | OrderReplaced
     | ReplaceRefused
     | CancelRefused
     | TradeExecuted
+    | PhaseChanged
+    | BandSet
+    | LastPriceSet
+    | BooksMoved
     | MarkPrices
     | InstrumentListed
     | InstrumentRefused
@@ -135,13 +197,20 @@ Event = (
     | ResetPositions
     | ResetAsked
     | Paused
+    | UncrossPaused
     | MatchingEnded
     | TurnGiven
     | TurnTaken
     | ContinueMatching
     | EnterOrder
     | ReplaceOrder
+    | ReduceOrder
     | CancelRestingOrder
+    | CancelAllOrders
+    | ChangePhase
+    | EndSession
+    | SetPriceBand
+    | SetLastPrice
     | ResetBooks
 )
 
@@ -153,6 +222,7 @@ class State:
         self,
         instruments: Table[Instrument],
         orders: Table[RestingOrder],
+        stops: Table[StopOrder],
         books: Table[BookRow],
         trades: Table[TradeRow],
         shard: Table[ShardRow],
@@ -161,19 +231,28 @@ class State:
         partition: int,
         account_shards: int,
     ) -> None:
-        self.instruments, self.orders, self.books = instruments, orders, books
+        self.instruments, self.orders, self.stops, self.books = instruments, orders, stops, books
         self.trades, self.shard, self.resets, self.waiting = trades, shard, resets, waiting
         self.partition, self.account_shards = partition, account_shards
         self.now = 0
+        self.steps_left = 0
+        """How much the record that is being taken may still do."""
         self.rebuild()
 
     def rebuild(self) -> None:
         """Derives the books anew: after a restore, and after a record that failed half-way."""
         self.by_symbol: dict[str, Book] = {}
         self.busy = {symbol for symbol, _ in self.waiting.scan()}
-        resting = sorted((row for _, row in self.orders.scan()), key=lambda order: order.priority)
-        for order in resting:
-            self.book(order.symbol).put(order)
+        self.trade_count = self.shard_row().trades
+        self.moved: dict[str, None] = {}
+        """Symbols whose rows are behind."""
+        for symbol, row in self.books.scan():
+            book = self.book(symbol)
+            book.sequence, book.last, book.phase, book.band = row.sequence, row.last, row.phase, (row.low, row.high)
+        for order in sorted((row for _, row in self.orders.scan()), key=lambda order: order.priority):
+            self.book(order.symbol).rest(order)
+        for stop in sorted((row for _, row in self.stops.scan()), key=lambda stop: (stop.elected, stop.number)):
+            self.book(stop.order.symbol).arm(stop)
         self.unmarked = {symbol for symbol, _ in self.books.scan()}
         self.marks()
 
@@ -203,6 +282,10 @@ class State:
         return tuple(marks.values())
 
     def _mark_of(self, symbol: str) -> Mark | None:
-        book, row = self.book(symbol), self.row(symbol)
-        prices = (book.bids.best_price(), book.asks.best_price(), row.last)
-        return None if prices == row.marked else Mark(symbol=symbol, bid=prices[0], ask=prices[1], last=prices[2])
+        book = self.book(symbol)
+        prices = (book.bids.best_price(), book.asks.best_price(), book.last)
+        return (
+            None
+            if prices == self.row(symbol).marked
+            else Mark(symbol=symbol, bid=prices[0], ask=prices[1], last=prices[2])
+        )

@@ -1,161 +1,127 @@
-"""Entering an order and trading it: best price first, then oldest, at the price of the order that rested."""
+"""Trading an order with the book: best price first, then oldest, at the price of the order that rested."""
 
 from collections.abc import Generator, Iterator
 
-import msgspec
-
-from domain.book_rows import (
-    Booked,
-    Event,
-    MatchingEnded,
-    Paused,
-    State,
-)
-from domain.books import Book, RestingOrder, crosses
+from domain import stops
+from domain.book_rows import Booked, Event, State
+from domain.books import Book, crosses
 from domain.instruments import Instrument
 from domain.money import NUMBERS_PER_COUNT, fee_of, value_of
-from schemas.enums import Liquidity, OrderType, ReasonCode, Side, TimeInForce
-from schemas.order_books import (
-    ContinueMatching,
-    EnterOrder,
-    OrderCancelled,
-    OrderFilled,
-    OrderRested,
-    TradeExecuted,
-)
+from domain.resting import RestingOrder, changed, with_slice
+from domain.self_trades import prevent
+from schemas.enums import Liquidity, ReasonCode, SelfTradePrevention, Side
+from schemas.order_books import OrderCancelled, OrderFilled, TradeExecuted
+from schemas.wire import NANOS
 
-TRADES_PER_RECORD_MAX = 250
-"""One record does a bounded amount of work; an order that trades more often goes on in a record of its own."""
-
-
-def enter(state: State, command: EnterOrder) -> Iterator[Event]:
-    """An order comes in: trades what it can, then rests or leaves, as its time in force says."""
-    if state.instruments.get(command.symbol) is None:
-        yield cancelled(command, command.quantity, ReasonCode.UNKNOWN_SYMBOL)
-        return
-    # A market order carries the price up to which it is covered; selling, it takes any.
-    limit = 0 if command.limit_price is None else command.limit_price
-    order = RestingOrder(
-        command.order_id,
-        command.account_id,
-        command.symbol,
-        command.order_number,
-        command.side,
-        limit,
-        command.quantity,
-        command.quantity,
-        0,
-        command.maker_fee_rate,
-        command.taker_fee_rate,
-        0,
-    )
-    book = state.book(command.symbol)
-    if order.order_id in book.orders:  # of another account: its own shard knows what it sent
-        yield cancelled(order, order.quantity, ReasonCode.DUPLICATE_ORDER_ID)
-        return
-    if command.time_in_force is TimeInForce.FOK and _reachable(book, order) < order.quantity:
-        yield cancelled(order, order.quantity, ReasonCode.FOK_UNFILLABLE)
-        return
-    order = yield from match(state, book, order)
-    if order.leaves:
-        yield from _settle(state, order, _reason_not_to_rest(command))
-
-
-def go_on(state: State, command: ContinueMatching) -> Iterator[Event]:
-    """The order that was paused trades on."""
-    waiting = state.waiting_in(command.symbol)
-    assert waiting.order is not None, f"{command.symbol}: nothing to go on with"
-    order = yield from match(state, state.book(command.symbol), waiting.order)
-    if not can_go_on(state, order):
-        yield MatchingEnded(command.symbol)
-    if order.leaves:
-        yield from _settle(state, order, waiting.reason)
-
-
-def pause(order: RestingOrder, reason: ReasonCode | None) -> Iterator[Event]:
-    """The shard takes other books' commands before it goes on with this order."""
-    yield Paused(order, reason)
-    yield ContinueMatching(symbol=order.symbol)
-
-
-def can_go_on(state: State, order: RestingOrder) -> bool:
-    """Is there still somebody with whom the order trades?"""
-    best = state.book(order.symbol).opposite(order.side).best_price()
-    return bool(order.leaves) and best is not None and crosses(order.side, order.limit_price, best)
-
-
-def _settle(state: State, order: RestingOrder, reason: ReasonCode | None) -> Iterator[Event]:
-    """What becomes of an order that has not traded all: it pauses, leaves for that reason, or rests."""
-    if can_go_on(state, order):
-        yield from pause(order, reason)
-    elif reason is not None:
-        yield cancelled(order, order.leaves, reason)
-    else:
-        yield from _rest(state, order)
-
-
-def _reason_not_to_rest(command: EnterOrder) -> ReasonCode | None:
-    if command.order_type is OrderType.MARKET:
-        return ReasonCode.MARKET_REMAINDER
-    return ReasonCode.IOC_REMAINDER if command.time_in_force is TimeInForce.IOC else None
-
-
-def _rest(state: State, order: RestingOrder) -> Iterator[Event]:
-    yield Booked(msgspec.structs.replace(order, priority=state.row(order.symbol).sequence + 1))
-    if order.leaves == order.quantity:
-        yield OrderRested(order_id=order.order_id, account_id=order.account_id, symbol=order.symbol)
-
-
-def _reachable(book: Book, order: RestingOrder) -> int:
-    """Units that the order could trade now, up to its own quantity."""
-    found = 0
-    for price, level in book.opposite(order.side).from_best():
-        if not crosses(order.side, order.limit_price, price):
-            break
-        found += sum(maker.leaves for maker in level.values())
-        if found >= order.quantity:
-            break
-    return found
+NO_PREVENTION = SelfTradePrevention.NONE
 
 
 def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, None, RestingOrder]:
     """Trades with the best until nothing is left that crosses, or a record has done enough -> what the order leaves."""
-    opposite = book.opposite(taker.side)
-    for _ in range(TRADES_PER_RECORD_MAX):
-        if not taker.leaves:
-            break
+    instrument = state.instruments.get(taker.symbol)
+    assert instrument is not None
+    opposite, is_buy, limit = book.opposite(taker.side), taker.side is Side.BUY, taker.limit_price
+    asked = taker.instructions
+    prevention = NO_PREVENTION if asked is None else asked.self_trade_prevention
+    while taker.leaves and state.steps_left:
         level = opposite.best()
         if level is None:
             break
         maker = next(iter(level.values()))
-        if not crosses(taker.side, taker.limit_price, maker.limit_price):
+        price = maker.limit_price
+        if limit < price if is_buy else limit > price:
             break
-        taker = yield from _trade(state, maker, taker)
+        state.steps_left -= 1
+        quantity = min(maker.shown or maker.leaves, taker.leaves)
+        if taker.money is not None:
+            quantity = min(quantity, affordable(instrument, taker.money, price))
+            if not quantity:
+                break
+        if prevention is not NO_PREVENTION and maker.account_id == taker.account_id:
+            taker = yield from prevent(book, maker, taker, quantity, value_of(quantity, price, instrument.multiplier))
+            continue
+        taker = yield from trade(state, book, instrument, maker, taker, quantity, price)
     return taker
 
 
-def _trade(state: State, maker: RestingOrder, taker: RestingOrder) -> Generator[Event, None, RestingOrder]:
-    instrument = state.instruments.get(taker.symbol)
+def affordable(instrument: Instrument, money: int, price: int) -> int:
+    """Units that the money pays at a price, in whole lots."""
+    quantity = money * NANOS * NANOS // (price * instrument.multiplier)
+    return quantity - quantity % instrument.lot
+
+
+def can_go_on(state: State, book: Book, order: RestingOrder) -> bool:
+    """Is there still somebody with whom the order trades?"""
+    best = book.opposite(order.side).best_price()
+    if not order.leaves or best is None or not crosses(order.side, order.limit_price, best):
+        return False
+    instrument = state.instruments.get(order.symbol)
     assert instrument is not None
-    quantity, price = min(maker.leaves, taker.leaves), maker.limit_price
+    return order.money is None or affordable(instrument, order.money, best) > 0
+
+
+def trade(
+    state: State,
+    book: Book,
+    instrument: Instrument,
+    maker: RestingOrder,
+    taker: RestingOrder,
+    quantity: int,
+    price: int,
+    *,
+    is_auction: bool = False,
+) -> Generator[Event, None, RestingOrder]:
+    """One trade -> what the order that came in leaves."""
     value = value_of(quantity, price, instrument.multiplier)
-    filled_maker, maker_fee = _filled(maker, quantity, value, maker.maker_fee_rate)
-    filled_taker, taker_fee = _filled(taker, quantity, value, taker.taker_fee_rate)
-    count = state.shard_row().trades + 1
-    trade_id = str(count * NUMBERS_PER_COUNT + state.partition)
-    sequence = state.row(taker.symbol).sequence + 1
-    yield _execution(state, instrument, trade_id, sequence, (maker, maker_fee), (taker, taker_fee), quantity, price)
+    maker_accrued = maker.fee_accrued + value * maker.maker_fee_rate
+    taker_accrued = taker.fee_accrued + value * taker.taker_fee_rate
+    maker_fee = fee_of(maker_accrued) - fee_of(maker.fee_accrued) if maker.maker_fee_rate else 0
+    taker_fee = fee_of(taker_accrued) - fee_of(taker.fee_accrued) if taker.taker_fee_rate else 0
+    trade_id = str((state.trade_count + 1) * NUMBERS_PER_COUNT + state.partition)
+    sequence, multiplier = book.sequence, instrument.multiplier
+    fees = (maker_fee, taker_fee)
+    yield _execution(state, instrument, trade_id, sequence + 1, maker, taker, fees, quantity, price, is_auction)
+    if book.has_trailing_stops:
+        yield from stops.follow(book, price)
+        sequence = book.sequence - 1
     about = (trade_id, quantity, price, value)
-    yield _fill(filled_maker, Liquidity.MAKER, maker_fee, instrument.multiplier, *about)
-    yield _fill(filled_taker, Liquidity.TAKER, taker_fee, instrument.multiplier, *about)
-    return filled_taker
+    maker_leaves, taker_leaves = maker.leaves - quantity, taker.leaves - quantity
+    yield _fill(maker, _MAKER, maker_leaves, maker_accrued, maker_fee, multiplier, sequence + 2, *about)
+    yield _fill(taker, _TAKER, taker_leaves, taker_accrued, taker_fee, multiplier, sequence + 3, *about)
+    rest = changed(
+        taker, taker_leaves, taker.priority, taker_accrued, 0, None if taker.money is None else taker.money - value
+    )
+    if is_auction or (maker.instructions is None and taker.instructions is None):
+        return rest
+    return (yield from _after_trade(book, maker, rest, quantity))
 
 
-def _filled(order: RestingOrder, quantity: int, value: int, rate: int) -> tuple[RestingOrder, int]:
-    """-> the order after a fill, and what the fill costs it."""
-    accrued = order.fee_accrued + value * rate
-    fee = fee_of(accrued) - fee_of(order.fee_accrued)
-    return msgspec.structs.replace(order, leaves=order.leaves - quantity, fee_accrued=accrued), fee
+def _after_trade(
+    book: Book, maker: RestingOrder, taker: RestingOrder, quantity: int
+) -> Generator[Event, None, RestingOrder]:
+    """Siblings of OCO groups are cancelled, the taker's first; a spent slice is followed by the next, at the back."""
+    yield from cancel_siblings(book, taker)
+    has_ended = not taker.leaves or taker.money == 0
+    if not has_ended and taker.group and taker.group == maker.group:
+        yield cancelled(book, taker, taker.leaves if taker.money is None else 0, ReasonCode.OCO)
+        taker = changed(taker, 0, 0, taker.fee_accrued, 0, None)
+    if maker.shown == quantity and maker.order_id in book.orders:
+        yield Booked(with_slice(book.orders[maker.order_id], book.sequence + 1))
+    yield from cancel_siblings(book, maker)
+    return taker
+
+
+_MAKER, _TAKER = Liquidity.MAKER, Liquidity.TAKER
+
+
+def cancel_siblings(book: Book, order: RestingOrder) -> Iterator[Event]:
+    """A fill of one order of an OCO group cancels the others."""
+    instructions = order.instructions
+    if instructions is None or not instructions.oco_group:
+        return
+    for sibling in book.group(instructions.oco_group):
+        if sibling.order_id != order.order_id:
+            yield cancelled(book, sibling, sibling.leaves, ReasonCode.OCO)
 
 
 def _execution(
@@ -163,27 +129,25 @@ def _execution(
     instrument: Instrument,
     trade_id: str,
     sequence: int,
-    maker: tuple[RestingOrder, int],
-    taker: tuple[RestingOrder, int],
+    maker: RestingOrder,
+    taker: RestingOrder,
+    fees: tuple[int, int],
     quantity: int,
     price: int,
+    is_auction: bool,
 ) -> TradeExecuted:
-    incoming, commission = taker
-    (buyer, buy_fee), (seller, sell_fee) = (taker, maker) if incoming.side is Side.BUY else (maker, taker)
+    maker_fee, taker_fee = fees
+    if taker.side is Side.BUY:
+        buyer, buy_fee, seller, sell_fee = taker, taker_fee, maker, maker_fee
+    else:
+        buyer, buy_fee, seller, sell_fee = maker, maker_fee, taker, taker_fee
     return TradeExecuted(
         trade_id,
-        incoming.order_id,
-        incoming.account_id,
-        incoming.symbol,
-        incoming.side,
-        quantity,
-        price,
-        commission,
-        state.now,
-        instrument.venue.value,
-        price,
-        instrument.base,
-        instrument.quote,
+        taker.order_id,
+        taker.account_id,
+        taker.symbol,
+        taker.side,
+        *(quantity, price, taker_fee, state.now, instrument.venue.value, price, instrument.base, instrument.quote),
         buyer.order_id,
         seller.order_id,
         buyer.account_id,
@@ -193,15 +157,19 @@ def _execution(
         buy_fee,
         sell_fee,
         sequence,
-        caused_by=incoming.order_id,
+        is_auction,
+        caused_by=taker.order_id,
     )
 
 
 def _fill(
     order: RestingOrder,
     liquidity: Liquidity,
+    leaves: int,
+    fee_accrued: int,
     fee: int,
     multiplier: int,
+    sequence: int,
     trade_id: str,
     quantity: int,
     price: int,
@@ -216,21 +184,16 @@ def _fill(
         quantity,
         price,
         value,
-        order.leaves,
+        leaves,
         liquidity,
         fee,
-        order.fee_accrued,
+        fee_accrued,
         multiplier,
+        sequence,
         caused_by=trade_id,
     )
 
 
-def cancelled(order: RestingOrder | EnterOrder, quantity: int, reason: ReasonCode) -> OrderCancelled:
+def cancelled(book: Book, order: RestingOrder, quantity: int, reason: ReasonCode) -> OrderCancelled:
     """What was left of an order is gone."""
-    return OrderCancelled(
-        order_id=order.order_id,
-        account_id=order.account_id,
-        symbol=order.symbol,
-        quantity=quantity,
-        reason_code=reason,
-    )
+    return OrderCancelled(order.order_id, order.account_id, order.symbol, quantity, reason, book.sequence + 1)

@@ -12,7 +12,10 @@ VALUE_MAX = 10**37
 
 def value_of(quantity: int, price: int, multiplier: int = NANOS) -> int:
     """Quote nanos that `quantity` costs at `price`. Exact: where ticks and lots do not fit, nothing is listed."""
-    value, rest = divmod(quantity * price * multiplier, NANOS * NANOS)
+    if multiplier == NANOS:
+        value, rest = divmod(quantity * price, NANOS)
+    else:
+        value, rest = divmod(quantity * price * multiplier, NANOS * NANOS)
     assert rest == 0, f"{quantity} x {price} x {multiplier} is no whole number of nanos"
     return value
 

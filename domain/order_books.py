@@ -5,23 +5,41 @@ from typing import Any, get_args
 
 import msgspec
 
-from domain import book_changes, matching
+from domain import auctions, book_changes, book_resets, entering
 from domain.book_evolution import evolve
-from domain.book_rows import MARKS_INTERVAL_NS_MIN, Event, State, TurnGiven, TurnTaken
+from domain.book_rows import MARKS_INTERVAL_NS_MIN, BooksMoved, Event, MatchingEnded, State, TurnGiven, TurnTaken
 from schemas.order_books import (
+    CancelAllOrders,
     CancelRestingOrder,
+    ChangePhase,
     ContinueMatching,
+    EndSession,
     EnterOrder,
     ListInstrument,
     MarkPrices,
+    ReduceOrder,
     ReplaceOrder,
     ResetBooks,
+    SetLastPrice,
+    SetPriceBand,
 )
 from schemas.shared import Tick
 
 __all__ = ["Command", "deadline", "decide", "evolve"]
 
-Ordered = EnterOrder | ReplaceOrder | CancelRestingOrder
+STEPS_PER_RECORD_MAX = 250
+"""Trades, cancels and stops: one record does a bounded amount of work, and what is more goes on in another one."""
+Ordered = (
+    EnterOrder
+    | ReplaceOrder
+    | ReduceOrder
+    | CancelRestingOrder
+    | CancelAllOrders
+    | ChangePhase
+    | EndSession
+    | SetPriceBand
+    | SetLastPrice
+)
 """What one book takes in the order in which it comes."""
 _ORDERED = frozenset(get_args(Ordered))
 Command = Ordered | ContinueMatching | ListInstrument | ResetBooks | Tick
@@ -29,17 +47,23 @@ Command = Ordered | ContinueMatching | ListInstrument | ResetBooks | Tick
 
 def deadline(state: State) -> int | None:
     """When the shard wants to hear the time; None while nothing is due."""
-    return state.shard_row().marks_sent_at + MARKS_INTERVAL_NS_MIN if state.unmarked else None
+    due = [first for book in state.by_symbol.values() if (first := book.expiries.first()) is not None]
+    if state.unmarked:
+        due.append(state.shard_row().marks_sent_at + MARKS_INTERVAL_NS_MIN)
+    return min(due, default=None)
 
 
 def decide(state: State, command: Any) -> Iterator[Event]:
     """What the command brings about. Each event must be evolved before the next is asked for."""
+    state.steps_left = STEPS_PER_RECORD_MAX
     if state.busy and _must_wait(state, command):
         yield from _waits(state, command)
     else:
         if type(command) in _ORDERED and command.turn:
             yield TurnTaken(command.symbol)
         yield from _DECIDERS[type(command)](state, command)
+    if state.moved:
+        yield BooksMoved()
     if state.unmarked and state.now >= state.shard_row().marks_sent_at + MARKS_INTERVAL_NS_MIN:
         marks = state.marks()
         if marks:
@@ -54,7 +78,7 @@ def _must_wait(state: State, command: Any) -> bool:
         return False
     waiting = state.waiting_in(command.symbol)
     turn = waiting.taken + 1 if waiting.taken < waiting.turns else 0
-    return waiting.order is not None or bool(command.turn != turn)
+    return waiting.is_paused or bool(command.turn != turn)
 
 
 def _waits(state: State, command: Any) -> Iterator[Event]:
@@ -69,16 +93,36 @@ def _waits(state: State, command: Any) -> Iterator[Event]:
     yield msgspec.structs.replace(command, turn=state.waiting_in(command.symbol).turns)
 
 
-def _nothing(_state: State, _command: Tick) -> Iterator[Event]:
-    return iter(())
+def _go_on(state: State, command: ContinueMatching) -> Iterator[Event]:
+    """What was paused goes on: an order, an uncross, or stops that act one after the other."""
+    symbol = command.symbol
+    waiting, book = state.waiting_in(symbol), state.book(symbol)
+    assert waiting.is_paused, f"{symbol}: nothing to go on with"
+    yield MatchingEnded(symbol)
+    if waiting.price is not None:
+        yield from auctions.uncross(state, book, symbol, waiting.price, waiting.filled)
+        return
+    if waiting.order is not None:
+        yield from entering.act(state, book, waiting.order, waiting.reason)
+    yield from entering.cascade(state, book, symbol)
+
+
+def _tick(state: State, _command: Tick) -> Iterator[Event]:
+    return book_changes.expire(state)
 
 
 _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
-    EnterOrder: matching.enter,
-    ContinueMatching: matching.go_on,
+    EnterOrder: entering.enter,
+    ContinueMatching: _go_on,
     ReplaceOrder: book_changes.replace,
+    ReduceOrder: book_changes.reduce,
     CancelRestingOrder: book_changes.cancel,
-    ListInstrument: book_changes.list_instrument,
-    ResetBooks: book_changes.reset,
-    Tick: _nothing,
+    CancelAllOrders: book_changes.cancel_all,
+    ChangePhase: auctions.change_phase,
+    EndSession: book_changes.end_session,
+    SetPriceBand: book_changes.set_price_band,
+    SetLastPrice: book_changes.set_last_price,
+    ListInstrument: book_resets.list_instrument,
+    ResetBooks: book_resets.reset,
+    Tick: _tick,
 }

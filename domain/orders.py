@@ -23,9 +23,34 @@ REASON_TEXTS = {
     ReasonCode.FOK_UNFILLABLE: "Fill or kill: not enough to fill all of it",
     ReasonCode.MARKET_REMAINDER: "Market order: the rest found no counterparty within its price",
     ReasonCode.RESET: "Cancelled by a reset",
+    ReasonCode.PRICE_BAND: "The limit lies outside of the price band",
+    ReasonCode.HALTED: "Trading is halted",
+    ReasonCode.NOT_IN_AUCTION: "Market, IOC and FOK orders are not taken in an auction",
+    ReasonCode.POST_ONLY_WOULD_CROSS: "Post-only: it would trade at once",
+    ReasonCode.EXPIRE_IN_PAST: "Its expiry has passed",
+    ReasonCode.EXPIRED: "Its time is over",
+    ReasonCode.OCO: "Another order of its group traded",
+    ReasonCode.MASS_CANCEL: "Cancelled with all orders",
+    ReasonCode.SELF_TRADE_PREVENTION: "It would have traded with the same account",
+    ReasonCode.MONEY_SPENT: "Its money is spent",
 }
-BOOK_REFUSALS = frozenset({ReasonCode.UNKNOWN_SYMBOL, ReasonCode.DUPLICATE_ORDER_ID})
+BOOK_REFUSALS = frozenset(
+    {
+        ReasonCode.UNKNOWN_SYMBOL,
+        ReasonCode.DUPLICATE_ORDER_ID,
+        ReasonCode.PRICE_BAND,
+        ReasonCode.HALTED,
+        ReasonCode.NOT_IN_AUCTION,
+        ReasonCode.POST_ONLY_WOULD_CROSS,
+        ReasonCode.EXPIRE_IN_PAST,
+    }
+)
 """Reasons of a book that make an order REJECTED, not CANCELLED: it never worked (D7)."""
+ENDS = dict.fromkeys(BOOK_REFUSALS, OrderStatus.REJECTED) | {
+    ReasonCode.EXPIRED: OrderStatus.EXPIRED,
+    ReasonCode.MONEY_SPENT: OrderStatus.FILLED,
+}
+"""Status of an order that left its book for that reason; CANCELLED for any other (D8)."""
 INVALID = "Invalid order parameters"
 """What the validation step says, whatever the code beside it is."""
 

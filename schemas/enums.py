@@ -114,9 +114,31 @@ class ReasonCode(StrEnum):
     AMOUNT_OUT_OF_RANGE = "AMOUNT_OUT_OF_RANGE"
     NO_CHANGE = "NO_CHANGE"
     TOO_LARGE = "TOO_LARGE"
+    POST_ONLY_WOULD_CROSS = "POST_ONLY_WOULD_CROSS"
+    HALTED = "HALTED"
+    NOT_IN_AUCTION = "NOT_IN_AUCTION"
+    EXPIRED = "EXPIRED"
+    OCO = "OCO"
+    MASS_CANCEL = "MASS_CANCEL"
+    EXPIRE_IN_PAST = "EXPIRE_IN_PAST"
+    MONEY_SPENT = "MONEY_SPENT"
 
 
 REASONCODE_AT, REASONCODE_BYTES = positions(ReasonCode)
+
+
+class SelfTradePrevention(StrEnum):
+    """What becomes of an order that would trade with one of the same account."""
+
+    UNKNOWN = "UNKNOWN"
+    NONE = "NONE"
+    CANCEL_NEWEST = "CANCEL_NEWEST"
+    CANCEL_OLDEST = "CANCEL_OLDEST"
+    CANCEL_BOTH = "CANCEL_BOTH"
+    DECREMENT = "DECREMENT"
+
+
+SELFTRADEPREVENTION_AT, SELFTRADEPREVENTION_BYTES = positions(SelfTradePrevention)
 
 
 class Side(StrEnum):
@@ -144,6 +166,18 @@ class TimeInForce(StrEnum):
 
 
 TIMEINFORCE_AT, TIMEINFORCE_BYTES = positions(TimeInForce)
+
+
+class TradingPhase(StrEnum):
+    """How a book trades now."""
+
+    UNKNOWN = "UNKNOWN"
+    CONTINUOUS = "CONTINUOUS"
+    AUCTION = "AUCTION"
+    HALTED = "HALTED"
+
+
+TRADINGPHASE_AT, TRADINGPHASE_BYTES = positions(TradingPhase)
 
 
 class Venue(StrEnum):

@@ -1,4 +1,4 @@
-"""Tables of the order_books noun. Orders lie under `symbol|order id`, trades under their count in the shard."""
+"""Tables of the order_books noun. Orders and stops lie under `symbol|order id`, trades under their count."""
 
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -6,8 +6,8 @@ from typing import Any, get_args
 from app.machine import Noun, Place
 from domain import order_books as machine
 from domain.book_rows import BookRow, ShardRow, State, TradeRow, Waiting
-from domain.books import RestingOrder
 from domain.instruments import Instrument
+from domain.resting import RestingOrder, StopOrder
 
 
 def state(tables: Mapping[str, Any], place: Place) -> State:
@@ -25,6 +25,7 @@ NOUN = Noun(
     tables={
         "instruments": Instrument,
         "orders": RestingOrder,
+        "stops": StopOrder,
         "books": BookRow,
         "trades": TradeRow,
         "shard": ShardRow,

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from domain.account_rows import CLEARING, EXTERNAL, FEES, Balance, Order
 from domain.book_rows import TradeRow
-from domain.books import RestingOrder
 from domain.positions import Position
+from domain.resting import RestingOrder
 from schemas.enums import Side
 from tables.accounts import NOUN as ACCOUNTS
 from tables.order_books import NOUN as ORDER_BOOKS

@@ -13,21 +13,28 @@ from schemas.enums import (
     ORDERTYPE_BYTES,
     REASONCODE_AT,
     REASONCODE_BYTES,
+    SELFTRADEPREVENTION_AT,
+    SELFTRADEPREVENTION_BYTES,
     SIDE_AT,
     SIDE_BYTES,
     TIMEINFORCE_AT,
     TIMEINFORCE_BYTES,
+    TRADINGPHASE_AT,
+    TRADINGPHASE_BYTES,
     VENUE_AT,
     VENUE_BYTES,
     InstrumentType,
     Liquidity,
     OrderType,
     ReasonCode,
+    SelfTradePrevention,
     Side,
     TimeInForce,
+    TradingPhase,
     Venue,
 )
 from schemas.wire import (
+    BOOLEAN,
     COUNT,
     LONG,
     NANOS_BYTES,
@@ -107,6 +114,122 @@ class Mark(msgspec.Struct, frozen=True):
             bid=None if data["bid"] is None else bytes_to_nanos(data["bid"]),
             ask=None if data["ask"] is None else bytes_to_nanos(data["ask"]),
             last=None if data["last"] is None else bytes_to_nanos(data["last"]),
+        )
+
+
+class CancelAllOrders(Message, frozen=True):
+    """Takes out every order of an account, or of everybody, in a symbol."""
+
+    schema_name: ClassVar[str] = "order_books.CancelAllOrders"
+
+    symbol: str
+    """Instrument, as listed."""
+    account_id: str = ""
+    """Account whose orders; empty for those of everybody."""
+    side: Side = Side.UNKNOWN
+    """Of which side; UNKNOWN for both."""
+    turn: int = 0
+    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                STRING[self.account_id],
+                SIDE_BYTES[self.side],
+                LONG[self.turn],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        side = SIDE_AT[data[at]]
+        at += 1
+        turn, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, account_id, side, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            account_id=data["account_id"],
+            side=Side(data["side"]),
+            turn=data["turn"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
         )
 
 
@@ -366,6 +489,111 @@ class CancelRestingOrder(Message, frozen=True):
         )
 
 
+class ChangePhase(Message, frozen=True):
+    """Halts a book, opens an auction, or lets it trade continuously; an auction ends with an uncross."""
+
+    schema_name: ClassVar[str] = "order_books.ChangePhase"
+
+    symbol: str
+    """Instrument, as listed."""
+    phase: TradingPhase
+    """How it trades from now on."""
+    turn: int = 0
+    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                TRADINGPHASE_BYTES[self.phase],
+                LONG[self.turn],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        phase = TRADINGPHASE_AT[data[at]]
+        at += 1
+        turn, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, phase, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            phase=TradingPhase(data["phase"]),
+            turn=data["turn"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class ContinueMatching(Message, frozen=True):
     """The shard goes on with an order that trades more often than one record may."""
 
@@ -460,6 +688,105 @@ class ContinueMatching(Message, frozen=True):
         )
 
 
+class EndSession(Message, frozen=True):
+    """Ends the orders that live for the session."""
+
+    schema_name: ClassVar[str] = "order_books.EndSession"
+
+    symbol: str
+    """Instrument, as listed."""
+    turn: int = 0
+    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                LONG[self.turn],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        turn, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            turn=data["turn"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class EnterOrder(Message, frozen=True):
     """An order whose funds are held enters the book of its symbol."""
 
@@ -487,6 +814,24 @@ class EnterOrder(Message, frozen=True):
     """Fee when it comes in, in billionths of the value."""
     limit_price: int | None = None
     """Worst price; for a market buy the price up to which funds are held."""
+    stop_price: int | None = None
+    """Price of the last trade at which the order becomes active; null where it is active at once."""
+    trail: int | None = None
+    """Distance in which the stop price follows the last trade, in the order's favour only."""
+    display_quantity: int | None = None
+    """Units that the book shows at a time; null where it shows all."""
+    slippage: int | None = None
+    """How much worse than the best opposite price at entry it may trade; null where the limit says it."""
+    spend: int | None = None
+    """Money in place of a quantity: trades as many lots as it pays; null where the quantity counts."""
+    expires_at: int = 0
+    """When a GTD order ends; zero where it does not."""
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE
+    """What becomes of it where it would trade with its own account."""
+    oco_group: str = ""
+    """Orders of one group: a fill of one cancels the others. Empty where it has none."""
+    is_post_only: bool = False
+    """Refused where it would trade at once."""
     turn: int = 0
     """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
@@ -517,6 +862,15 @@ class EnterOrder(Message, frozen=True):
                 TIMEINFORCE_BYTES[self.time_in_force],
                 LONG[self.maker_fee_rate],
                 LONG[self.taker_fee_rate],
+                b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
+                b"\0" if self.trail is None else b"\2" + NANOS_BYTES[self.trail],
+                b"\0" if self.display_quantity is None else b"\2" + NANOS_BYTES[self.display_quantity],
+                b"\0" if self.slippage is None else b"\2" + NANOS_BYTES[self.slippage],
+                b"\0" if self.spend is None else b"\2" + NANOS_BYTES[self.spend],
+                LONG[self.expires_at],
+                SELFTRADEPREVENTION_BYTES[self.self_trade_prevention],
+                STRING[self.oco_group],
+                BOOLEAN[self.is_post_only],
                 LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -564,6 +918,49 @@ class EnterOrder(Message, frozen=True):
         at += 1
         maker_fee_rate, at = read_long(data, at)
         taker_fee_rate, at = read_long(data, at)
+        stop_price: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        trail: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        display_quantity: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            display_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        slippage: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            slippage = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        spend: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            spend = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        known = TIME_AT.get(data[at : at + 9])
+        expires_at, at = read_time(data, at) if known is None else (known, at + 9)
+        self_trade_prevention = SELFTRADEPREVENTION_AT[data[at]]
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        oco_group = data[at:end].decode()
+        at = end
+        is_post_only = data[at] == 1
+        at += 1
         turn, at = read_long(data, at)
         size = data[at]
         at += 1
@@ -616,6 +1013,15 @@ class EnterOrder(Message, frozen=True):
             maker_fee_rate,
             taker_fee_rate,
             limit_price,
+            stop_price,
+            trail,
+            display_quantity,
+            slippage,
+            spend,
+            expires_at,
+            self_trade_prevention,
+            oco_group,
+            is_post_only,
             turn,
             event_id,
             command_id,
@@ -640,6 +1046,15 @@ class EnterOrder(Message, frozen=True):
             maker_fee_rate=data["maker_fee_rate"],
             taker_fee_rate=data["taker_fee_rate"],
             limit_price=None if data["limit_price"] is None else bytes_to_nanos(data["limit_price"]),
+            stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
+            trail=None if data["trail"] is None else bytes_to_nanos(data["trail"]),
+            display_quantity=None if data["display_quantity"] is None else bytes_to_nanos(data["display_quantity"]),
+            slippage=None if data["slippage"] is None else bytes_to_nanos(data["slippage"]),
+            spend=None if data["spend"] is None else bytes_to_nanos(data["spend"]),
+            expires_at=data["expires_at"],
+            self_trade_prevention=SelfTradePrevention(data["self_trade_prevention"]),
+            oco_group=data["oco_group"],
+            is_post_only=data["is_post_only"],
             turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
@@ -1202,6 +1617,129 @@ class MarkPrices(Message, frozen=True):
         )
 
 
+class OrderArmed(Message, frozen=True):
+    """A stop order waits for its trigger."""
+
+    schema_name: ClassVar[str] = "order_books.OrderArmed"
+
+    order_id: str
+    """Id of the order, unique in the system."""
+    account_id: str
+    """Account that owns the order."""
+    symbol: str
+    """Instrument, as listed."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.order_id],
+                STRING[self.account_id],
+                STRING[self.symbol],
+                LONG[self.sequence],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        order_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            order_id, account_id, symbol, sequence, event_id, command_id, correlation_id, caused_by, actor_id, timestamp
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            order_id=data["order_id"],
+            account_id=data["account_id"],
+            symbol=data["symbol"],
+            sequence=data["sequence"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class OrderCancelled(Message, frozen=True):
     """What was left of an order left the book."""
 
@@ -1217,6 +1755,8 @@ class OrderCancelled(Message, frozen=True):
     """Units that were cancelled."""
     reason_code: ReasonCode
     """Why."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1239,6 +1779,7 @@ class OrderCancelled(Message, frozen=True):
                 STRING[self.symbol],
                 NANOS_BYTES[self.quantity],
                 REASONCODE_BYTES[self.reason_code],
+                LONG[self.sequence],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1272,6 +1813,7 @@ class OrderCancelled(Message, frozen=True):
         at = end
         reason_code = REASONCODE_AT[data[at]]
         at += 1
+        sequence, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1317,6 +1859,7 @@ class OrderCancelled(Message, frozen=True):
             symbol,
             quantity,
             reason_code,
+            sequence,
             event_id,
             command_id,
             correlation_id,
@@ -1334,6 +1877,7 @@ class OrderCancelled(Message, frozen=True):
             symbol=data["symbol"],
             quantity=bytes_to_nanos(data["quantity"]),
             reason_code=ReasonCode(data["reason_code"]),
+            sequence=data["sequence"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1374,6 +1918,8 @@ class OrderFilled(Message, frozen=True):
     """Unrounded fees of the order so far, in billionths of a nano."""
     multiplier: int
     """Of the instrument."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1404,6 +1950,7 @@ class OrderFilled(Message, frozen=True):
                 NANOS_BYTES[self.fee],
                 NANOS_BYTES[self.fee_accrued],
                 NANOS_BYTES[self.multiplier],
+                LONG[self.sequence],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1464,6 +2011,7 @@ class OrderFilled(Message, frozen=True):
         end = at + NANOS_SIZE_AT[data[at]]
         multiplier = int.from_bytes(data[at + 1 : end], "big", signed=True)
         at = end
+        sequence, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1517,6 +2065,7 @@ class OrderFilled(Message, frozen=True):
             fee,
             fee_accrued,
             multiplier,
+            sequence,
             event_id,
             command_id,
             correlation_id,
@@ -1542,6 +2091,162 @@ class OrderFilled(Message, frozen=True):
             fee=bytes_to_nanos(data["fee"]),
             fee_accrued=bytes_to_nanos(data["fee_accrued"]),
             multiplier=bytes_to_nanos(data["multiplier"]),
+            sequence=data["sequence"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class OrderReduced(Message, frozen=True):
+    """Units were taken off an order; it keeps its place."""
+
+    schema_name: ClassVar[str] = "order_books.OrderReduced"
+
+    order_id: str
+    """Id of the order, unique in the system."""
+    account_id: str
+    """Account that owns the order."""
+    symbol: str
+    """Instrument, as listed."""
+    quantity: int
+    """Total units from now on, what is filled included."""
+    leaves_quantity: int
+    """Units still open."""
+    reason_code: ReasonCode
+    """Why."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.order_id],
+                STRING[self.account_id],
+                STRING[self.symbol],
+                NANOS_BYTES[self.quantity],
+                NANOS_BYTES[self.leaves_quantity],
+                REASONCODE_BYTES[self.reason_code],
+                LONG[self.sequence],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        order_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        leaves_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        reason_code = REASONCODE_AT[data[at]]
+        at += 1
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            order_id,
+            account_id,
+            symbol,
+            quantity,
+            leaves_quantity,
+            reason_code,
+            sequence,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            order_id=data["order_id"],
+            account_id=data["account_id"],
+            symbol=data["symbol"],
+            quantity=bytes_to_nanos(data["quantity"]),
+            leaves_quantity=bytes_to_nanos(data["leaves_quantity"]),
+            reason_code=ReasonCode(data["reason_code"]),
+            sequence=data["sequence"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1568,6 +2273,10 @@ class OrderReplaced(Message, frozen=True):
     """Worst price from now on."""
     leaves_quantity: int
     """Units that still work, before any trade that the change brings."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    stop_price: int | None = None
+    """Stop price of an order that waits for its trigger."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1591,6 +2300,8 @@ class OrderReplaced(Message, frozen=True):
                 NANOS_BYTES[self.quantity],
                 NANOS_BYTES[self.limit_price],
                 NANOS_BYTES[self.leaves_quantity],
+                LONG[self.sequence],
+                b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1628,6 +2339,13 @@ class OrderReplaced(Message, frozen=True):
         end = at + NANOS_SIZE_AT[data[at]]
         leaves_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
         at = end
+        sequence, at = read_long(data, at)
+        stop_price: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1674,6 +2392,8 @@ class OrderReplaced(Message, frozen=True):
             quantity,
             limit_price,
             leaves_quantity,
+            sequence,
+            stop_price,
             event_id,
             command_id,
             correlation_id,
@@ -1692,6 +2412,8 @@ class OrderReplaced(Message, frozen=True):
             quantity=bytes_to_nanos(data["quantity"]),
             limit_price=bytes_to_nanos(data["limit_price"]),
             leaves_quantity=bytes_to_nanos(data["leaves_quantity"]),
+            sequence=data["sequence"],
+            stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1712,6 +2434,8 @@ class OrderRested(Message, frozen=True):
     """Account that owns the order."""
     symbol: str
     """Instrument, as listed."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1732,6 +2456,7 @@ class OrderRested(Message, frozen=True):
                 STRING[self.order_id],
                 STRING[self.account_id],
                 STRING[self.symbol],
+                LONG[self.sequence],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1760,6 +2485,7 @@ class OrderRested(Message, frozen=True):
         end = at + (size >> 1)
         symbol = data[at:end].decode()
         at = end
+        sequence, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1799,7 +2525,9 @@ class OrderRested(Message, frozen=True):
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
-        return cls(order_id, account_id, symbol, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+        return cls(
+            order_id, account_id, symbol, sequence, event_id, command_id, correlation_id, caused_by, actor_id, timestamp
+        )
 
     @classmethod
     def from_avro(cls, data: dict[str, Any]) -> Self:
@@ -1808,6 +2536,7 @@ class OrderRested(Message, frozen=True):
             order_id=data["order_id"],
             account_id=data["account_id"],
             symbol=data["symbol"],
+            sequence=data["sequence"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1817,10 +2546,238 @@ class OrderRested(Message, frozen=True):
         )
 
 
-class ReplaceOrder(Message, frozen=True):
-    """Changes an order in the book."""
+class OrderTriggered(Message, frozen=True):
+    """A stop order became active."""
 
-    schema_name: ClassVar[str] = "order_books.ReplaceOrder"
+    schema_name: ClassVar[str] = "order_books.OrderTriggered"
+
+    order_id: str
+    """Id of the order, unique in the system."""
+    account_id: str
+    """Account that owns the order."""
+    symbol: str
+    """Instrument, as listed."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.order_id],
+                STRING[self.account_id],
+                STRING[self.symbol],
+                LONG[self.sequence],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        order_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            order_id, account_id, symbol, sequence, event_id, command_id, correlation_id, caused_by, actor_id, timestamp
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            order_id=data["order_id"],
+            account_id=data["account_id"],
+            symbol=data["symbol"],
+            sequence=data["sequence"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class PhaseChanged(Message, frozen=True):
+    """How a book trades from now on."""
+
+    schema_name: ClassVar[str] = "order_books.PhaseChanged"
+
+    symbol: str
+    """Instrument, as listed."""
+    phase: TradingPhase
+    """How it trades from now on."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                TRADINGPHASE_BYTES[self.phase],
+                LONG[self.sequence],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        phase = TRADINGPHASE_AT[data[at]]
+        at += 1
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, phase, sequence, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            phase=TradingPhase(data["phase"]),
+            sequence=data["sequence"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class ReduceOrder(Message, frozen=True):
+    """Takes off units of an order; it keeps its place."""
+
+    schema_name: ClassVar[str] = "order_books.ReduceOrder"
 
     order_id: str
     """Id of the order, unique in the system."""
@@ -1829,9 +2786,7 @@ class ReplaceOrder(Message, frozen=True):
     symbol: str
     """Instrument, as listed."""
     quantity: int
-    """New total quantity, what is filled included."""
-    limit_price: int
-    """New worst price."""
+    """Units to take off what is open."""
     turn: int = 0
     """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
@@ -1855,7 +2810,6 @@ class ReplaceOrder(Message, frozen=True):
                 STRING[self.account_id],
                 STRING[self.symbol],
                 NANOS_BYTES[self.quantity],
-                NANOS_BYTES[self.limit_price],
                 LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -1887,9 +2841,6 @@ class ReplaceOrder(Message, frozen=True):
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
         quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
-        at = end
-        end = at + NANOS_SIZE_AT[data[at]]
-        limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
         at = end
         turn, at = read_long(data, at)
         size = data[at]
@@ -1936,7 +2887,163 @@ class ReplaceOrder(Message, frozen=True):
             account_id,
             symbol,
             quantity,
+            turn,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            order_id=data["order_id"],
+            account_id=data["account_id"],
+            symbol=data["symbol"],
+            quantity=bytes_to_nanos(data["quantity"]),
+            turn=data["turn"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class ReplaceOrder(Message, frozen=True):
+    """Changes an order in the book."""
+
+    schema_name: ClassVar[str] = "order_books.ReplaceOrder"
+
+    order_id: str
+    """Id of the order, unique in the system."""
+    account_id: str
+    """Account that owns the order."""
+    symbol: str
+    """Instrument, as listed."""
+    quantity: int
+    """New total quantity, what is filled included."""
+    limit_price: int
+    """New worst price."""
+    stop_price: int | None = None
+    """New stop price of an order that waits for its trigger; null where it stays."""
+    turn: int = 0
+    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.order_id],
+                STRING[self.account_id],
+                STRING[self.symbol],
+                NANOS_BYTES[self.quantity],
+                NANOS_BYTES[self.limit_price],
+                b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
+                LONG[self.turn],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        order_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        stop_price: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        turn, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            order_id,
+            account_id,
+            symbol,
+            quantity,
             limit_price,
+            stop_price,
             turn,
             event_id,
             command_id,
@@ -1955,6 +3062,7 @@ class ReplaceOrder(Message, frozen=True):
             symbol=data["symbol"],
             quantity=bytes_to_nanos(data["quantity"]),
             limit_price=bytes_to_nanos(data["limit_price"]),
+            stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
             turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
@@ -2203,6 +3311,231 @@ class ResetBooks(Message, frozen=True):
         )
 
 
+class SetLastPrice(Message, frozen=True):
+    """The price of the last trade as another venue, or another day, knows it."""
+
+    schema_name: ClassVar[str] = "order_books.SetLastPrice"
+
+    symbol: str
+    """Instrument, as listed."""
+    price: int
+    """Price of the last trade."""
+    turn: int = 0
+    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                NANOS_BYTES[self.price],
+                LONG[self.turn],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        turn, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, price, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            price=bytes_to_nanos(data["price"]),
+            turn=data["turn"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class SetPriceBand(Message, frozen=True):
+    """Orders may have limits within the band only."""
+
+    schema_name: ClassVar[str] = "order_books.SetPriceBand"
+
+    symbol: str
+    """Instrument, as listed."""
+    low: int | None = None
+    """Lowest limit; null where there is none."""
+    high: int | None = None
+    """Highest limit; null where there is none."""
+    turn: int = 0
+    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                b"\0" if self.low is None else b"\2" + NANOS_BYTES[self.low],
+                b"\0" if self.high is None else b"\2" + NANOS_BYTES[self.high],
+                LONG[self.turn],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        low: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            low = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        high: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            high = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        turn, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, low, high, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            low=None if data["low"] is None else bytes_to_nanos(data["low"]),
+            high=None if data["high"] is None else bytes_to_nanos(data["high"]),
+            turn=data["turn"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class TradeExecuted(Message, frozen=True):
     """A match: one record for both sides."""
 
@@ -2252,6 +3585,8 @@ class TradeExecuted(Message, frozen=True):
     """Quote units charged to the seller."""
     sequence: int
     """1, 2, 3, … per book: the engine's sequence number."""
+    is_auction: bool = False
+    """Made by an uncross: the buy order counts as the incoming one."""
     event_id: str = ""
     """Unique id of this record; the same when it is sent again."""
     command_id: str = ""
@@ -2291,6 +3626,7 @@ class TradeExecuted(Message, frozen=True):
                 NANOS_BYTES[self.buy_commission],
                 NANOS_BYTES[self.sell_commission],
                 LONG[self.sequence],
+                BOOLEAN[self.is_auction],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2400,6 +3736,8 @@ class TradeExecuted(Message, frozen=True):
         sell_commission = int.from_bytes(data[at + 1 : end], "big", signed=True)
         at = end
         sequence, at = read_long(data, at)
+        is_auction = data[at] == 1
+        at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -2462,6 +3800,7 @@ class TradeExecuted(Message, frozen=True):
             buy_commission,
             sell_commission,
             sequence,
+            is_auction,
             event_id,
             command_id,
             correlation_id,
@@ -2496,6 +3835,7 @@ class TradeExecuted(Message, frozen=True):
             buy_commission=bytes_to_nanos(data["buy_commission"]),
             sell_commission=bytes_to_nanos(data["sell_commission"]),
             sequence=data["sequence"],
+            is_auction=data["is_auction"],
             event_id=data["eventId"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -2506,20 +3846,30 @@ class TradeExecuted(Message, frozen=True):
 
 
 MESSAGES: tuple[type[Message], ...] = (
+    CancelAllOrders,
     CancelRefused,
     CancelRestingOrder,
+    ChangePhase,
     ContinueMatching,
+    EndSession,
     EnterOrder,
     InstrumentListed,
     InstrumentRefused,
     ListInstrument,
     MarkPrices,
+    OrderArmed,
     OrderCancelled,
     OrderFilled,
+    OrderReduced,
     OrderReplaced,
     OrderRested,
+    OrderTriggered,
+    PhaseChanged,
+    ReduceOrder,
     ReplaceOrder,
     ReplaceRefused,
     ResetBooks,
+    SetLastPrice,
+    SetPriceBand,
     TradeExecuted,
 )

@@ -9,7 +9,7 @@ from effort import seeds
 from examples import BUY, FOK, GTC, IOC, MARKET, SELL, enter, listing, replace, take_out
 from machines import Machine, of_type
 
-from domain import matching
+from domain import order_books
 from domain.book_rows import Waiting
 from schemas.enums import ReasonCode
 from schemas.order_books import (
@@ -56,7 +56,7 @@ class Inbox:
 
 @pytest.fixture
 def two_trades_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matching, "TRADES_PER_RECORD_MAX", 2)
+    monkeypatch.setattr(order_books, "STEPS_PER_RECORD_MAX", 2)
 
 
 def some_command(rng: Random, number: int) -> Any:
@@ -80,14 +80,14 @@ def test_a_day_ends_the_same_whatever_one_record_may_do(seed: int, monkeypatch: 
     whole, parts = Inbox(), Inbox()
     whole.queue += commands
     whole.take_all()
-    monkeypatch.setattr(matching, "TRADES_PER_RECORD_MAX", rng.choice([1, 2]))
+    monkeypatch.setattr(order_books, "STEPS_PER_RECORD_MAX", rng.choice([1, 2]))
     for command in commands:  # they come while the shard is at work
         parts.queue.append(command)
         for _ in range(rng.choice([0, 0, 1, 1, 5])):
             if parts.queue:
                 parts.take()
     parts.take_all()
-    assert parts.trades_of_a_record <= matching.TRADES_PER_RECORD_MAX < whole.trades_of_a_record
+    assert parts.trades_of_a_record <= order_books.STEPS_PER_RECORD_MAX < whole.trades_of_a_record
     assert parts.told == whole.told
     assert parts.machine.snapshot() == whole.machine.snapshot()
 

@@ -128,7 +128,7 @@ def test_a_trade_names_both_sides_and_is_told_to_both_accounts_maker_first() -> 
         "ADA",
         "USDT",
     )
-    assert about(trade, "trade_id", "sequence", "execution_time", "venue") == ("100", 2, 77, "INTERNAL")
+    assert about(trade, "trade_id", "sequence", "execution_time", "venue") == ("100", 3, 77, "INTERNAL")
     maker, taker = of_type(events, OrderFilled)
     assert about(maker, "order_id", "account_id", "side", "liquidity", "leaves_quantity") == (
         "1",

@@ -1,0 +1,114 @@
+"""Auctions: orders gather without trading, then trade at one price.
+
+The price is the one with the largest volume, then the smallest surplus; where several are left and all have a surplus
+on the buy side the highest, on the sell side the lowest; then the nearest to the last price, then the lowest
+(conformance format; candidates are the limits in the book, decisions.md D30).
+"""
+
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import NamedTuple
+
+from domain.book_rows import Event, State, UncrossPaused
+from domain.books import Book, Levels
+from domain.entering import cascade, pause
+from domain.matching import cancelled, trade
+from domain.resting import RestingOrder
+from schemas.enums import ReasonCode, TradingPhase
+from schemas.order_books import ChangePhase, PhaseChanged
+
+Filled = tuple[tuple[str, str], ...]
+"""OCO groups and those of their orders that traded, in order."""
+
+
+class Indication(NamedTuple):
+    """What an uncross would bring now."""
+
+    price: int
+    volume: int
+    surplus: int
+    """Units that want to buy at that price beyond those that want to sell; negative where sellers are more."""
+
+
+def change_phase(state: State, command: ChangePhase) -> Iterator[Event]:
+    """The book trades otherwise from now on; where an auction ends and trading goes on, it uncrosses first."""
+    book = state.book(command.symbol)
+    if state.instruments.get(command.symbol) is None or command.phase is book.phase:
+        return
+    if command.phase is TradingPhase.CONTINUOUS:
+        found = indication(book)
+        if found is not None:
+            yield from uncross(state, book, command.symbol, found.price, ())
+            return
+    yield from _change(state, book, command.symbol, command.phase)
+
+
+def _change(state: State, book: Book, symbol: str, phase: TradingPhase) -> Iterator[Event]:
+    yield PhaseChanged(symbol, phase, book.sequence + 1)
+    yield from cascade(state, book, symbol)
+
+
+def indication(book: Book) -> Indication | None:
+    """Price and volume of an uncross; None where nobody would trade."""
+    bid, ask = book.bids.best_price(), book.asks.best_price()
+    if bid is None or ask is None or bid < ask:
+        return None
+    prices = sorted({price for price in (*book.bids.levels, *book.asks.levels) if ask <= price <= bid})
+    bought, sold = _wanted(book.bids, prices[::-1])[::-1], _wanted(book.asks, prices)
+    found = [
+        Indication(price, min(buy, sell), buy - sell) for price, buy, sell in zip(prices, bought, sold, strict=True)
+    ]
+    return _best(found, book.last)
+
+
+def _wanted(levels: Levels[RestingOrder], prices: list[int]) -> list[int]:
+    """Units that would trade at each price, of prices from the best of that side on."""
+
+    def units(price: int) -> int:
+        queue = levels.levels.get(price)
+        return 0 if queue is None else sum(order.leaves for order in queue.values())
+
+    return list(accumulate(map(units, prices)))
+
+
+def _best(found: list[Indication], last: int | None) -> Indication:
+    volume = max(each.volume for each in found)
+    found = [each for each in found if each.volume == volume]
+    surplus = min(abs(each.surplus) for each in found)
+    found = [each for each in found if abs(each.surplus) == surplus]
+    if all(each.surplus > 0 for each in found):
+        return found[-1]
+    if all(each.surplus < 0 for each in found) or last is None:
+        return found[0]
+    return min(found, key=lambda each: (abs(each.price - last), each.price))
+
+
+def uncross(state: State, book: Book, symbol: str, price: int, filled: Filled) -> Iterator[Event]:
+    """Trades at one price, the best orders first, until nobody is left who would; then trading goes on."""
+    instrument = state.instruments.get(symbol)
+    assert instrument is not None
+    while (pair := _pair(book, price)) is not None:
+        if not state.steps_left:
+            yield UncrossPaused(symbol, price, filled)
+            yield from pause(None, None, symbol)
+            return
+        state.steps_left -= 1
+        buyer, seller = pair
+        quantity = min(buyer.leaves, seller.leaves)
+        yield from trade(state, book, instrument, seller, buyer, quantity, price, is_auction=True)
+        for order in pair:
+            if order.group and (order.group, order.order_id) not in filled:
+                filled += ((order.group, order.order_id),)
+    for group, order_id in filled:
+        for sibling in book.group(group):
+            if sibling.order_id != order_id:
+                yield cancelled(book, sibling, sibling.leaves, ReasonCode.OCO)
+    yield from _change(state, book, symbol, TradingPhase.CONTINUOUS)
+
+
+def _pair(book: Book, price: int) -> tuple[RestingOrder, RestingOrder] | None:
+    bids, asks = book.bids.best(), book.asks.best()
+    if bids is None or asks is None:
+        return None
+    buyer, seller = next(iter(bids.values())), next(iter(asks.values()))
+    return (buyer, seller) if buyer.limit_price >= price >= seller.limit_price else None

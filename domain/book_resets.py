@@ -1,0 +1,44 @@
+"""Listing what may be traded, and the clean sheet."""
+
+from collections.abc import Iterator
+
+from domain.book_rows import Event, ResetAsked, State
+from domain.instruments import from_listing, has_units_of, listing_fault
+from domain.matching import cancelled
+from schemas.accounts import ResetAccounts
+from schemas.enums import ReasonCode
+from schemas.order_books import InstrumentListed, InstrumentRefused, ListInstrument, ResetBooks
+from schemas.positions import ResetPositions
+
+
+def list_instrument(state: State, command: ListInstrument) -> Iterator[Event]:
+    """Lists an instrument. Listed again, it may have other fees: orders on their way to us bring theirs.
+
+    Ticks, lots and assets stay: orders on their way and positions are made of them.
+    """
+    fault = listing_fault(command)
+    known = state.instruments.get(command.symbol)
+    if fault is None and known is not None and not has_units_of(known, from_listing(command)):
+        fault = ReasonCode.NO_CHANGE, "base, quote, tick, lot and multiplier stay as they were listed"
+    if fault is not None:
+        yield InstrumentRefused(symbol=command.symbol, reason_code=fault[0], detail=fault[1])
+        return
+    instrument = from_listing(command)
+    yield InstrumentListed(**{name: getattr(instrument, name) for name in instrument.__struct_fields__})
+
+
+def reset(state: State, command: ResetBooks) -> Iterator[Event]:
+    """Cancels all once all account shards asked, so that no order is on its way any more; and tells everybody."""
+    if state.resets.get(f"{command.reset_id}|{command.source}") is not None:
+        return
+    yield ResetAsked(command.reset_id, command.source)
+    asked = sum(1 for _ in state.resets.scan(f"{command.reset_id}|"))
+    if asked < state.account_shards:
+        return
+    for symbol in sorted(state.by_symbol):
+        book = state.by_symbol[symbol]
+        for order in sorted(book.all_orders(), key=lambda order: order.order_id):
+            yield cancelled(book, order, order.leaves, ReasonCode.RESET)
+    source = str(state.partition)
+    yield ResetAccounts(reset_id=command.reset_id, source=source)
+    yield ResetPositions(reset_id=command.reset_id, source=source)

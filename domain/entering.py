@@ -1,0 +1,271 @@
+"""An order comes in: it waits for its trigger, trades what it can, then rests or leaves; stops that it set off follow.
+
+One record does a bounded amount of work: what is not done goes on in a record of its own, and others wait meanwhile.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from domain import stops
+from domain.book_rows import Booked, Event, Paused, State, StopArmed
+from domain.books import Book, crosses
+from domain.matching import can_go_on, cancelled, match
+from domain.resting import Instructions, RestingOrder, StopOrder, with_slice
+from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, Side, TimeInForce, TradingPhase
+from schemas.order_books import ContinueMatching, EnterOrder, OrderArmed, OrderCancelled, OrderRested, OrderTriggered
+
+AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+LIMITED = frozenset({TimeInForce.DAY, TimeInForce.GTD})
+NO_LIMIT = 10**38 - 1
+"""Up to where an order buys that has no limit."""
+QUANTITY_MAX = 10**28
+"""Units of an order of which the money counts, and not the quantity."""
+
+
+def enter(state: State, command: EnterOrder) -> Iterator[Event]:
+    """A new order."""
+    symbol = command.symbol
+    if state.instruments.get(symbol) is None:
+        yield _refused(command, 0, ReasonCode.UNKNOWN_SYMBOL)
+        return
+    book = state.book(symbol)
+    order = order_of(command, book)
+    fault = _fault(state, book, command, order)
+    if fault is not None:
+        yield _refused(command, book.sequence + 1, fault)
+        return
+    if _waits(command):
+        yield from _arm(book, command, order)
+    else:
+        yield from act(state, book, order, reason_not_to_rest(command.order_type, command.time_in_force))
+    yield from cascade(state, book, symbol)
+
+
+def order_of(command: EnterOrder, book: Book) -> RestingOrder:
+    """The order as the book knows it."""
+    limit = command.limit_price
+    if limit is None:
+        limit = NO_LIMIT if command.side is Side.BUY else 0
+    if command.slippage is not None:
+        limit = _limit_of(book, command.side, command.slippage, limit)
+    quantity = QUANTITY_MAX if command.spend is not None else command.quantity
+    instructions = instructions_of(command)
+    display = 0 if instructions is None else instructions.display_quantity
+    return RestingOrder(
+        command.order_id,
+        command.account_id,
+        command.symbol,
+        command.order_number,
+        command.side,
+        limit,
+        quantity,
+        quantity,
+        0,
+        command.maker_fee_rate,
+        command.taker_fee_rate,
+        0,
+        0 if display >= quantity else display,
+        command.spend,
+        instructions,
+    )
+
+
+def instructions_of(command: EnterOrder) -> Instructions | None:
+    """What the order asks for; None where that is nothing."""
+    is_plain = (
+        command.time_in_force not in LIMITED
+        and not command.display_quantity
+        and command.self_trade_prevention is SelfTradePrevention.NONE
+        and not command.oco_group
+        and not command.is_post_only
+    )
+    if is_plain:
+        return None
+    return Instructions(
+        command.time_in_force,
+        command.expires_at if command.time_in_force is TimeInForce.GTD else 0,
+        command.display_quantity or 0,
+        command.self_trade_prevention,
+        command.oco_group,
+        command.is_post_only,
+    )
+
+
+def _limit_of(book: Book, side: Side, slippage: int, limit: int) -> int:
+    """The worst price of an order that may slip so far from the best one."""
+    best = book.opposite(side).best_price()
+    if best is None:
+        return limit
+    return min(limit, best + slippage) if side is Side.BUY else max(limit, best - slippage)
+
+
+def _fault(state: State, book: Book, command: EnterOrder, order: RestingOrder) -> ReasonCode | None:
+    """Why the book does not take the order; None where it does."""
+    if order.order_id in book.orders or order.order_id in book.stops:  # its own account knows what it sent
+        return ReasonCode.DUPLICATE_ORDER_ID
+    if command.limit_price is not None and not _is_market(command) and not book.allows(command.limit_price):
+        return ReasonCode.PRICE_BAND
+    if book.phase is not TradingPhase.CONTINUOUS and (fault := _phase_fault(book, command)) is not None:
+        return fault
+    if order.instructions is not None and (fault := _instruction_fault(state, book, order)) is not None:
+        return fault
+    if command.time_in_force is TimeInForce.FOK and not _waits(command) and reachable(book, order) < order.quantity:
+        return ReasonCode.FOK_UNFILLABLE
+    return None
+
+
+def _phase_fault(book: Book, command: EnterOrder) -> ReasonCode | None:
+    if book.phase is TradingPhase.HALTED:
+        return ReasonCode.HALTED
+    is_at_once = command.order_type is OrderType.MARKET or command.time_in_force in AT_ONCE
+    return ReasonCode.NOT_IN_AUCTION if is_at_once and not _waits(command) else None
+
+
+def _instruction_fault(state: State, book: Book, order: RestingOrder) -> ReasonCode | None:
+    instructions = order.instructions
+    assert instructions is not None
+    if instructions.is_post_only and _would_trade(book, order):
+        return ReasonCode.POST_ONLY_WOULD_CROSS
+    is_late = instructions.time_in_force is TimeInForce.GTD and instructions.expires_at <= state.now
+    return ReasonCode.EXPIRE_IN_PAST if is_late else None
+
+
+def _is_market(command: EnterOrder) -> bool:
+    """Whether its limit is only what its account holds funds for."""
+    return stops.is_market(command.order_type)
+
+
+def _waits(command: EnterOrder) -> bool:
+    """Whether it waits for its trigger first."""
+    return command.order_type is not OrderType.LIMIT and command.order_type is not OrderType.MARKET
+
+
+def _would_trade(book: Book, order: RestingOrder) -> bool:
+    best = book.opposite(order.side).best_price()
+    is_open = book.phase is TradingPhase.CONTINUOUS
+    return is_open and best is not None and crosses(order.side, order.limit_price, best)
+
+
+def reachable(book: Book, order: RestingOrder) -> int:
+    """Units that the order could trade now, up to its own quantity.
+
+    What self-trade prevention stops does not count, nor do orders whose sibling of an OCO group trades before them.
+    """
+    asked = order.instructions
+    prevention = SelfTradePrevention.NONE if asked is None else asked.self_trade_prevention
+    hit: set[str] = set()
+    found = 0
+    for price, level in book.opposite(order.side).from_best():
+        if found >= order.quantity or not crosses(order.side, order.limit_price, price):
+            break
+        units, is_over = _reachable_at(level.values(), order, prevention, hit)
+        found += units
+        if is_over:
+            break
+    return min(found, order.quantity)
+
+
+def _reachable_at(
+    level: Iterable[RestingOrder], order: RestingOrder, prevention: SelfTradePrevention, hit: set[str]
+) -> tuple[int, bool]:
+    """-> units, and whether it ends here. An own order stands before what icebergs hide; `hit`: groups that traded."""
+    shown = hidden = 0
+    for maker in level:
+        if prevention is not SelfTradePrevention.NONE and maker.account_id == order.account_id:
+            if prevention is SelfTradePrevention.CANCEL_OLDEST:
+                continue
+            return shown, True
+        if maker.group and maker.group in hit:
+            continue
+        if maker.group and maker.group == order.group:  # what both leave is cancelled
+            return shown + maker.tradable, True
+        hit |= {maker.group, order.group} - {""}
+        shown += maker.tradable
+        hidden += maker.leaves - maker.tradable
+    return shown + hidden, False
+
+
+def reason_not_to_rest(order_type: OrderType, time_in_force: TimeInForce) -> ReasonCode | None:
+    """Why what such an order does not trade at once is cancelled; None where it rests."""
+    if stops.is_market(order_type):
+        return ReasonCode.MARKET_REMAINDER
+    return ReasonCode.IOC_REMAINDER if time_in_force in AT_ONCE else None
+
+
+def _arm(book: Book, command: EnterOrder, order: RestingOrder) -> Iterator[Event]:
+    stop = StopOrder(
+        order, command.order_type, command.time_in_force, command.stop_price, command.trail, book.sequence + 1
+    )
+    if stop.trail is not None:
+        stop = msgspec.structs.replace(stop, stop_price=stops.stop_price_of(stop, book.last))
+    yield StopArmed(stop)
+    yield OrderArmed(order.order_id, order.account_id, order.symbol, book.sequence + 1)
+
+
+def act(state: State, book: Book, order: RestingOrder, reason: ReasonCode | None) -> Iterator[Event]:
+    """The order trades what it can; then it rests, or what is left of it is cancelled for that reason."""
+    if book.phase is TradingPhase.CONTINUOUS:
+        order = yield from match(state, book, order)
+        if can_go_on(state, book, order):
+            yield from pause(order, reason)
+            return
+    if not order.leaves:
+        return
+    if order.money is not None:
+        yield cancelled(book, order, 0, _end_of_money(book, order))
+    elif reason is not None:
+        yield cancelled(book, order, order.leaves, reason)
+    else:
+        yield from rest(book, order)
+
+
+def _end_of_money(book: Book, order: RestingOrder) -> ReasonCode:
+    """It bought what its money pays, or there was nothing more to buy."""
+    best = book.opposite(order.side).best_price()
+    is_offered = best is not None and crosses(order.side, order.limit_price, best)
+    is_spent = not order.money or (is_offered and order.leaves < order.quantity)
+    return ReasonCode.MONEY_SPENT if is_spent else ReasonCode.MARKET_REMAINDER
+
+
+def rest(book: Book, order: RestingOrder) -> Iterator[Event]:
+    """What is left of an order waits in the book."""
+    yield Booked(with_slice(order, book.sequence + 1))
+    if order.leaves == order.quantity and not order.priority:  # it is new
+        yield OrderRested(order.order_id, order.account_id, order.symbol, book.sequence + 1)
+
+
+def cascade(state: State, book: Book, symbol: str) -> Iterator[Event]:
+    """Stops whose price has come act one after the other, and may set off others, until all is quiet."""
+    while book.stops and book.phase is TradingPhase.CONTINUOUS:
+        if symbol in state.busy and state.waiting_in(symbol).is_paused:  # the order before has not ended
+            return
+        yield from stops.elect(book)
+        if not book.elected:
+            return
+        if not state.steps_left:
+            yield from pause(None, None, symbol)
+            return
+        state.steps_left -= 1
+        yield from fire(state, book, next(iter(book.elected.values())))
+
+
+def fire(state: State, book: Book, stop: StopOrder) -> Iterator[Event]:
+    """The stop becomes an order like any other."""
+    order = stop.order
+    yield OrderTriggered(order.order_id, order.account_id, order.symbol, book.sequence + 1)
+    if stop.time_in_force is TimeInForce.FOK and reachable(book, order) < order.quantity:
+        yield cancelled(book, order, order.leaves, ReasonCode.FOK_UNFILLABLE)
+        return
+    yield from act(state, book, order, reason_not_to_rest(stop.order_type, stop.time_in_force))
+
+
+def pause(order: RestingOrder | None, reason: ReasonCode | None, symbol: str = "") -> Iterator[Event]:
+    """The shard takes other books' commands before it goes on."""
+    symbol = symbol if order is None else order.symbol
+    yield Paused(symbol, order, reason)
+    yield ContinueMatching(symbol=symbol)
+
+
+def _refused(command: EnterOrder, sequence: int, reason: ReasonCode) -> OrderCancelled:
+    return OrderCancelled(command.order_id, command.account_id, command.symbol, command.quantity, reason, sequence)

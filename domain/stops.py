@@ -1,0 +1,65 @@
+"""Stop orders: they wait for a price of the last trade, then trade like any other.
+
+A buy waits for the last trade at its stop price or above, a sell for one at it or below; a take-profit the other way
+round. Those whose price has come act after the order that brought it has ended: the farthest from the last price first,
+then the oldest; behind those whose price came earlier (decisions.md D31).
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from domain.book_rows import Event, StopArmed
+from domain.books import Book, Stops
+from domain.resting import StopOrder
+from schemas.enums import OrderType
+
+
+def elect(book: Book) -> Iterator[Event]:
+    """Finds the stops whose price has come."""
+    last = book.last
+    if last is None:
+        return
+    found = [*book.rises.armed.until(last), *book.falls.armed.until(last)]
+    found.sort(key=lambda stop: (-abs(_price(stop) - last), stop.number))
+    place = next(reversed(book.elected.values())).elected if book.elected else 0
+    for number, stop in enumerate(found, place + 1):
+        yield StopArmed(msgspec.structs.replace(stop, elected=number))
+
+
+def follow(book: Book, price: int) -> Iterator[Event]:
+    """A trade at this price: trailing stops follow it, in their favour only."""
+    for stops in (book.rises, book.falls):
+        yield from _moved(stops, price)
+
+
+def is_reached(stop: StopOrder, last: int | None) -> bool:
+    """Whether the stop would act now."""
+    if last is None or stop.stop_price is None:
+        return False
+    return last >= stop.stop_price if stop.waits_for_rise else last <= stop.stop_price
+
+
+def stop_price_of(stop: StopOrder, last: int | None) -> int | None:
+    """Where a stop begins that follows the last trade."""
+    if stop.trail is None or last is None:
+        return stop.stop_price
+    return last + stop.trail if stop.waits_for_rise else last - stop.trail
+
+
+def _price(stop: StopOrder) -> int:
+    assert stop.stop_price is not None
+    return stop.stop_price
+
+
+def _moved(stops: Stops, price: int) -> Iterator[Event]:
+    sign = stops.sign
+    while (followed := stops.followed.best_price()) is not None and sign * followed > sign * price:
+        for stop in list(stops.followed.levels[followed].values()):
+            assert stop.trail is not None
+            yield StopArmed(msgspec.structs.replace(stop, stop_price=price + sign * stop.trail))
+
+
+def is_market(order_type: OrderType) -> bool:
+    """Whether what it does not trade at once is cancelled."""
+    return order_type not in (OrderType.LIMIT, OrderType.STOP_LIMIT)

@@ -1,0 +1,301 @@
+"""Scenarios of the neutral format on the book machine, driven as its shard drives it: decide, then evolve, each event.
+
+What accounts check before an order goes out, ticks and lots, is checked here by the same functions.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from domain.instruments import Instrument
+from domain.orders import quantity_fault
+from domain.resting import RestingOrder
+from schemas.enums import (
+    InstrumentType,
+    OrderType,
+    ReasonCode,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TradingPhase,
+    Venue,
+)
+from schemas.order_books import (
+    CancelAllOrders,
+    CancelRestingOrder,
+    ChangePhase,
+    ContinueMatching,
+    EndSession,
+    EnterOrder,
+    InstrumentListed,
+    OrderCancelled,
+    ReduceOrder,
+    ReplaceOrder,
+    SetLastPrice,
+    SetPriceBand,
+    TradeExecuted,
+)
+from schemas.shared import Tick
+from schemas.wire import NANOS
+from tests.support.machines import Machine
+
+SYMBOL = "TICKS"
+SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+TYPES = {
+    "market": OrderType.MARKET,
+    "stop": OrderType.STOP,
+    "stop_limit": OrderType.STOP_LIMIT,
+    "trailing_stop": OrderType.TRAILING_STOP,
+}
+PHASES = {
+    "continuous": TradingPhase.CONTINUOUS,
+    "auction": TradingPhase.AUCTION,
+    "halt": TradingPhase.HALTED,
+}
+CANCELS = {
+    ReasonCode.REQUESTED: "user",
+    ReasonCode.IOC_REMAINDER: "ioc",
+    ReasonCode.FOK_UNFILLABLE: "fok",
+    ReasonCode.MARKET_REMAINDER: "market_residual",
+    ReasonCode.EXPIRED: "expired",
+    ReasonCode.SELF_TRADE_PREVENTION: "stp",
+    ReasonCode.OCO: "oco",
+    ReasonCode.MASS_CANCEL: "mass",
+}
+REJECTS = {
+    ReasonCode.UNKNOWN_ORDER: "unknown",
+    ReasonCode.TOO_LATE: "unknown",
+    ReasonCode.DUPLICATE_ORDER_ID: "duplicate_id",
+    ReasonCode.BAD_QUANTITY: "bad_quantity",
+    ReasonCode.OFF_LOT: "bad_quantity",
+    ReasonCode.BAD_PRICE: "bad_price",
+    ReasonCode.OFF_TICK: "bad_price",
+    ReasonCode.PRICE_BAND: "price_band",
+    ReasonCode.HALTED: "halted",
+    ReasonCode.NOT_IN_AUCTION: "not_in_auction",
+    ReasonCode.POST_ONLY_WOULD_CROSS: "post_only_would_cross",
+    ReasonCode.EXPIRE_IN_PAST: "expire_in_past",
+}
+
+
+def run(commands: list[dict[str, Any]]) -> dict[str, Any]:
+    """Plays the commands on a fresh book -> everything that a scenario may expect."""
+    player = Player()
+    for command in commands:
+        player.play(command)
+    return player.found()
+
+
+class Player:
+    """One book, and what it said."""
+
+    def __init__(self) -> None:
+        self.machine = Machine("order_books")
+        self.tick, self.lot = 1, 1
+        self.list()
+        self.trades: list[dict[str, Any]] = []
+        self.cancels: list[list[Any]] = []
+        self.rejects: list[list[Any]] = []
+
+    @property
+    def book(self) -> Any:
+        return self.machine.state.book(SYMBOL)
+
+    def list(self) -> None:
+        """One tick is one unit of price, one lot one of quantity: so both stay the numbers of the scenario."""
+        listed = InstrumentListed(
+            *(SYMBOL, InstrumentType.SPOT, "BASE", "QUOTE"), self.tick, self.lot, NANOS * NANOS, 0, 0, Venue.INTERNAL
+        )
+        self.machine.noun.evolve(self.machine.state, listed)
+
+    def run(self, command: Any, op: str) -> None:
+        """The command, and what the shard sends to itself."""
+        own = [command]
+        while own:
+            for event in self.machine.run(own.pop(0)):
+                if type(event) in self.machine.noun.commands:
+                    own.append(event)
+                elif isinstance(event, TradeExecuted):
+                    self._traded(event)
+                elif isinstance(event, OrderCancelled):
+                    self._cancelled(event, op)
+                elif type(event).__name__ in ("ReplaceRefused", "CancelRefused"):
+                    self.reject(int(event.order_id), op, event.reason_code)
+
+    def _traded(self, event: TradeExecuted) -> None:
+        maker = event.sell_order_id if event.side is Side.BUY else event.buy_order_id
+        trade = {"taker": int(event.order_id), "maker": int(maker), "qty": event.quantity, "price": event.price}
+        self.trades.append(trade | ({"auction": True} if event.is_auction else {}))
+
+    def _cancelled(self, event: OrderCancelled, op: str) -> None:
+        number, reason = int(event.order_id), event.reason_code
+        if reason is ReasonCode.MONEY_SPENT:
+            return
+        if reason in CANCELS:
+            self.cancels.append([number, event.quantity, CANCELS[reason]])
+        else:
+            self.reject(number, op, reason)
+
+    def reject(self, number: int, op: str, reason: ReasonCode) -> None:
+        self.rejects.append([number, op, REJECTS[reason]])
+
+    # --- commands -----------------------------------------------------------------------------------------------------
+
+    def play(self, command: dict[str, Any]) -> None:
+        op = command["op"]
+        if op in ("limit", "ioc", "fok", *TYPES):
+            self._enter(command, op)
+        elif op in ("cancel", "reduce", "modify"):
+            self._change(command, op)
+        elif op == "mass_cancel":
+            owner, side = command.get("owner"), SIDES.get(command.get("side", ""), Side.UNKNOWN)
+            self.run(CancelAllOrders(SYMBOL, "" if owner is None else account_of(owner, 0), side), op)
+        elif op == "clock":
+            self.run(Tick(is_manual=False, timestamp=command["now"]), op)
+            while (due := self.book.expiries.first()) is not None and due <= self.machine.now:
+                self.run(
+                    Tick(is_manual=False, timestamp=command["now"]), op
+                )  # the shard hears the time until it is done
+        elif op == "session_end":
+            self.run(EndSession(SYMBOL), op)
+        elif op == "state":
+            self.run(ChangePhase(SYMBOL, PHASES[command["state"]]), op)
+        elif op == "config":
+            self._configure(command)
+        else:
+            raise ValueError(f"no such op: {op}")
+
+    def _configure(self, command: dict[str, Any]) -> None:
+        self.tick, self.lot = command.get("tick", self.tick), command.get("lot", self.lot)
+        self.list()
+        if "band" in command:
+            low, high = command["band"] or (None, None)
+            self.run(SetPriceBand(SYMBOL, low, high), "config")
+        if "last" in command:
+            self.run(SetLastPrice(SYMBOL, command["last"]), "config")
+
+    def _enter(self, command: dict[str, Any], op: str) -> None:
+        number = command["id"]
+        if self.book.find(str(number)) is None:
+            fault = next(self._faults(command, op), None)
+            if fault is not None:
+                self.reject(number, op, fault)
+                return
+        in_force = TimeInForce[(op if op in ("ioc", "fok") else command.get("tif", "gtc")).upper()]
+        self.run(
+            EnterOrder(
+                str(number),
+                account_of(command.get("owner"), number),
+                SYMBOL,
+                number,
+                SIDES[command["side"]],
+                TYPES.get(op, OrderType.LIMIT),
+                command.get("qty") or 0,
+                in_force,
+                0,
+                0,
+                command.get("price"),
+                stop_price=command.get("stop"),
+                trail=command.get("trail"),
+                display_quantity=command.get("display"),
+                slippage=None if command.get("slip") is None else command["slip"] * self.tick,
+                spend=command.get("quote"),
+                expires_at=command.get("expire") or 0,
+                self_trade_prevention=prevention_of(command),
+                oco_group="" if command.get("oco") is None else str(command["oco"]),
+                is_post_only=bool(command.get("post_only")) and op == "limit",
+            ),
+            op,
+        )
+
+    def _faults(self, command: dict[str, Any], op: str) -> Iterator[ReasonCode]:
+        """In the order in which the format lists its reasons: quantities before prices."""
+        quantity, money = command.get("qty"), command.get("quote")
+        if op == "market" and ((quantity is None) == (money is None) or (money is not None and money <= 0)):
+            yield ReasonCode.BAD_QUANTITY
+        for units in [quantity] * (op != "market" or quantity is not None) + [command.get("display")]:
+            if units is not None or (units is quantity and op != "market"):
+                yield from filter(None, [quantity_fault(self._instrument(), units or 0)])
+        names = {"stop": ("stop",), "stop_limit": ("stop", "price"), "trailing_stop": ("trail",), "market": ()}
+        for name in names.get(op, ("price",)):
+            yield from filter(None, [self._price_fault(command.get(name))])
+        if (command.get("slip") or 0) < 0:
+            yield ReasonCode.BAD_PRICE
+
+    def _price_fault(self, price: int | None) -> ReasonCode | None:
+        return ReasonCode.BAD_PRICE if price is None or price <= 0 or price % self.tick else None
+
+    def _instrument(self) -> Instrument:
+        found: Instrument = self.machine.state.instruments.get(SYMBOL)
+        return found
+
+    def _change(self, command: dict[str, Any], op: str) -> None:
+        number = command["id"]
+        order: RestingOrder | None = self.book.find(str(number))
+        owner = command.get("owner")
+        if order is None or (owner is not None and account_of(owner, number) != order.account_id):
+            self.reject(number, op, ReasonCode.UNKNOWN_ORDER)
+        elif op == "cancel":
+            self.run(CancelRestingOrder(str(number), order.account_id, SYMBOL), op)
+        elif op == "reduce":
+            fault = quantity_fault(self._instrument(), command["by"])
+            if fault is None:
+                self.run(ReduceOrder(str(number), order.account_id, SYMBOL, command["by"]), op)
+            else:
+                self.reject(number, op, fault)
+        else:
+            self._modify(command, order)
+
+    def _modify(self, command: dict[str, Any], order: RestingOrder) -> None:
+        number, stop = command["id"], self.book.stops.get(order.order_id)
+        quantity = order.quantity if command.get("qty") is None else command["qty"]
+        fault = quantity_fault(self._instrument(), quantity) if command.get("qty") is not None else None
+        if fault is None and command.get("price") is not None:
+            has_limit = stop is None or stop.order_type is OrderType.STOP_LIMIT
+            fault = self._price_fault(command["price"]) if has_limit else ReasonCode.BAD_PRICE
+        if fault is None and command.get("stop") is not None:
+            has_stop = stop is not None and stop.trail is None
+            fault = self._price_fault(command["stop"]) if has_stop else ReasonCode.BAD_PRICE
+        if fault is not None:
+            self.reject(number, "modify", fault)
+            return
+        price = order.limit_price if command.get("price") is None else command["price"]
+        filled = order.quantity - order.leaves
+        replace = ReplaceOrder(str(number), order.account_id, SYMBOL, quantity, price, stop_price=command.get("stop"))
+        self.run(replace, "modify")
+        if quantity <= filled and self.book.find(str(number)) is None:
+            self.cancels.append([number, 0, "modify_below_filled"])
+
+    # --- what is found ------------------------------------------------------------------------------------------------
+
+    def found(self) -> dict[str, Any]:
+        book = self.book
+        sides = [
+            (name, price, list(level.values()))
+            for name, side in (("buy", book.bids), ("sell", book.asks))
+            for price, level in side.from_best()
+        ]
+        stops = sorted(book.stops.values(), key=lambda stop: stop.number)
+        return {
+            "trades": self.trades,
+            "book": [
+                [name, price, sum(order.leaves for order in level), [int(order.order_id) for order in level]]
+                for name, price, level in sides
+            ],
+            "cancels": self.cancels,
+            "rejects": self.rejects,
+            "pending_stops": [int(stop.order.order_id) for stop in stops],
+            "last": book.last,
+            "displayed": [[name, price, sum(order.tradable for order in level)] for name, price, level in sides],
+        }
+
+
+def account_of(owner: Any, number: int) -> str:
+    """An order without an owner never meets itself."""
+    return f"nobody-{number}" if owner is None else f"owner-{owner}"
+
+
+def prevention_of(command: dict[str, Any]) -> SelfTradePrevention:
+    return SelfTradePrevention[(command.get("stp") or "none").upper()]
+
+
+__all__ = ["ContinueMatching", "run"]

@@ -1,0 +1,113 @@
+"""Scenarios by chance, of every kind of command, in a narrow range of prices so that nearly everything meets."""
+
+from random import Random
+from typing import Any
+
+MIDDLE, WIDTH = 100, 6
+OWNERS, GROUPS = ("a", "b", "c"), ("g", "h")
+ORDERS = {
+    "limit": ("price",),
+    "ioc": ("price",),
+    "fok": ("price",),
+    "market": (),
+    "stop": ("stop",),
+    "stop_limit": ("stop", "price"),
+    "trailing_stop": ("trail",),
+}
+OPS = (
+    *["limit"] * 10,
+    *("ioc", "fok", "market", "market", "stop", "stop_limit", "trailing_stop"),
+    *("cancel", "cancel", "cancel", "reduce", "modify", "modify", "modify"),
+    *("mass_cancel", "clock", "session_end", "state", "config"),
+)
+PREVENTIONS = ("none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement")
+QUANTITIES = (0, *[1, 2, 3, 4, 5, 7, 10, 20] * 4)
+
+
+class Chance:
+    """One scenario."""
+
+    def __init__(self, rng: Random) -> None:
+        self.rng, self.ids, self.now = rng, 0, 0
+
+    def commands(self, count: int) -> list[dict[str, Any]]:
+        return [self._command(self.rng.choice(OPS)) for _ in range(count)]
+
+    def _price(self) -> int:
+        return MIDDLE + self.rng.randint(-WIDTH, WIDTH)
+
+    def _is(self, share: float) -> bool:
+        return self.rng.random() < share
+
+    def _command(self, op: str) -> dict[str, Any]:
+        if op in ORDERS:
+            return self._order(op)
+        return self._change(op) if op in ("cancel", "reduce", "modify") else {"op": op} | self._of_the_venue(op)
+
+    def _of_the_venue(self, op: str) -> dict[str, Any]:
+        rng = self.rng
+        if op == "clock":
+            self.now += rng.randint(1, 10)
+            return {"now": self.now}
+        if op == "mass_cancel":
+            owner = {"owner": rng.choice(OWNERS)} if self._is(0.8) else {}
+            return owner | ({"side": rng.choice(["buy", "sell"])} if self._is(0.5) else {})
+        if op == "state":
+            return {"state": rng.choice(["auction", "continuous", "continuous", "halt"])}
+        if op == "config":
+            band = [MIDDLE - rng.randint(3, 9), MIDDLE + rng.randint(3, 9)]
+            return {"last": self._price()} if self._is(0.5) else {"band": band}
+        return {}
+
+    def _order(self, op: str) -> dict[str, Any]:
+        rng = self.rng
+        if self.ids and self._is(0.03):
+            number = rng.randint(1, self.ids)
+        else:
+            number = self.ids = self.ids + 1
+        order: dict[str, Any] = {"op": op, "id": number, "side": rng.choice(["buy", "sell"])}
+        order["qty"] = rng.choice(QUANTITIES)
+        for name in ORDERS[op]:
+            order[name] = rng.randint(1, WIDTH) if name == "trail" else self._price()
+        if op == "market" and self._is(0.3):
+            del order["qty"]
+            order["quote"] = rng.randint(1, 15 * MIDDLE)
+        if op == "market" and self._is(0.3):
+            order["slip"] = rng.randint(0, 4)
+        return order | self._instructions(op)
+
+    def _instructions(self, op: str) -> dict[str, Any]:
+        rng = self.rng
+        wanted: dict[str, Any] = {}
+        if self._is(0.5):
+            wanted["owner"] = rng.choice(OWNERS)
+        if self._is(0.3):
+            wanted["stp"] = rng.choice(PREVENTIONS)
+        if self._is(0.12):
+            wanted["oco"] = rng.choice(GROUPS)
+        if op == "limit" and self._is(0.1):
+            wanted["post_only"] = True
+        if op in ("limit", "stop_limit"):
+            if self._is(0.25):
+                wanted["display"] = rng.randint(1, 6)
+            if self._is(0.25):
+                wanted["tif"] = rng.choice(["gtc", "ioc", "fok", "day", "gtd"])
+                if wanted["tif"] == "gtd":
+                    wanted["expire"] = self.now + rng.randint(0, 20)
+        return wanted
+
+    def _change(self, op: str) -> dict[str, Any]:
+        rng = self.rng
+        change: dict[str, Any] = {"op": op, "id": rng.randint(1, max(1, self.ids))}
+        if self._is(0.15):
+            change["owner"] = rng.choice(OWNERS)
+        if op == "reduce":
+            change["by"] = rng.randint(1, 6)
+        if op == "modify":
+            if self._is(0.6):
+                change["qty"] = rng.randint(1, 12)
+            if self._is(0.6):
+                change["price"] = self._price()
+            if self._is(0.15):
+                change["stop"] = self._price()
+        return change

@@ -1,0 +1,267 @@
+"""A venue so simple that it is obviously right: it plays scenarios of the neutral format, slowly.
+
+What the format, D30 and D31 leave open is decided here; whoever builds an engine follows the same list.
+
+1. Refusals are looked at in the order in which the format lists its reasons; the first that applies is reported,
+   with the command's own op. Nothing else happens.
+2. A price, stop and trail is a positive multiple of the tick, else bad_price; so is a slip below 0, and an amended
+   price or stop of an order that has none. Every quantity, a displayed one and a reduction too, is a positive
+   multiple of the lot, else bad_quantity; so is a market order with both quantity and money, or neither, or money
+   of 0. A display of the whole quantity or more hides nothing.
+3. The band holds its two ends. It is for limit prices, when they enter and when they change; never for a stop's
+   trigger, a market order, or an order that rests already. New ticks, lots and bands leave orders alone.
+4. An owner given with cancel, reduce or modify has to be the order's own, else unknown; without one anybody may.
+   An order without an owner never meets itself.
+5. Cancel, reduce, mass_cancel, clock, session_end and config work in every state.
+6. Where one cause ends several orders, they are reported by ascending id: mass cancel, expiry, session end, the
+   siblings of a fill.
+7. The clock begins at 0 and never goes back. `expire` is for gtd; gtd without it is expire_in_past. A stop that
+   waits expires as an order that rests does.
+8. A reduction lowers the total too: a later modify counts from there. What takes all that is open reports it as
+   cancelled by the user; a smaller one reports nothing.
+9. A modify keeps the place when price and stop are the same and the total is not larger; else the order goes to the
+   back, in an auction and among waiting stops too. A post-only order stays post-only. A trailing stop's stop cannot
+   be set.
+10. An iceberg that is made smaller loses hidden quantity first. One that goes to the back, for whatever reason,
+    shows a new slice.
+11. Decrement takes from both what the print would have traded, of an iceberg the slice; both totals go down, the
+    last price stays, no sibling is cancelled. What is emptied reports 0, the maker first. cancel_both reports the
+    maker first.
+12. A market order by money takes at each maker as many whole lots as the money pays, and stops at the first that it
+    cannot pay. Change is not reported when something was bought and the next offer was too dear; if the offers (or
+    the slip) ran out, or nothing was bought, the order reports 0 as market_residual. Whatever else ends it reports 0.
+    What has spent all its money has ended, as filled. A sale by money raises no more than that.
+13. A slip is counted in ticks of `config`.
+14. A fok is tried out whole before it trades: with hidden quantity, self-trade prevention and siblings that its
+    fills would cancel. A fired stop_limit with tif fok is tried out when it fires.
+15. Stops look at the last price when the order before has finished: a print in between that the last one took back
+    elects nobody. After each command in continuous trading no stop that is touched is left waiting.
+16. A last price given by `config` is a print: trailing stops follow it, and it may fire stops.
+17. In an auction or a halt no stop fires; when trading goes on, what is touched fires, after the uncross.
+18. A trailing stop that enters without a last price starts at the first print; at a better print it moves while the
+    incoming order still trades.
+19. A fired stop gets its time when it acts. Its time in force, display, owner, stp and oco are those that it
+    entered with; post-only is for limit orders alone.
+20. A fill cancels the siblings at once, before the next print: the taker's, then the maker's. What is open of the
+    filled leg lives on. Only fills count, no other end. Who joins a group later is not touched by earlier fills.
+21. In an uncross all prints come first; then each print's buyer and seller cancel their siblings, so if two legs
+    were filled, what is open of both goes.
+22. The uncross fills the best buy against the best sell, one print a pair. Where candidates are left with a surplus
+    on different sides, or none, the one nearest to last decides, and without a last price the lowest.
+23. Every return to continuous trading uncrosses a book that is crossed; only an auction that a halt cut off can
+    leave one, so a plain halt resumes without an auction.
+24. What an uncross leaves of an iceberg keeps its place and shows a new slice.
+25. pending_stops is in order of age.
+"""
+
+import copy
+from typing import Any
+
+from tests.support.naive_venue_auction import uncross
+from tests.support.naive_venue_faults import Rules
+from tests.support.naive_venue_orders import (
+    ACTING,
+    ELECTED,
+    ENTRIES,
+    NEVER_REST,
+    STOPS,
+    WAITING,
+    Command,
+    Order,
+)
+
+
+def run(commands: list[Command]) -> dict[str, Any]:
+    """-> everything that a scenario may expect, after the last command."""
+    venue = NaiveVenue()
+    for command in commands:
+        venue.apply(command)
+    return venue.report()
+
+
+class NaiveVenue(Rules):
+    """Each command is applied whole, stops that it fires included, before the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rejects: list[list[Any]] = []
+
+    def apply(self, command: Command) -> None:
+        """A field that is null is not there; only a band is taken away by it."""
+        command = {field: value for field, value in command.items() if value is not None or field == "band"}
+        op = command["op"]
+        if op in ENTRIES:
+            self._enter(command)
+        elif op in ("cancel", "reduce", "modify", "mass_cancel", "clock", "session_end", "state", "config"):
+            getattr(self, f"_{op}")(command)
+        else:
+            raise ValueError(f"op {op!r} is unknown")
+        self._fire_stops()
+
+    def report(self) -> dict[str, Any]:
+        levels = self.levels()
+        return {
+            "trades": self.trades,
+            "book": [
+                [side, price, sum(order.open for order in level), [order.order_id for order in level]]
+                for side, price, level in levels
+            ],
+            "cancels": self.cancels,
+            "rejects": self.rejects,
+            "pending_stops": [order.order_id for order in self.at(WAITING)],
+            "last": self.last,
+            "displayed": [[side, price, sum(order.shown for order in level)] for side, price, level in levels],
+        }
+
+    def _enter(self, command: Command) -> None:
+        order = Order.of(command)
+        fault = self.entry_fault(command)
+        if fault is not None:
+            self._refuse(command, fault)
+            return
+        self.orders.append(order)
+        if order.op in STOPS:
+            order.place = WAITING
+            if self.last is not None:
+                order.follow(self.last)
+            return
+        if "slip" in command:
+            self._bound(order, command["slip"] * self.tick)
+        self._act(order)
+
+    def _bound(self, order: Order, distance: int) -> None:
+        """A market order with a slip is a limit order that never rests."""
+        best = self.best_opposite(order.side)
+        if best is not None:
+            order.price = best.resting_price + (distance if order.side == "buy" else -distance)
+
+    def _act(self, order: Order) -> None:
+        """Trades, then rests or leaves."""
+        order.place = ACTING
+        if self.state != "continuous":
+            self.rest(order)
+            return
+        if order.time_in_force == "fok" and not self._would_fill(order):
+            self.end(order, order.open, "fok")
+            return
+        self.match(order)
+        if not order.has_ended:
+            self._settle(order)
+
+    def _settle(self, order: Order) -> None:
+        """What becomes of an order that finds nobody to trade with any more."""
+        if order.money is not None:
+            self._settle_money(order)
+        elif order.op in NEVER_REST:
+            self.end(order, order.open, "market_residual")
+        elif order.time_in_force == "ioc":
+            self.end(order, order.open, "ioc")
+        else:
+            self.rest(order)
+
+    def _settle_money(self, order: Order) -> None:
+        """Change that does not pay a lot at the next price is nobody's business; money without offers is."""
+        best = self.best_opposite(order.side)
+        is_change = order.filled > 0 and best is not None and order.accepts(best.resting_price)
+        if is_change:
+            self.finish(order)
+        else:
+            self.end(order, 0, "market_residual")
+
+    def _would_fill(self, order: Order) -> bool:
+        """Tried on a copy of everything."""
+        venue = copy.deepcopy(self)
+        twin = venue.find(order.order_id)
+        assert twin is not None
+        venue.match(twin)
+        return twin.filled == order.total
+
+    def _fire_stops(self) -> None:
+        """Until quiet: what is touched queues behind what was touched before, and acts one after the other."""
+        while self.state == "continuous" and self.last is not None:
+            last = self.last
+            touched = [order for order in self.at(WAITING) if order.is_touched(last)]
+            for order in sorted(touched, key=lambda order: -abs((order.stop or 0) - last)):
+                order.place = ELECTED
+                self.put_last(order)
+            elected = self.at(ELECTED)
+            if not elected:
+                return
+            self._act(elected[0])
+
+    def _refuse(self, command: Command, reason: str) -> None:
+        self.rejects.append([command["id"], command["op"], reason])
+
+    def _cancel(self, command: Command) -> None:
+        order = self.named(command)
+        if order is None:
+            self._refuse(command, "unknown")
+        else:
+            self.end(order, order.open, "user")
+
+    def _reduce(self, command: Command) -> None:
+        fault, order = self.reduction_fault(command), self.named(command)
+        if fault is not None or order is None:
+            self._refuse(command, fault or "unknown")
+        elif command["by"] >= order.open:
+            self.end(order, order.open, "user")
+        else:
+            self._shrink(order, order.total - command["by"])
+
+    def _shrink(self, order: Order, total: int) -> None:
+        """The place is kept; of an iceberg the hidden part goes first."""
+        order.total = total
+        order.shown = min(order.shown, order.open)
+
+    def _modify(self, command: Command) -> None:
+        fault, order = self.amend_fault(command), self.named(command)
+        if fault is not None or order is None:
+            self._refuse(command, fault or "unknown")
+            return
+        total, price, stop = command.get("qty", order.total), command.get("price"), command.get("stop")
+        if total <= order.filled:
+            self.end(order, 0, "modify_below_filled")
+        elif total <= order.total and price in (None, order.price) and stop in (None, order.stop):
+            self._shrink(order, total)
+        else:
+            order.total = total
+            order.price = order.price if price is None else price
+            order.stop = order.stop if stop is None else stop
+            self._put_again(order)
+
+    def _put_again(self, order: Order) -> None:
+        if order.place == WAITING:
+            self.put_last(order)
+        else:
+            self._act(order)
+
+    def _mass_cancel(self, command: Command) -> None:
+        owner, side = command.get("owner"), command.get("side")
+        self.end_all(
+            [order for order in self.orders if owner in (None, order.owner) and side in (None, order.side)], "mass"
+        )
+
+    def _clock(self, command: Command) -> None:
+        self.now = max(self.now, command["now"])
+        self.end_all(
+            [order for order in self.orders if order.time_in_force == "gtd" and (order.expire or 0) <= self.now],
+            "expired",
+        )
+
+    def _session_end(self, _command: Command) -> None:
+        self.end_all([order for order in self.orders if order.time_in_force == "day"], "expired")
+
+    def _state(self, command: Command) -> None:
+        if command["state"] not in ("auction", "continuous", "halt"):
+            raise ValueError(f"state {command['state']!r} is unknown")
+        self.state = command["state"]
+        if self.state == "continuous":
+            uncross(self)
+
+    def _config(self, command: Command) -> None:
+        self.tick = command.get("tick", self.tick)
+        self.lot = command.get("lot", self.lot)
+        if "band" in command:
+            self.band = None if command["band"] is None else (command["band"][0], command["band"][1])
+        if "last" in command:
+            self.print(command["last"])

@@ -1,0 +1,79 @@
+"""The uncross of the naive venue: one price for everybody, found by trying every price in the book."""
+
+from typing import NamedTuple
+
+from tests.support.naive_venue_book import Book
+from tests.support.naive_venue_orders import BUY, RESTING, SELL, Order
+
+
+class Candidate(NamedTuple):
+    price: int
+    volume: int
+    surplus: int
+    """What buyers want more than sellers at that price."""
+
+
+def uncross(book: Book) -> None:
+    """Trades what crosses. Fills cancel sibling orders only when all have been filled."""
+    resting = book.at(RESTING)
+    price = auction_price(resting, book.last)
+    if price is None:
+        return
+    traded = []
+    for buy, sell, quantity in pairs(resting, price):
+        book.trades.append(
+            {"taker": buy.order_id, "maker": sell.order_id, "qty": quantity, "price": price, "auction": True}
+        )
+        traded += [buy, sell]
+    for order in traded:
+        order.shown = order.open if order.display is None else min(order.display, order.open)
+        if order.is_empty:
+            book.finish(order)
+    book.print(price)
+    for order in traded:
+        book.cancel_siblings(order)
+
+
+def auction_price(resting: list[Order], last: int | None) -> int | None:
+    candidates = [_candidate(resting, price) for price in sorted({order.resting_price for order in resting})]
+    volume = max((candidate.volume for candidate in candidates), default=0)
+    if not volume:
+        return None
+    best = [candidate for candidate in candidates if candidate.volume == volume]
+    least = min(abs(candidate.surplus) for candidate in best)
+    best = [candidate for candidate in best if abs(candidate.surplus) == least]
+    if all(candidate.surplus > 0 for candidate in best):
+        return best[-1].price
+    if all(candidate.surplus < 0 for candidate in best):
+        return best[0].price
+    if last is None:
+        return best[0].price
+    return min(best, key=lambda candidate: (abs(candidate.price - last), candidate.price)).price
+
+
+def pairs(resting: list[Order], price: int) -> list[tuple[Order, Order, int]]:
+    """Fills the best buy against the best sell, again and again."""
+    buys = sorted(
+        (order for order in resting if order.side == BUY and order.accepts(price)),
+        key=lambda order: -order.resting_price,
+    )
+    sells = sorted(
+        (order for order in resting if order.side == SELL and order.accepts(price)),
+        key=lambda order: order.resting_price,
+    )
+    found = []
+    while buys and sells:
+        quantity = min(buys[0].open, sells[0].open)
+        buys[0].fill(quantity, price)
+        sells[0].fill(quantity, price)
+        found.append((buys[0], sells[0], quantity))
+        buys = [order for order in buys if order.open]
+        sells = [order for order in sells if order.open]
+    return found
+
+
+def _candidate(resting: list[Order], price: int) -> Candidate:
+    demand, supply = (
+        sum(order.open for order in resting if order.side == side and order.accepts(price)) for side in (BUY, SELL)
+    )
+    return Candidate(price, min(demand, supply), demand - supply)

@@ -1,0 +1,117 @@
+"""The book of the naive venue: one list of living orders, oldest first, scanned from end to end."""
+
+from typing import Any
+
+from tests.support.naive_venue_orders import BUY, RESTING, SELL, WAITING, Order
+
+
+class Book:
+    def __init__(self) -> None:
+        self.orders: list[Order] = []
+        self.trades: list[dict[str, Any]] = []
+        self.cancels: list[list[Any]] = []
+        self.last: int | None = None
+        self.lot = 1
+
+    def find(self, order_id: int) -> Order | None:
+        return next((order for order in self.orders if order.order_id == order_id), None)
+
+    def at(self, place: str) -> list[Order]:
+        return [order for order in self.orders if order.place == place]
+
+    def best_opposite(self, side: str) -> Order | None:
+        """The best price, and of that the oldest."""
+        offers = [order for order in self.at(RESTING) if order.side != side]
+        sign = 1 if side == BUY else -1
+        return min(offers, key=lambda offer: sign * offer.resting_price, default=None)
+
+    def match(self, taker: Order) -> None:
+        """Trades until the order has ended, has what it wants, or finds nobody at its price."""
+        while not taker.has_ended:
+            maker = self.best_opposite(taker.side)
+            if maker is None or not taker.accepts(maker.resting_price):
+                return
+            quantity = min(taker.wants(maker.resting_price, self.lot), maker.shown)
+            if not quantity:
+                return
+            is_own = taker.owner is not None and taker.owner == maker.owner
+            if is_own and taker.self_trade != "none":
+                self.prevent(taker, maker, quantity)
+            else:
+                self.trade(taker, maker, quantity)
+
+    def prevent(self, taker: Order, maker: Order, quantity: int) -> None:
+        """The two are of one owner and do not trade."""
+        if taker.self_trade == "decrement":
+            for order in (maker, taker):
+                order.give_up(quantity, maker.resting_price)
+            maker.shown -= quantity
+            for order in (maker, taker):
+                if order.is_empty:
+                    self.end(order, 0, "stp")
+            self.refresh(maker)
+        if taker.self_trade in ("cancel_oldest", "cancel_both"):
+            self.end(maker, maker.open, "stp")
+        if taker.self_trade in ("cancel_newest", "cancel_both"):
+            self.end(taker, taker.open, "stp")
+
+    def trade(self, taker: Order, maker: Order, quantity: int) -> None:
+        price = maker.resting_price
+        self.trades.append({"taker": taker.order_id, "maker": maker.order_id, "qty": quantity, "price": price})
+        taker.fill(quantity, price)
+        maker.fill(quantity, price)
+        maker.shown -= quantity
+        for order in (taker, maker):
+            if order.is_empty:
+                self.finish(order)
+        self.refresh(maker)
+        self.print(price)
+        self.cancel_siblings(taker)
+        self.cancel_siblings(maker)
+
+    def refresh(self, maker: Order) -> None:
+        if not maker.has_ended and not maker.shown:
+            self.rest(maker)
+
+    def print(self, price: int) -> None:
+        self.last = price
+        for order in self.at(WAITING):
+            order.follow(price)
+
+    def cancel_siblings(self, filled: Order) -> None:
+        """One of these orders cancels the others."""
+        if filled.group is not None:
+            self.end_all([order for order in self.orders if order.group == filled.group and order is not filled], "oco")
+
+    def rest(self, order: Order) -> None:
+        """In the book, behind everybody of its price."""
+        order.place = RESTING
+        order.shown = order.open if order.display is None else min(order.display, order.open)
+        self.put_last(order)
+
+    def put_last(self, order: Order) -> None:
+        self.orders = [*(other for other in self.orders if other is not order), order]
+
+    def finish(self, order: Order) -> None:
+        order.has_ended = True
+        self.orders = [other for other in self.orders if other is not order]
+
+    def end(self, order: Order, quantity: int, reason: str) -> None:
+        self.finish(order)
+        self.cancels.append([order.order_id, quantity, reason])
+
+    def end_all(self, orders: list[Order], reason: str) -> None:
+        for order in sorted(orders, key=lambda order: order.order_id):
+            self.end(order, order.open, reason)
+
+    def levels(self) -> list[tuple[str, int, list[Order]]]:
+        """Bids from the best, then asks from the best, each level's orders in priority order."""
+        return [
+            (side, price, [order for order in self.at(RESTING) if (order.side, order.price) == (side, price)])
+            for side in (BUY, SELL)
+            for price in self.prices(side)
+        ]
+
+    def prices(self, side: str) -> list[int]:
+        """From the best."""
+        return sorted({order.resting_price for order in self.at(RESTING) if order.side == side}, reverse=side == BUY)
