@@ -32,6 +32,11 @@ class Place(NamedTuple):
     partition: int
     partitions: Mapping[str, int]
 
+    def owns(self, noun: str, key: str) -> bool:
+        """Whether a key of the noun belongs to this shard of it."""
+        count = self.partitions[noun]
+        return count == 1 or partition_of(key, count) == self.partition
+
 
 @dataclass(frozen=True)
 class Noun:
@@ -99,6 +104,7 @@ class Way:
     def __init__(self, route: Route, profile: Profile, own: int) -> None:
         count = partitions_of(route.topic, profile)
         self.key = None if route.key is None else attrgetter(route.key)
+        self.other_key = None if route.other_key is None else attrgetter(route.other_key)
         self.is_public = route.topic not in INBOXES.values()
         """Outside consumers drop repetitions by the header `event_id`; shards have the identity."""
         self.everywhere = [Partition(route.topic, number) for number in ([own] if route.is_own else range(count))]
@@ -205,6 +211,10 @@ class NounMachine:
             else:
                 partition, key = way.places[way.key(event)]
                 shard.emit(partition, key, value, headers)
+                if way.other_key is not None:
+                    other, key = way.places[way.other_key(event)]
+                    if other is not partition:
+                        shard.emit(other, key, value, headers)
         if mailing.tell is not None:
             mailing.tell(event, origin)
 

@@ -36,6 +36,8 @@ class Route(NamedTuple):
 
     topic: str
     key: str | None
+    other_key: str | None = None
+    """Of a second partition that gets it, too, unless it is the same one."""
     is_own: bool = False
     """Only the partition of the shard that sends it: a shard that speaks to itself."""
 
@@ -61,7 +63,7 @@ _INBOX_TOPICS = (
             accounts.CancelOrder,
             accounts.ResetAccounts,
             order_books.OrderRested,
-            order_books.OrderFilled,
+            order_books.TradeExecuted,
             order_books.OrderCancelled,
             order_books.OrderReplaced,
             order_books.OrderReduced,
@@ -100,7 +102,7 @@ _INBOX_TOPICS = (
         "account_id",
         20,
         FOREVER,
-        (order_books.OrderFilled, order_books.MarkPrices, positions.ResetPositions, shared.Tick),
+        (order_books.TradeExecuted, order_books.MarkPrices, positions.ResetPositions, shared.Tick),
     ),
     Topic(
         ORDER_COMMANDS,
@@ -144,8 +146,11 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.ResetBooks: (Route(BOOKS, None),),
     },
     "order_books": {
-        order_books.TradeExecuted: (Route("trade-events", "symbol"),),
-        order_books.OrderFilled: (Route(ACCOUNTS, "account_id"), Route(POSITIONS, "account_id")),
+        order_books.TradeExecuted: (
+            Route("trade-events", "symbol"),
+            Route(ACCOUNTS, "buy_account_id", "sell_account_id"),
+            Route(POSITIONS, "buy_account_id", "sell_account_id"),
+        ),
         order_books.OrderRested: (Route(ACCOUNTS, "account_id"),),
         order_books.OrderCancelled: (Route(ACCOUNTS, "account_id"),),
         order_books.OrderReplaced: (Route(ACCOUNTS, "account_id"),),

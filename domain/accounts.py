@@ -25,13 +25,13 @@ from schemas.order_books import (
     MarkPrices,
     OrderArmed,
     OrderCancelled,
-    OrderFilled,
     OrderReduced,
     OrderReplaced,
     OrderRested,
     OrderTriggered,
     ReplaceRefused,
     ResetBooks,
+    TradeExecuted,
 )
 from schemas.shared import Tick
 
@@ -45,7 +45,7 @@ Command = (
     | AmendOrder
     | CancelOrder
     | OrderRested
-    | OrderFilled
+    | TradeExecuted
     | OrderCancelled
     | OrderReplaced
     | OrderReduced
@@ -107,7 +107,7 @@ def _reset(state: State, command: ResetAccounts) -> Iterator[Event]:
 _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     PlaceOrder: placing.place,
     OrderRested: book_reports.rested,
-    OrderFilled: book_reports.filled,
+    TradeExecuted: book_reports.traded,
     OrderCancelled: book_reports.cancelled,
     AmendOrder: amending.amend,
     OrderReplaced: amending.replaced,

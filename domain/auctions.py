@@ -10,8 +10,9 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from domain.book_rows import Event, State, UncrossPaused
-from domain.books import Book, Levels
+from domain.books import Book
 from domain.entering import cascade, pause
+from domain.levels import Levels
 from domain.matching import cancelled, trade
 from domain.resting import RestingOrder
 from schemas.enums import ReasonCode, TradingPhase

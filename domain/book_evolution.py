@@ -7,6 +7,7 @@ import msgspec
 
 from domain.book_changes import keeps_place
 from domain.book_rows import (
+    MARKS_INTERVAL_NS_MIN,
     TRADES_KEPT_MAX,
     BandSet,
     Booked,
@@ -21,6 +22,7 @@ from domain.book_rows import (
     TradeRow,
 )
 from domain.book_waiting import WAITING_EVOLVERS
+from domain.books import Book
 from domain.instruments import from_listing
 from domain.resting import RestingOrder, StopOrder, changed
 from schemas.accounts import ResetAccounts
@@ -30,7 +32,6 @@ from schemas.order_books import (
     MarkPrices,
     OrderArmed,
     OrderCancelled,
-    OrderFilled,
     OrderReduced,
     OrderReplaced,
     OrderRested,
@@ -49,13 +50,15 @@ def evolve(state: State, event: Event) -> None:
 
 def _booked(state: State, event: Booked) -> None:
     order = event.order
-    book = state.book(order.symbol)
-    before = book.orders.get(order.order_id)
+    symbol, order_id = order.symbol, order.order_id
+    book = state.book(symbol)
+    before = book.orders.get(order_id)
     if before is not None:  # it goes to the back
         book.remove(before)
     book.rest(order)
-    state.orders.put(f"{order.symbol}|{order.order_id}", order)
-    _count(state, order.symbol)
+    state.orders.put(f"{symbol}|{order_id}", order)
+    book.sequence += 1
+    state.moved[symbol] = book
 
 
 def _armed(state: State, event: StopArmed) -> None:
@@ -100,8 +103,9 @@ def _reset_asked(state: State, event: ResetAsked) -> None:
 
 def _count(state: State, symbol: str) -> None:
     """One more thing happened in the book."""
-    state.book(symbol).sequence += 1
-    state.moved[symbol] = None
+    book = state.book(symbol)
+    book.sequence += 1
+    state.moved[symbol] = book
 
 
 def _told(state: State, event: OrderRested | OrderArmed) -> None:
@@ -109,14 +113,14 @@ def _told(state: State, event: OrderRested | OrderArmed) -> None:
 
 
 def _moved(state: State, _event: BooksMoved) -> None:
-    for symbol in state.moved:
-        book = state.book(symbol)
-        state.books.put(symbol, BookRow(book.sequence, book.last, state.row(symbol).marked, book.phase, *book.band))
-    state.unmarked.update(state.moved)
+    for symbol, book in state.moved.items():
+        low, high = book.band
+        state.books.put(symbol, BookRow(book.sequence, book.last, book.marked, book.phase, low, high))
+        state.unmarked.add(symbol)
     state.moved.clear()
-    row = state.shard_row()
-    if row.trades != state.trade_count:
-        state.shard.put("", ShardRow(state.trade_count, row.marks_sent_at))
+    if state.trade_count != state.trades_stored:
+        state.trades_stored = state.trade_count
+        state.shard.put("", ShardRow(state.trade_count, state.marks_due_at - MARKS_INTERVAL_NS_MIN))
 
 
 def _traded(state: State, event: TradeExecuted) -> None:
@@ -143,29 +147,28 @@ def _traded(state: State, event: TradeExecuted) -> None:
         state.trades.delete(f"{count - TRADES_KEPT_MAX:012d}")
     book = state.book(event.symbol)
     book.last = event.price
+    _fill(state, book, event.buy_order_id, event.quantity, event.buy_leaves_quantity, event.buy_fee_accrued)
+    _fill(state, book, event.sell_order_id, event.quantity, event.sell_leaves_quantity, event.sell_fee_accrued)
     book.sequence += 1
-    state.moved[event.symbol] = None
+    state.moved[event.symbol] = book
 
 
-def _filled(state: State, event: OrderFilled) -> None:
+def _fill(state: State, book: Book, order_id: str, quantity: int, leaves: int, fee_accrued: int) -> None:
     """An order that rests has less left; one that came in is not in the book."""
-    symbol, order_id = event.symbol, event.order_id
-    book = state.book(symbol)
-    book.sequence += 1
     order = book.orders.get(order_id)
     if order is None:
         return
-    if event.leaves_quantity:
-        shown = order.shown - event.quantity if order.shown else 0
-        if order.shown and (shown <= 0 or book.phase is not TradingPhase.CONTINUOUS):  # spent, or left by an uncross
-            assert order.instructions is not None
-            shown = min(order.instructions.display_quantity, event.leaves_quantity)
-        order = changed(order, event.leaves_quantity, order.priority, event.fee_accrued, shown, order.money)
-        book.rest(order)
-        state.orders.put(f"{symbol}|{order_id}", order)
-    else:
+    if not leaves:
         book.remove(order)
-        state.orders.delete(f"{symbol}|{order_id}")
+        state.orders.delete(f"{order.symbol}|{order_id}")
+        return
+    shown = order.shown - quantity if order.shown else 0
+    if order.shown and (shown <= 0 or book.phase is not TradingPhase.CONTINUOUS):  # spent, or left by an uncross
+        assert order.instructions is not None
+        shown = min(order.instructions.display_quantity, leaves)
+    order = changed(order, leaves, order.priority, fee_accrued, shown, order.money)
+    book.rest(order)
+    state.orders.put(f"{order.symbol}|{order_id}", order)
 
 
 def _replaced(state: State, event: OrderReplaced) -> None:
@@ -227,10 +230,12 @@ def _band_set(state: State, event: BandSet) -> None:
 
 def _marked(state: State, event: MarkPrices) -> None:
     for mark in event.marks:
-        row = state.row(mark.symbol)
-        state.books.put(mark.symbol, msgspec.structs.replace(row, marked=(mark.bid, mark.ask, mark.last)))
+        row, book = state.row(mark.symbol), state.book(mark.symbol)
+        book.marked = (mark.bid, mark.ask, mark.last)
+        state.books.put(mark.symbol, msgspec.structs.replace(row, marked=book.marked))
     state.unmarked.clear()
-    state.shard.put("", ShardRow(state.shard_row().trades, state.now))
+    state.marks_due_at = state.now + MARKS_INTERVAL_NS_MIN
+    state.shard.put("", ShardRow(state.trade_count, state.now))
 
 
 def _reset(state: State, _event: ResetAccounts) -> None:
@@ -250,7 +255,6 @@ def _last_price_set(state: State, event: LastPriceSet) -> None:
 
 _EVOLVERS: dict[type, Callable[[State, Any], None]] = WAITING_EVOLVERS | {
     TradeExecuted: _traded,
-    OrderFilled: _filled,
     Booked: _booked,
     OrderRested: _told,
     OrderArmed: _told,

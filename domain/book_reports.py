@@ -17,14 +17,15 @@ from domain.account_rows import (
     Stored,
 )
 from domain.ledger import answer, entry
+from domain.trades import Fill, fills_of
 from schemas.enums import BalanceReason, OrderStatus, Side
 from schemas.order_books import (
     OrderArmed,
     OrderCancelled,
-    OrderFilled,
     OrderReduced,
     OrderRested,
     OrderTriggered,
+    TradeExecuted,
 )
 
 
@@ -70,8 +71,22 @@ def answer_if_asked(state: State, command: OrderReduced | OrderCancelled, order:
         yield from answer(state, command.command_id, order.order_id, None, quantity)
 
 
-def filled(state: State, fill: OrderFilled) -> Iterator[Event]:
-    """One more trade: what was held is spent, and what it was held too dear is released, in the same step."""
+def traded(state: State, command: TradeExecuted) -> Iterator[Event]:
+    """A trade of one or of two of our orders; the one that rested is told first."""
+    ours = [fill for fill in fills_of(command) if is_ours(state, fill)]
+    assert ours, f"trade {command.trade_id} is of no order of ours"
+    for fill in ours:
+        yield from _filled(state, fill)
+
+
+def is_ours(state: State, fill: Fill) -> bool:
+    """Whether the order's account lives here; then the order is here, and alive."""
+    order = state.orders.get(fill.order_id)
+    return order is not None and order.account_id == fill.account_id
+
+
+def _filled(state: State, fill: Fill) -> Iterator[Event]:
+    """What was held is spent, and what it was held too dear is released, in the same step."""
     before = known(state, fill.order_id)
     order = orders.after_fill(before, fill, state.now)
     yield orders.told(order, fill)

@@ -22,7 +22,6 @@ from schemas.order_books import (
     MarkPrices,
     OrderArmed,
     OrderCancelled,
-    OrderFilled,
     OrderReduced,
     OrderReplaced,
     OrderRested,
@@ -179,7 +178,6 @@ Event = (
     | OrderRested
     | OrderArmed
     | OrderTriggered
-    | OrderFilled
     | OrderCancelled
     | OrderReduced
     | OrderReplaced
@@ -243,12 +241,15 @@ class State:
         """Derives the books anew: after a restore, and after a record that failed half-way."""
         self.by_symbol: dict[str, Book] = {}
         self.busy = {symbol for symbol, _ in self.waiting.scan()}
-        self.trade_count = self.shard_row().trades
-        self.moved: dict[str, None] = {}
-        """Symbols whose rows are behind."""
+        shard_row = self.shard_row()
+        self.trade_count, self.marks_due_at = shard_row.trades, shard_row.marks_sent_at + MARKS_INTERVAL_NS_MIN
+        self.trades_stored = shard_row.trades
+        self.moved: dict[str, Book] = {}
+        """Books whose rows are behind."""
         for symbol, row in self.books.scan():
             book = self.book(symbol)
-            book.sequence, book.last, book.phase, book.band = row.sequence, row.last, row.phase, (row.low, row.high)
+            book.sequence, book.last, book.marked = row.sequence, row.last, row.marked
+            book.phase, book.band = row.phase, (row.low, row.high)
         for order in sorted((row for _, row in self.orders.scan()), key=lambda order: order.priority):
             self.book(order.symbol).rest(order)
         for stop in sorted((row for _, row in self.stops.scan()), key=lambda stop: (stop.elected, stop.number)):
@@ -284,8 +285,4 @@ class State:
     def _mark_of(self, symbol: str) -> Mark | None:
         book = self.book(symbol)
         prices = (book.bids.best_price(), book.asks.best_price(), book.last)
-        return (
-            None
-            if prices == self.row(symbol).marked
-            else Mark(symbol=symbol, bid=prices[0], ask=prices[1], last=prices[2])
-        )
+        return None if prices == book.marked else Mark(symbol=symbol, bid=prices[0], ask=prices[1], last=prices[2])

@@ -16,6 +16,7 @@ from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, Side, Time
 from schemas.order_books import ContinueMatching, EnterOrder, OrderArmed, OrderCancelled, OrderRested, OrderTriggered
 
 AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+WAITING = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP, OrderType.TAKE_PROFIT})
 LIMITED = frozenset({TimeInForce.DAY, TimeInForce.GTD})
 NO_LIMIT = 10**38 - 1
 """Up to where an order buys that has no limit."""
@@ -34,12 +35,12 @@ def enter(state: State, command: EnterOrder) -> Iterator[Event]:
     fault = _fault(state, book, command, order)
     if fault is not None:
         yield _refused(command, book.sequence + 1, fault)
-        return
-    if _waits(command):
+    elif command.order_type in WAITING:
         yield from _arm(book, command, order)
     else:
-        yield from act(state, book, order, reason_not_to_rest(command.order_type, command.time_in_force))
-    yield from cascade(state, book, symbol)
+        yield from act(state, book, order, reason_not_to_rest(command.order_type, command.time_in_force), is_new=True)
+    if book.stops:
+        yield from cascade(state, book, symbol)
 
 
 def order_of(command: EnterOrder, book: Book) -> RestingOrder:
@@ -61,7 +62,7 @@ def order_of(command: EnterOrder, book: Book) -> RestingOrder:
         limit,
         quantity,
         quantity,
-        0,
+        book.sequence + 1,
         command.maker_fee_rate,
         command.taker_fee_rate,
         0,
@@ -110,7 +111,11 @@ def _fault(state: State, book: Book, command: EnterOrder, order: RestingOrder) -
         return fault
     if order.instructions is not None and (fault := _instruction_fault(state, book, order)) is not None:
         return fault
-    if command.time_in_force is TimeInForce.FOK and not _waits(command) and reachable(book, order) < order.quantity:
+    if (
+        command.time_in_force is TimeInForce.FOK
+        and command.order_type not in WAITING
+        and reachable(book, order) < order.quantity
+    ):
         return ReasonCode.FOK_UNFILLABLE
     return None
 
@@ -119,13 +124,13 @@ def _phase_fault(book: Book, command: EnterOrder) -> ReasonCode | None:
     if book.phase is TradingPhase.HALTED:
         return ReasonCode.HALTED
     is_at_once = command.order_type is OrderType.MARKET or command.time_in_force in AT_ONCE
-    return ReasonCode.NOT_IN_AUCTION if is_at_once and not _waits(command) else None
+    return ReasonCode.NOT_IN_AUCTION if is_at_once and command.order_type not in WAITING else None
 
 
 def _instruction_fault(state: State, book: Book, order: RestingOrder) -> ReasonCode | None:
     instructions = order.instructions
     assert instructions is not None
-    if instructions.is_post_only and _would_trade(book, order):
+    if instructions.is_post_only and book.phase is TradingPhase.CONTINUOUS and meets(book, order):
         return ReasonCode.POST_ONLY_WOULD_CROSS
     is_late = instructions.time_in_force is TimeInForce.GTD and instructions.expires_at <= state.now
     return ReasonCode.EXPIRE_IN_PAST if is_late else None
@@ -134,17 +139,6 @@ def _instruction_fault(state: State, book: Book, order: RestingOrder) -> ReasonC
 def _is_market(command: EnterOrder) -> bool:
     """Whether its limit is only what its account holds funds for."""
     return stops.is_market(command.order_type)
-
-
-def _waits(command: EnterOrder) -> bool:
-    """Whether it waits for its trigger first."""
-    return command.order_type is not OrderType.LIMIT and command.order_type is not OrderType.MARKET
-
-
-def _would_trade(book: Book, order: RestingOrder) -> bool:
-    best = book.opposite(order.side).best_price()
-    is_open = book.phase is TradingPhase.CONTINUOUS
-    return is_open and best is not None and crosses(order.side, order.limit_price, best)
 
 
 def reachable(book: Book, order: RestingOrder) -> int:
@@ -203,21 +197,35 @@ def _arm(book: Book, command: EnterOrder, order: RestingOrder) -> Iterator[Event
     yield OrderArmed(order.order_id, order.account_id, order.symbol, book.sequence + 1)
 
 
-def act(state: State, book: Book, order: RestingOrder, reason: ReasonCode | None) -> Iterator[Event]:
+def act(
+    state: State, book: Book, order: RestingOrder, reason: ReasonCode | None, *, is_new: bool = False
+) -> Iterator[Event]:
     """The order trades what it can; then it rests, or what is left of it is cancelled for that reason."""
-    if book.phase is TradingPhase.CONTINUOUS:
+    if book.phase is TradingPhase.CONTINUOUS and meets(book, order):
         order = yield from match(state, book, order)
         if can_go_on(state, book, order):
             yield from pause(order, reason)
             return
-    if not order.leaves:
-        return
+        if not order.leaves:
+            return
     if order.money is not None:
         yield cancelled(book, order, 0, _end_of_money(book, order))
     elif reason is not None:
         yield cancelled(book, order, order.leaves, reason)
     else:
-        yield from rest(book, order)
+        priority = book.sequence + 1
+        yield Booked(order if is_new and order.priority == priority else with_slice(order, priority))
+        if is_new and order.leaves == order.quantity:
+            yield OrderRested(order.order_id, order.account_id, order.symbol, priority + 1)
+
+
+def meets(book: Book, order: RestingOrder) -> bool:
+    """Whether there is somebody with whom the order would trade."""
+    if order.side is Side.BUY:
+        best = book.asks.best_price()
+        return best is not None and order.limit_price >= best
+    best = book.bids.best_price()
+    return best is not None and order.limit_price <= best
 
 
 def _end_of_money(book: Book, order: RestingOrder) -> ReasonCode:
@@ -226,13 +234,6 @@ def _end_of_money(book: Book, order: RestingOrder) -> ReasonCode:
     is_offered = best is not None and crosses(order.side, order.limit_price, best)
     is_spent = not order.money or (is_offered and order.leaves < order.quantity)
     return ReasonCode.MONEY_SPENT if is_spent else ReasonCode.MARKET_REMAINDER
-
-
-def rest(book: Book, order: RestingOrder) -> Iterator[Event]:
-    """What is left of an order waits in the book."""
-    yield Booked(with_slice(order, book.sequence + 1))
-    if order.leaves == order.quantity and not order.priority:  # it is new
-        yield OrderRested(order.order_id, order.account_id, order.symbol, book.sequence + 1)
 
 
 def cascade(state: State, book: Book, symbol: str) -> Iterator[Event]:

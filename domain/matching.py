@@ -9,11 +9,13 @@ from domain.instruments import Instrument
 from domain.money import NUMBERS_PER_COUNT, fee_of, value_of
 from domain.resting import RestingOrder, changed, with_slice
 from domain.self_trades import prevent
-from schemas.enums import Liquidity, ReasonCode, SelfTradePrevention, Side
-from schemas.order_books import OrderCancelled, OrderFilled, TradeExecuted
+from schemas.enums import ReasonCode, SelfTradePrevention, Side
+from schemas.order_books import OrderCancelled, TradeExecuted
 from schemas.wire import NANOS
 
 NO_PREVENTION = SelfTradePrevention.NONE
+Party = tuple[RestingOrder, int, int, int]
+"""An order, what it leaves after the trade, what the trade costs it, and its fees so far, unrounded."""
 
 
 def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, None, RestingOrder]:
@@ -77,20 +79,13 @@ def trade(
     taker_accrued = taker.fee_accrued + value * taker.taker_fee_rate
     maker_fee = fee_of(maker_accrued) - fee_of(maker.fee_accrued) if maker.maker_fee_rate else 0
     taker_fee = fee_of(taker_accrued) - fee_of(taker.fee_accrued) if taker.taker_fee_rate else 0
-    trade_id = str((state.trade_count + 1) * NUMBERS_PER_COUNT + state.partition)
-    sequence, multiplier = book.sequence, instrument.multiplier
-    fees = (maker_fee, taker_fee)
-    yield _execution(state, instrument, trade_id, sequence + 1, maker, taker, fees, quantity, price, is_auction)
+    maker_side = (maker, maker.leaves - quantity, maker_fee, maker_accrued)
+    taker_side = (taker, taker.leaves - quantity, taker_fee, taker_accrued)
+    yield _execution(state, book, instrument, maker_side, taker_side, quantity, price, value, is_auction)
     if book.has_trailing_stops:
         yield from stops.follow(book, price)
-        sequence = book.sequence - 1
-    about = (trade_id, quantity, price, value)
-    maker_leaves, taker_leaves = maker.leaves - quantity, taker.leaves - quantity
-    yield _fill(maker, _MAKER, maker_leaves, maker_accrued, maker_fee, multiplier, sequence + 2, *about)
-    yield _fill(taker, _TAKER, taker_leaves, taker_accrued, taker_fee, multiplier, sequence + 3, *about)
-    rest = changed(
-        taker, taker_leaves, taker.priority, taker_accrued, 0, None if taker.money is None else taker.money - value
-    )
+    money = None if taker.money is None else taker.money - value
+    rest = changed(taker, taker.leaves - quantity, taker.priority, taker_accrued, 0, money)
     if is_auction or (maker.instructions is None and taker.instructions is None):
         return rest
     return (yield from _after_trade(book, maker, rest, quantity))
@@ -111,9 +106,6 @@ def _after_trade(
     return taker
 
 
-_MAKER, _TAKER = Liquidity.MAKER, Liquidity.TAKER
-
-
 def cancel_siblings(book: Book, order: RestingOrder) -> Iterator[Event]:
     """A fill of one order of an OCO group cancels the others."""
     instructions = order.instructions
@@ -126,71 +118,35 @@ def cancel_siblings(book: Book, order: RestingOrder) -> Iterator[Event]:
 
 def _execution(
     state: State,
+    book: Book,
     instrument: Instrument,
-    trade_id: str,
-    sequence: int,
-    maker: RestingOrder,
-    taker: RestingOrder,
-    fees: tuple[int, int],
+    maker: Party,
+    taker: Party,
     quantity: int,
     price: int,
+    value: int,
     is_auction: bool,
 ) -> TradeExecuted:
-    maker_fee, taker_fee = fees
-    if taker.side is Side.BUY:
-        buyer, buy_fee, seller, sell_fee = taker, taker_fee, maker, maker_fee
-    else:
-        buyer, buy_fee, seller, sell_fee = maker, maker_fee, taker, taker_fee
+    incoming = taker[0]
+    buy, sell = (taker, maker) if incoming.side is Side.BUY else (maker, taker)
+    (buyer, buy_leaves, buy_fee, buy_accrued), (seller, sell_leaves, sell_fee, sell_accrued) = buy, sell
     return TradeExecuted(
-        trade_id,
-        taker.order_id,
-        taker.account_id,
-        taker.symbol,
-        taker.side,
-        *(quantity, price, taker_fee, state.now, instrument.venue.value, price, instrument.base, instrument.quote),
+        str((state.trade_count + 1) * NUMBERS_PER_COUNT + state.partition),
+        incoming.order_id,
+        incoming.account_id,
+        incoming.symbol,
+        incoming.side,
+        *(quantity, price, taker[2], state.now, instrument.venue.value, price, instrument.base, instrument.quote),
         buyer.order_id,
         seller.order_id,
         buyer.account_id,
         seller.account_id,
         buyer.order_number,
         seller.order_number,
-        buy_fee,
-        sell_fee,
-        sequence,
+        *(buy_fee, sell_fee, value, instrument.multiplier, buy_leaves, sell_leaves, buy_accrued, sell_accrued),
+        book.sequence + 1,
         is_auction,
-        caused_by=taker.order_id,
-    )
-
-
-def _fill(
-    order: RestingOrder,
-    liquidity: Liquidity,
-    leaves: int,
-    fee_accrued: int,
-    fee: int,
-    multiplier: int,
-    sequence: int,
-    trade_id: str,
-    quantity: int,
-    price: int,
-    value: int,
-) -> OrderFilled:
-    return OrderFilled(
-        order.order_id,
-        order.account_id,
-        order.symbol,
-        trade_id,
-        order.side,
-        quantity,
-        price,
-        value,
-        leaves,
-        liquidity,
-        fee,
-        fee_accrued,
-        multiplier,
-        sequence,
-        caused_by=trade_id,
+        caused_by=incoming.order_id,
     )
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from domain import auctions, book_changes, book_resets, entering
 from domain.book_evolution import evolve
-from domain.book_rows import MARKS_INTERVAL_NS_MIN, BooksMoved, Event, MatchingEnded, State, TurnGiven, TurnTaken
+from domain.book_rows import BooksMoved, Event, MatchingEnded, State, TurnGiven, TurnTaken
 from schemas.order_books import (
     CancelAllOrders,
     CancelRestingOrder,
@@ -41,6 +41,7 @@ Ordered = (
     | SetLastPrice
 )
 """What one book takes in the order in which it comes."""
+BOOKS_MOVED = BooksMoved()
 _ORDERED = frozenset(get_args(Ordered))
 Command = Ordered | ContinueMatching | ListInstrument | ResetBooks | Tick
 
@@ -49,22 +50,24 @@ def deadline(state: State) -> int | None:
     """When the shard wants to hear the time; None while nothing is due."""
     due = [first for book in state.by_symbol.values() if (first := book.expiries.first()) is not None]
     if state.unmarked:
-        due.append(state.shard_row().marks_sent_at + MARKS_INTERVAL_NS_MIN)
+        due.append(state.marks_due_at)
     return min(due, default=None)
 
 
 def decide(state: State, command: Any) -> Iterator[Event]:
     """What the command brings about. Each event must be evolved before the next is asked for."""
     state.steps_left = STEPS_PER_RECORD_MAX
-    if state.busy and _must_wait(state, command):
+    if not state.busy:
+        yield from _DECIDERS[type(command)](state, command)
+    elif _must_wait(state, command):
         yield from _waits(state, command)
     else:
         if type(command) in _ORDERED and command.turn:
             yield TurnTaken(command.symbol)
         yield from _DECIDERS[type(command)](state, command)
     if state.moved:
-        yield BooksMoved()
-    if state.unmarked and state.now >= state.shard_row().marks_sent_at + MARKS_INTERVAL_NS_MIN:
+        yield BOOKS_MOVED
+    if state.unmarked and state.now >= state.marks_due_at:
         marks = state.marks()
         if marks:
             yield MarkPrices(marks=marks)

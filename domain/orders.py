@@ -6,9 +6,9 @@ from domain.account_rows import FINAL, Balance, Mark, Order, State, Terms
 from domain.instruments import Instrument
 from domain.money import AMOUNT_MAX, fee_of, value_of
 from domain.names import is_name
+from domain.trades import Fill
 from schemas.accounts import OrderEvent, PlaceOrder
 from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce, Venue
-from schemas.order_books import OrderFilled
 
 COLLAR_PERCENT = 5
 """How far above the best ask a market buy may go: what is held for it, and where it stops (D11)."""
@@ -194,7 +194,7 @@ def new_order(state: State, command: PlaceOrder, instrument: Instrument | None, 
     )
 
 
-def after_fill(order: Order, fill: OrderFilled, now: int) -> Order:
+def after_fill(order: Order, fill: Fill, now: int) -> Order:
     """The order after one more trade. Its status follows from what is left."""
     filled = order.filled + fill.quantity
     status = OrderStatus.FILLED if filled == order.quantity else OrderStatus.PARTIALLY_FILLED
@@ -220,12 +220,12 @@ def with_hold(order: Order) -> Order:
     return order if held == order.held else msgspec.structs.replace(order, held=held)
 
 
-def told(order: Order, fill: OrderFilled | None = None) -> OrderEvent:
+def told(order: Order, fill: Fill | None = None) -> OrderEvent:
     """What the world hears of an order."""
     return told_as(order, order.status, order.version, order.held, fill)
 
 
-def told_as(order: Order, status: OrderStatus, version: int, held: int, fill: OrderFilled | None = None) -> OrderEvent:
+def told_as(order: Order, status: OrderStatus, version: int, held: int, fill: Fill | None = None) -> OrderEvent:
     """The same at a step of its own. By position (schemas/message_code.py): built five times an order."""
     reason = order.reason_code
     return OrderEvent(

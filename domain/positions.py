@@ -1,18 +1,19 @@
 """Positions: what an account holds, what it cost, and what was made with it. Fees are counted apart."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from domain.money import NUMBERS_PER_COUNT, VALUE_MAX, half_even, value_of
 from domain.state import Table
+from domain.trades import fills_of
 from schemas.enums import Side
-from schemas.order_books import MarkPrices, OrderFilled
+from schemas.order_books import MarkPrices, TradeExecuted
 from schemas.positions import PositionEvent, ResetPositions
 from schemas.shared import Tick
 from schemas.wire import NANOS
 
-Command = OrderFilled | MarkPrices | ResetPositions | Tick
+Command = TradeExecuted | MarkPrices | ResetPositions | Tick
 Event = PositionEvent | MarkPrices
 
 
@@ -39,8 +40,17 @@ class Position(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class State:
     """Rows of one shard."""
 
-    def __init__(self, positions: Table[Position], marks: Table[int], resets: Table[int], book_shards: int) -> None:
+    def __init__(
+        self,
+        positions: Table[Position],
+        marks: Table[int],
+        resets: Table[int],
+        book_shards: int,
+        owns: Callable[[str], bool],
+    ) -> None:
         self.positions, self.marks, self.resets, self.book_shards = positions, marks, resets, book_shards
+        self.owns = owns
+        """Whether positions of an account are kept here: a trade has two accounts."""
         self.now = 0
 
     def rebuild(self) -> None:
@@ -88,11 +98,12 @@ def _part(cost: int, closed: int, quantity: int) -> int:
 def decide(state: State, command: Command) -> Iterator["Event | BookEmptied"]:
     """What the command brings about. Each event must be evolved before the next is asked for."""
     match command:
-        case OrderFilled():
-            key = f"{command.account_id}|{command.symbol}"
-            before = state.positions.get(key) or Position()
-            after = after_trade(before, command.side, command.quantity, command.value, command.fee, command.multiplier)
-            yield told(command.account_id, command.symbol, after, command.price, command.trade_id)
+        case TradeExecuted():
+            for fill in fills_of(command):
+                if state.owns(fill.account_id):
+                    before = state.positions.get(f"{fill.account_id}|{command.symbol}") or Position()
+                    after = after_trade(before, fill.side, fill.quantity, fill.value, fill.fee, fill.multiplier)
+                    yield told(fill.account_id, command.symbol, after, fill.price, fill.trade_id)
         case MarkPrices():
             yield command
         case ResetPositions():

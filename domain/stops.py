@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import msgspec
 
 from domain.book_rows import Event, StopArmed
-from domain.books import Book, Stops
+from domain.books import Book
+from domain.levels import Stops
 from domain.resting import StopOrder
 from schemas.enums import OrderType
 

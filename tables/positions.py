@@ -1,6 +1,7 @@
 """Tables of the positions noun. Positions lie under `account|symbol`."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, get_args
 
 from app.machine import Noun, Place
@@ -10,7 +11,11 @@ from domain.positions import Position, State
 
 def state(tables: Mapping[str, Any], place: Place) -> State:
     """The machine's state over the rows of one shard."""
-    return State(**{name: tables[name] for name in NOUN.tables}, book_shards=place.partitions["order_books"])
+    return State(
+        **{name: tables[name] for name in NOUN.tables},
+        book_shards=place.partitions["order_books"],
+        owns=partial(place.owns, NOUN.name),
+    )
 
 
 NOUN = Noun(

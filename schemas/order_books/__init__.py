@@ -7,8 +7,6 @@ import msgspec
 from schemas.enums import (
     INSTRUMENTTYPE_AT,
     INSTRUMENTTYPE_BYTES,
-    LIQUIDITY_AT,
-    LIQUIDITY_BYTES,
     ORDERTYPE_AT,
     ORDERTYPE_BYTES,
     REASONCODE_AT,
@@ -24,7 +22,6 @@ from schemas.enums import (
     VENUE_AT,
     VENUE_BYTES,
     InstrumentType,
-    Liquidity,
     OrderType,
     ReasonCode,
     SelfTradePrevention,
@@ -1887,220 +1884,6 @@ class OrderCancelled(Message, frozen=True):
         )
 
 
-class OrderFilled(Message, frozen=True):
-    """One side of a trade, told to the account and to the position that it changes."""
-
-    schema_name: ClassVar[str] = "order_books.OrderFilled"
-
-    order_id: str
-    """Id of the order, unique in the system."""
-    account_id: str
-    """Account that owns the order."""
-    symbol: str
-    """Instrument, as listed."""
-    trade_id: str
-    """The trade."""
-    side: Side
-    """Side of this order."""
-    quantity: int
-    """Units of this trade."""
-    price: int
-    """Price of this trade."""
-    value: int
-    """Quote units of this trade, without fees."""
-    leaves_quantity: int
-    """Units of the order that still work."""
-    liquidity: Liquidity
-    """Whether this order rested or came in."""
-    fee: int
-    """Quote units charged for this fill."""
-    fee_accrued: int
-    """Unrounded fees of the order so far, in billionths of a nano."""
-    multiplier: int
-    """Of the instrument."""
-    sequence: int = 0
-    """Counts everything that happens in the book."""
-    event_id: str = ""
-    """Unique id of this message; the same when it is sent again."""
-    command_id: str = ""
-    """Id of the command of a user or operator that began it all."""
-    correlation_id: str = ""
-    """Ties together everything that belongs to one business transaction."""
-    caused_by: str = ""
-    """Id of the message, or of the trade, that caused this one."""
-    actor_id: str = ""
-    """Who gave the command."""
-    timestamp: int = 0
-    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
-
-    def encoded(self, sent: Sender | None = None) -> bytes:
-        """The Avro bytes."""
-        return b"".join(
-            (
-                STRING[self.order_id],
-                STRING[self.account_id],
-                STRING[self.symbol],
-                STRING[self.trade_id],
-                SIDE_BYTES[self.side],
-                NANOS_BYTES[self.quantity],
-                NANOS_BYTES[self.price],
-                NANOS_BYTES[self.value],
-                NANOS_BYTES[self.leaves_quantity],
-                LIQUIDITY_BYTES[self.liquidity],
-                NANOS_BYTES[self.fee],
-                NANOS_BYTES[self.fee_accrued],
-                NANOS_BYTES[self.multiplier],
-                LONG[self.sequence],
-                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
-            )
-        )
-
-    @classmethod
-    def decoded(cls, data: bytes, at: int) -> Self:
-        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        order_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        account_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        symbol = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        trade_id = data[at:end].decode()
-        at = end
-        side = SIDE_AT[data[at]]
-        at += 1
-        end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
-        at = end
-        end = at + NANOS_SIZE_AT[data[at]]
-        price = int.from_bytes(data[at + 1 : end], "big", signed=True)
-        at = end
-        end = at + NANOS_SIZE_AT[data[at]]
-        value = int.from_bytes(data[at + 1 : end], "big", signed=True)
-        at = end
-        end = at + NANOS_SIZE_AT[data[at]]
-        leaves_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
-        at = end
-        liquidity = LIQUIDITY_AT[data[at]]
-        at += 1
-        end = at + NANOS_SIZE_AT[data[at]]
-        fee = int.from_bytes(data[at + 1 : end], "big", signed=True)
-        at = end
-        end = at + NANOS_SIZE_AT[data[at]]
-        fee_accrued = int.from_bytes(data[at + 1 : end], "big", signed=True)
-        at = end
-        end = at + NANOS_SIZE_AT[data[at]]
-        multiplier = int.from_bytes(data[at + 1 : end], "big", signed=True)
-        at = end
-        sequence, at = read_long(data, at)
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        event_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        command_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        correlation_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        caused_by = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        actor_id = data[at:end].decode()
-        at = end
-        known = TIME_AT.get(data[at : at + 9])
-        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
-        if at != len(data):
-            raise ValueError(f"{len(data)} bytes, not {at}")
-        return cls(
-            order_id,
-            account_id,
-            symbol,
-            trade_id,
-            side,
-            quantity,
-            price,
-            value,
-            leaves_quantity,
-            liquidity,
-            fee,
-            fee_accrued,
-            multiplier,
-            sequence,
-            event_id,
-            command_id,
-            correlation_id,
-            caused_by,
-            actor_id,
-            timestamp,
-        )
-
-    @classmethod
-    def from_avro(cls, data: dict[str, Any]) -> Self:
-        """From what an Avro library reads."""
-        return cls(
-            order_id=data["order_id"],
-            account_id=data["account_id"],
-            symbol=data["symbol"],
-            trade_id=data["trade_id"],
-            side=Side(data["side"]),
-            quantity=bytes_to_nanos(data["quantity"]),
-            price=bytes_to_nanos(data["price"]),
-            value=bytes_to_nanos(data["value"]),
-            leaves_quantity=bytes_to_nanos(data["leaves_quantity"]),
-            liquidity=Liquidity(data["liquidity"]),
-            fee=bytes_to_nanos(data["fee"]),
-            fee_accrued=bytes_to_nanos(data["fee_accrued"]),
-            multiplier=bytes_to_nanos(data["multiplier"]),
-            sequence=data["sequence"],
-            event_id=data["event_id"],
-            command_id=data["command_id"],
-            correlation_id=data["correlation_id"],
-            caused_by=data["caused_by"],
-            actor_id=data["actor_id"],
-            timestamp=data["timestamp"],
-        )
-
-
 class OrderReduced(Message, frozen=True):
     """Units were taken off an order; it keeps its place."""
 
@@ -3583,6 +3366,18 @@ class TradeExecuted(Message, frozen=True):
     """Quote units charged to the buyer."""
     sell_commission: int
     """Quote units charged to the seller."""
+    value: int
+    """Quote units of this trade, without fees."""
+    multiplier: int
+    """Of the instrument."""
+    buy_leaves_quantity: int
+    """Units of the buy order that still work."""
+    sell_leaves_quantity: int
+    """Units of the sell order that still work."""
+    buy_fee_accrued: int
+    """Unrounded fees of the buy order so far, in billionths of a nano."""
+    sell_fee_accrued: int
+    """Unrounded fees of the sell order so far, in billionths of a nano."""
     sequence: int
     """1, 2, 3, … per book: the engine's sequence number."""
     is_auction: bool = False
@@ -3625,6 +3420,12 @@ class TradeExecuted(Message, frozen=True):
                 LONG[self.sell_order_number],
                 NANOS_BYTES[self.buy_commission],
                 NANOS_BYTES[self.sell_commission],
+                NANOS_BYTES[self.value],
+                NANOS_BYTES[self.multiplier],
+                NANOS_BYTES[self.buy_leaves_quantity],
+                NANOS_BYTES[self.sell_leaves_quantity],
+                NANOS_BYTES[self.buy_fee_accrued],
+                NANOS_BYTES[self.sell_fee_accrued],
                 LONG[self.sequence],
                 BOOLEAN[self.is_auction],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
@@ -3735,6 +3536,24 @@ class TradeExecuted(Message, frozen=True):
         end = at + NANOS_SIZE_AT[data[at]]
         sell_commission = int.from_bytes(data[at + 1 : end], "big", signed=True)
         at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        value = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        multiplier = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        buy_leaves_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        sell_leaves_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        buy_fee_accrued = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        sell_fee_accrued = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
         sequence, at = read_long(data, at)
         is_auction = data[at] == 1
         at += 1
@@ -3799,6 +3618,12 @@ class TradeExecuted(Message, frozen=True):
             sell_order_number,
             buy_commission,
             sell_commission,
+            value,
+            multiplier,
+            buy_leaves_quantity,
+            sell_leaves_quantity,
+            buy_fee_accrued,
+            sell_fee_accrued,
             sequence,
             is_auction,
             event_id,
@@ -3834,6 +3659,12 @@ class TradeExecuted(Message, frozen=True):
             sell_order_number=data["sell_order_number"],
             buy_commission=bytes_to_nanos(data["buy_commission"]),
             sell_commission=bytes_to_nanos(data["sell_commission"]),
+            value=bytes_to_nanos(data["value"]),
+            multiplier=bytes_to_nanos(data["multiplier"]),
+            buy_leaves_quantity=bytes_to_nanos(data["buy_leaves_quantity"]),
+            sell_leaves_quantity=bytes_to_nanos(data["sell_leaves_quantity"]),
+            buy_fee_accrued=bytes_to_nanos(data["buy_fee_accrued"]),
+            sell_fee_accrued=bytes_to_nanos(data["sell_fee_accrued"]),
             sequence=data["sequence"],
             is_auction=data["is_auction"],
             event_id=data["eventId"],
@@ -3859,7 +3690,6 @@ MESSAGES: tuple[type[Message], ...] = (
     MarkPrices,
     OrderArmed,
     OrderCancelled,
-    OrderFilled,
     OrderReduced,
     OrderReplaced,
     OrderRested,

@@ -18,7 +18,6 @@ from schemas.order_books import (
     ContinueMatching,
     EnterOrder,
     OrderCancelled,
-    OrderFilled,
     OrderReplaced,
     OrderRested,
     ReplaceOrder,
@@ -28,7 +27,7 @@ from schemas.order_books import (
 )
 
 TO_ITSELF = (ContinueMatching, EnterOrder, ReplaceOrder, CancelRestingOrder, ResetBooks)
-TOLD = (OrderRested, OrderFilled, OrderCancelled, OrderReplaced, ReplaceRefused, CancelRefused, TradeExecuted)
+TOLD = (OrderRested, OrderCancelled, OrderReplaced, ReplaceRefused, CancelRefused, TradeExecuted)
 
 
 class Inbox:

@@ -30,8 +30,9 @@ from naive_book import Cancelled, NaiveBook, Trade
 
 from domain import book_evolution
 from domain.book_rows import MARKS_INTERVAL_NS_MIN, Booked
-from domain.books import STALE_PRICES_MAX
-from domain.matching import crosses
+from domain.books import crosses
+from domain.levels import STALE_PRICES_MAX
+from domain.trades import Fill, fills_of
 from schemas.accounts import ResetAccounts
 from schemas.enums import Liquidity, ReasonCode, TimeInForce
 from schemas.order_books import (
@@ -41,7 +42,6 @@ from schemas.order_books import (
     InstrumentRefused,
     MarkPrices,
     OrderCancelled,
-    OrderFilled,
     OrderReplaced,
     OrderRested,
     ReplaceOrder,
@@ -67,6 +67,11 @@ def traded(events: list[Any]) -> list[tuple[str, str, float, float]]:
         )
         for trade in of_type(events, TradeExecuted)
     ]
+
+
+def fills(events: list[Any]) -> list[Fill]:
+    """Both sides of each trade."""
+    return [fill for trade in of_type(events, TradeExecuted) for fill in fills_of(trade)]
 
 
 def ended(events: list[Any]) -> list[tuple[str, float, ReasonCode]]:
@@ -129,7 +134,7 @@ def test_a_trade_names_both_sides_and_is_told_to_both_accounts_maker_first() -> 
         "USDT",
     )
     assert about(trade, "trade_id", "sequence", "execution_time", "venue") == ("100", 3, 77, "INTERNAL")
-    maker, taker = of_type(events, OrderFilled)
+    maker, taker = fills(events)
     assert about(maker, "order_id", "account_id", "side", "liquidity", "leaves_quantity") == (
         "1",
         "bob",
@@ -144,7 +149,7 @@ def test_a_trade_names_both_sides_and_is_told_to_both_accounts_maker_first() -> 
         Liquidity.TAKER,
         units(6),
     )
-    assert maker.caused_by == taker.caused_by == trade.trade_id
+    assert maker.trade_id == taker.trade_id == trade.trade_id
     assert maker.value == taker.value == units(8)
 
 
@@ -157,20 +162,20 @@ def test_trade_ids_tell_the_shard_and_never_come_twice() -> None:
 def test_fees_follow_the_role_and_add_up_over_an_order_as_if_it_were_one_fill() -> None:
     rates = {"maker_fee": NANOS // 3, "taker_fee": 7 * NANOS // 100}
     book = book_with(enter("1", SELL, 1, "0.01", **rates), enter("2", SELL, 1, "0.02", **rates), lot=NANOS)
-    fills = of_type(book.run(enter("3", BUY, 2, "0.02", **rates)), OrderFilled)
-    assert [about(fill, "order_id", "fee") for fill in fills] == [
+    both = fills(book.run(enter("3", BUY, 2, "0.02", **rates)))
+    assert [about(fill, "order_id", "fee") for fill in both] == [
         ("1", 3_333_333),
         ("3", 700_000),
         ("2", 6_666_667),
         ("3", 1_400_000),
     ]
-    assert fills[3].fee_accrued == 3 * CENT * rates["taker_fee"]
+    assert both[3].fee_accrued == 3 * CENT * rates["taker_fee"]
 
 
 def test_an_order_that_rested_pays_as_a_maker_even_if_it_took_before() -> None:
     rates = {"maker_fee": NANOS // 100, "taker_fee": NANOS // 10}
     book = book_with(enter("1", SELL, 1, 1, **rates), enter("2", BUY, 2, 1, **rates))
-    maker = of_type(book.run(enter("3", SELL, 1, 1, **rates)), OrderFilled)[0]
+    maker = fills(book.run(enter("3", SELL, 1, 1, **rates)))[0]
     assert about(maker, "order_id", "liquidity", "fee") == ("2", Liquidity.MAKER, NANOS // 100)
     assert maker.fee_accrued == NANOS * (rates["maker_fee"] + rates["taker_fee"])
 
@@ -302,7 +307,7 @@ def test_an_amend_into_a_cross_trades_at_the_resting_price_as_a_taker() -> None:
         units(121),
         units(6),
     )
-    assert [about(fill, "order_id", "liquidity") for fill in of_type(events, OrderFilled)] == [
+    assert [about(fill, "order_id", "liquidity") for fill in fills(events)] == [
         ("1", Liquidity.MAKER),
         ("2", Liquidity.TAKER),
     ]

@@ -1,7 +1,6 @@
 from random import Random
 from typing import Any
 
-import msgspec
 import pytest
 from effort import EFFORT
 from examples import BUY, SELL, fill, marks, units
@@ -31,8 +30,10 @@ def test_two_buys_have_one_average_and_a_sale_realises_the_difference_to_it() ->
 
 
 def test_fees_are_counted_apart_from_what_was_made() -> None:
-    fills = (fill("1", 100, 10, 0), fill("2", 100, 12, 0), fill("3", 150, 13, 0, side=SELL))
-    charged = after(*(msgspec.structs.replace(each, fee=units(1)) for each in fills))
+    fee = units(1)
+    charged = after(
+        fill("1", 100, 10, 0, fee=fee), fill("2", 100, 12, 0, fee=fee), fill("3", 150, 13, 0, side=SELL, fee=fee)
+    )
     assert about(charged, "realized_pnl", "fees", "average_price") == (units(300), units(3), units(11))
 
 
@@ -109,15 +110,19 @@ def test_a_tick_changes_nothing() -> None:
 
 
 def test_a_reset_closes_what_trades_in_the_books_that_are_empty_and_nothing_else() -> None:
-    machine = Machine("positions", partitions={"order_books": 2})
+    machine = Machine("positions", partitions={"order_books": 2, "positions": 1})
     machine.run_all([fill("1", 1, 1, 0, trade="100"), fill("2", 1, 1, 0, trade="201", symbol="ETHUSDT")])
     first = machine.run(ResetPositions("r", "0"))
-    assert [type(event) for event in first] == [BookEmptied, PositionEvent]
+    assert [type(event) for event in first] == [BookEmptied, PositionEvent, PositionEvent]
+    assert [event.account_id for event in first[1:]] == ["ann", "zed"]
     assert about(first[1], "symbol", "quantity", "version", "trade_id") == ("ADAUSDT", 0, 2, None)
     traded = machine.run(fill("3", 5, 2, 0, trade="300"))
     second = of_type(machine.run(ResetPositions("r", "1")), PositionEvent)
-    assert [about(event, "symbol", "quantity") for event in second] == [("ETHUSDT", 0)]
-    assert machine.state.positions.get("ann|ADAUSDT").quantity == traded[0].quantity == units(5)
+    assert [about(event, "account_id", "symbol", "quantity") for event in second] == [
+        ("ann", "ETHUSDT", 0),
+        ("zed", "ETHUSDT", 0),
+    ]
+    assert machine.state.positions.get("ann|ADAUSDT").quantity == traded[-1].quantity == units(5)
 
 
 def test_versions_go_on_after_a_reset() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from machines import Machine
 
 from schemas.accounts import AmendOrder, CancelOrder, DepositFunds, PlaceOrder, WithdrawFunds
-from schemas.enums import InstrumentType, Liquidity, OrderType, Side, TimeInForce, Venue
+from schemas.enums import InstrumentType, OrderType, Side, TimeInForce, Venue
 from schemas.order_books import (
     CancelRestingOrder,
     EnterOrder,
@@ -14,11 +14,11 @@ from schemas.order_books import (
     Mark,
     MarkPrices,
     OrderCancelled,
-    OrderFilled,
     OrderReplaced,
     OrderRested,
     ReplaceOrder,
     ReplaceRefused,
+    TradeExecuted,
 )
 from schemas.wire import NANOS
 
@@ -144,23 +144,16 @@ def fill(
     trade: str = "100",
     multiplier: int = NANOS,
     symbol: str = "ADAUSDT",
-) -> OrderFilled:
+) -> TradeExecuted:
+    """A trade of this order with one of somebody else, which rested, and which nobody here knows."""
     value = units(quantity) * units(price) * multiplier // NANOS**2
-    return OrderFilled(
-        order,
-        account,
-        symbol,
-        trade,
-        side,
-        units(quantity),
-        units(price),
-        value,
-        units(leaves),
-        Liquidity.MAKER,
-        fee,
-        accrued,
-        multiplier,
-        caused_by=trade,
+    mine, other = (order, account, 1, fee, units(leaves), accrued), ("another order", "zed", 2, 0, 0, 0)
+    buy, sell = (mine, other) if side is BUY else (other, mine)
+    return TradeExecuted(
+        *(trade, order, account, symbol, side, units(quantity), units(price), fee, 0, "INTERNAL", units(price)),
+        *("ADA", "USDT", buy[0], sell[0], buy[1], sell[1], buy[2], sell[2], buy[3], sell[3], value, multiplier),
+        *(buy[4], sell[4], buy[5], sell[5], 1),
+        caused_by=order,
     )
 
 

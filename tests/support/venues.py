@@ -121,12 +121,13 @@ class Venue:
             return
         event = msgspec.structs.replace(event, command_id=command.command_id, timestamp=machine.now)
         self.public.append(event)
-        for topic, key, is_own in routes:
-            noun = NOUN_OF.get(topic)
+        for route in routes:
+            noun = NOUN_OF.get(route.topic)
             if noun is not None:
                 count = self.shards[noun]
-                everywhere = [place[1]] if is_own else list(range(count))
-                for number in everywhere if key is None else [partition_of(getattr(event, key), count)]:
+                everywhere = [place[1]] if route.is_own else list(range(count))
+                keys = [getattr(event, key) for key in (route.key, route.other_key) if key is not None]
+                for number in dict.fromkeys(partition_of(key, count) for key in keys) if keys else everywhere:
                     self.queues[place, (noun, number)].append(event)
 
 

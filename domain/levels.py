@@ -1,0 +1,163 @@
+"""Queues of orders by price, of stops by trigger, and of expiries by time. Each step costs what it finds, no more."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+from typing import Generic, TypeVar
+
+from domain.resting import RestingOrder, StopOrder
+
+Entry = TypeVar("Entry")
+
+STALE_PRICES_MAX = 64
+"""Prices of levels that are gone, beside as many as there are levels: behind the best they never come to the top."""
+NO_REFERENCE = 1 << 128
+"""How far the price lies that a trailing stop follows, before there is one."""
+
+
+class Levels(Generic[Entry]):
+    """Queues by price, the best price first. Every step takes O(1), or O(log levels) where a level is new or gone.
+
+    A queue is an OrderedDict by order id, for its head is found at once however many have left.
+    """
+
+    __slots__ = ("_heap", "_sign", "levels")
+
+    def __init__(self, sign: int) -> None:
+        """`sign` is 1 where the lowest price is the best, -1 where the highest is."""
+        self._sign = sign
+        self.levels: dict[int, OrderedDict[str, Entry]] = {}
+        self._heap: list[int] = []
+        """Prices, the best first; those of levels that are gone stay until they come to the top."""
+
+    def best(self) -> OrderedDict[str, Entry] | None:
+        """The queue that comes first."""
+        heap, levels, sign = self._heap, self.levels, self._sign
+        while heap:
+            level = levels.get(sign * heap[0])
+            if level is not None:
+                return level
+            heappop(heap)
+        return None
+
+    def best_price(self) -> int | None:
+        """Its price."""
+        heap, levels, sign = self._heap, self.levels, self._sign
+        while heap:
+            price = sign * heap[0]
+            if price in levels:
+                return price
+            heappop(heap)
+        return None
+
+    def put(self, price: int, order_id: str, entry: Entry) -> None:
+        """Adds an entry at the end of its queue, or replaces it where it stands."""
+        level = self.levels.get(price)
+        if level is None:
+            level = self.levels[price] = OrderedDict()
+            heappush(self._heap, self._sign * price)
+            if len(self._heap) > 2 * len(self.levels) + STALE_PRICES_MAX:
+                self._heap = [self._sign * each for each in self.levels]
+                heapify(self._heap)
+        level[order_id] = entry
+
+    def remove(self, price: int, order_id: str) -> None:
+        """Takes an entry out."""
+        level = self.levels[price]
+        del level[order_id]
+        if not level:
+            del self.levels[price]
+
+    def until(self, price: int) -> list[Entry]:
+        """Entries up to that price, in the order of their queues; costs what it finds."""
+        found: list[Entry] = []
+        heap, levels, sign = self._heap, self.levels, self._sign
+        taken: list[int] = []
+        while self.best() is not None and heap[0] <= sign * price:
+            taken.append(heappop(heap))
+            found += levels[sign * taken[-1]].values()
+            while heap and heap[0] == taken[-1]:
+                heappop(heap)
+        for each in taken:
+            heappush(heap, each)
+        return found
+
+    def from_best(self) -> Iterator[tuple[int, OrderedDict[str, Entry]]]:
+        """Queues from the best on."""
+        for signed in sorted(self._sign * price for price in self.levels):
+            yield self._sign * signed, self.levels[self._sign * signed]
+
+
+class Stops:
+    """Orders that wait until the last trade is at their price: or above it, or below."""
+
+    __slots__ = ("armed", "followed", "sign")
+
+    def __init__(self, sign: int) -> None:
+        """`sign` is 1 for those that wait for a rise, -1 for those that wait for a fall."""
+        self.sign = sign
+        self.armed = Levels[StopOrder](sign)
+        """By stop price, the one first that a small move reaches."""
+        self.followed = Levels[StopOrder](-sign)
+        """Trailing stops by the price that they follow, the one first that moves first."""
+
+    def put(self, stop: StopOrder) -> None:
+        """Adds a stop."""
+        order_id = stop.order.order_id
+        if stop.stop_price is not None:
+            self.armed.put(stop.stop_price, order_id, stop)
+        if stop.trail is not None:
+            self.followed.put(self._followed_by(stop), order_id, stop)
+
+    def remove(self, stop: StopOrder) -> None:
+        """Takes a stop out."""
+        order_id = stop.order.order_id
+        if stop.stop_price is not None:
+            self.armed.remove(stop.stop_price, order_id)
+        if stop.trail is not None:
+            self.followed.remove(self._followed_by(stop), order_id)
+
+    def _followed_by(self, stop: StopOrder) -> int:
+        assert stop.trail is not None
+        return self.sign * NO_REFERENCE if stop.stop_price is None else stop.stop_price - self.sign * stop.trail
+
+
+class Expiries:
+    """Orders that end at a time, the first first."""
+
+    __slots__ = ("_heap", "_times")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, str]] = []
+        """Time, number and id; those of orders that are gone stay until they come to the top."""
+        self._times: dict[str, int] = {}
+
+    def add(self, order: RestingOrder, expires_at: int) -> None:
+        """An order is in the book, perhaps not for the first time."""
+        if order.order_id not in self._times:
+            self._times[order.order_id] = expires_at
+            heappush(self._heap, (expires_at, order.order_number, order.order_id))
+            if len(self._heap) > 2 * len(self._times) + STALE_PRICES_MAX:
+                self._heap = [entry for entry in self._heap if self._times.get(entry[2]) == entry[0]]
+                heapify(self._heap)
+
+    def remove(self, order: RestingOrder) -> None:
+        """An order is gone."""
+        del self._times[order.order_id]
+
+    def first(self) -> int | None:
+        """When the next one ends."""
+        heap, times = self._heap, self._times
+        while heap and times.get(heap[0][2]) != heap[0][0]:
+            heappop(heap)
+        return heap[0][0] if heap else None
+
+    def due(self, now: int, count_max: int) -> list[str]:
+        """Ids of those that end by now, so many at most; they stay here until they are removed."""
+        found: dict[str, tuple[int, int, str]] = {}
+        while len(found) < count_max and (first := self.first()) is not None and first <= now:
+            entry = heappop(self._heap)
+            found[entry[2]] = entry
+        for entry in found.values():
+            heappush(self._heap, entry)
+        return list(found)

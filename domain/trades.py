@@ -1,0 +1,54 @@
+"""A trade as each of its two orders sees it."""
+
+from typing import NamedTuple
+
+from schemas.enums import Liquidity, Side
+from schemas.order_books import TradeExecuted
+
+
+class Fill(NamedTuple):
+    """One side of a trade."""
+
+    order_id: str
+    account_id: str
+    side: Side
+    trade_id: str
+    quantity: int
+    price: int
+    value: int
+    """Quote nanos, without fees."""
+    multiplier: int
+    liquidity: Liquidity
+    leaves_quantity: int
+    """Units of the order that still work."""
+    fee: int
+    """Quote nanos that this fill costs in fees."""
+    fee_accrued: int
+    """Unrounded fees of the order so far."""
+
+
+def fills_of(trade: TradeExecuted) -> tuple[Fill, Fill]:
+    """Both sides, the one that rested first."""
+    about = (trade.trade_id, trade.quantity, trade.price, trade.value, trade.multiplier)
+    is_buyer_taker = trade.side is Side.BUY
+    buyer = Fill(
+        trade.buy_order_id,
+        trade.buy_account_id,
+        Side.BUY,
+        *about,
+        Liquidity.TAKER if is_buyer_taker else Liquidity.MAKER,
+        trade.buy_leaves_quantity,
+        trade.buy_commission,
+        trade.buy_fee_accrued,
+    )
+    seller = Fill(
+        trade.sell_order_id,
+        trade.sell_account_id,
+        Side.SELL,
+        *about,
+        Liquidity.MAKER if is_buyer_taker else Liquidity.TAKER,
+        trade.sell_leaves_quantity,
+        trade.sell_commission,
+        trade.sell_fee_accrued,
+    )
+    return (seller, buyer) if is_buyer_taker else (buyer, seller)
