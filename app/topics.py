@@ -190,7 +190,13 @@ GATEWAY_COMMANDS: dict[str, tuple[type[Message], ...]] = {
         accounts.WithdrawFunds,
         accounts.ResetAccounts,
     ),
-    "order_books": (order_books.ListInstrument,),
+    "order_books": (
+        order_books.ListInstrument,
+        order_books.ChangePhase,
+        order_books.SetPriceBand,
+        order_books.EndSession,
+        order_books.CancelAllOrders,
+    ),
 }
 """What gateways write into the inboxes of nouns."""
 GATEWAY_READS = ("accounts", "order_books", "positions")

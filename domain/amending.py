@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import orders
+from domain import order_terms, orders
 from domain.account_rows import (
     FINAL,
     Answered,
@@ -88,7 +88,7 @@ def _amend_fault(state: State, order: Order, terms: Terms) -> ReasonCode | None:
         return ReasonCode.UNSUPPORTED_ORDER_TYPE
     if len(order.amends) >= AMENDS_PENDING_MAX:
         return ReasonCode.TOO_LARGE
-    return orders.quantity_fault(instrument, terms.quantity) or orders.price_fault(
+    return order_terms.quantity_fault(instrument, terms.quantity) or order_terms.price_fault(
         instrument, terms.price, terms.quantity
     )
 

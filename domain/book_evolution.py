@@ -239,12 +239,13 @@ def _marked(state: State, event: MarkPrices) -> None:
 
 
 def _reset(state: State, _event: ResetAccounts) -> None:
-    """A clean sheet: numbers go on, trades and last prices are forgotten here; the topics keep them."""
+    """A clean sheet: numbers go on; trades, last prices, halts and bands are forgotten here; the topics keep them."""
     for key, _ in list(state.trades.scan()):
         state.trades.delete(key)
     for symbol, row in list(state.books.scan()):
-        state.book(symbol).last = None
-        state.books.put(symbol, msgspec.structs.replace(row, last=None))
+        book = state.book(symbol)
+        book.last, book.phase, book.band = None, TradingPhase.CONTINUOUS, (None, None)
+        state.books.put(symbol, BookRow(row.sequence, None, row.marked))
         state.unmarked.add(symbol)
 
 

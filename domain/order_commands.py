@@ -92,6 +92,13 @@ def _handed_on(state: State, command: NewOrder | AmendRequest | CancelRequest) -
                 limit_price=command.limit_price,
                 stop_price=command.stop_price,
                 time_in_force=command.time_in_force,
+                trail=command.trail,
+                display_quantity=command.display_quantity,
+                slippage=command.slippage,
+                expires_at=command.expires_at,
+                self_trade_prevention=command.self_trade_prevention,
+                oco_group=command.oco_group,
+                is_post_only=command.is_post_only,
                 sent_at=command.sent_at,
                 source="kafka",
             )

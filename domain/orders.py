@@ -2,6 +2,7 @@
 
 import msgspec
 
+from domain import order_terms
 from domain.account_rows import FINAL, Balance, Mark, Order, State, Terms
 from domain.instruments import Instrument
 from domain.money import AMOUNT_MAX, fee_of, value_of
@@ -54,8 +55,7 @@ ENDS = dict.fromkeys(BOOK_REFUSALS, OrderStatus.REJECTED) | {
 INVALID = "Invalid order parameters"
 """What the validation step says, whatever the code beside it is."""
 
-ORDER_TYPES = frozenset({OrderType.LIMIT, OrderType.MARKET})
-TIMES_IN_FORCE = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK})
+TIMES_IN_FORCE = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY, TimeInForce.GTD})
 
 
 def reason_text(reason: ReasonCode) -> str:
@@ -65,10 +65,12 @@ def reason_text(reason: ReasonCode) -> str:
 
 def body_of(command: PlaceOrder) -> str:
     """What makes two orders under one client id the same."""
-    return (
+    body = (
         f"{command.symbol}|{command.side}|{command.order_type}|{command.quantity}|{command.limit_price}|"
         f"{command.stop_price}|{command.time_in_force}"
     )
+    special = order_terms.special_of(command)
+    return body if special == order_terms.NOTHING_SPECIAL else f"{body}|{'|'.join(map(str, special))}"
 
 
 def validation_fault(state: State, command: PlaceOrder, instrument: Instrument | None) -> ReasonCode | None:
@@ -80,11 +82,15 @@ def validation_fault(state: State, command: PlaceOrder, instrument: Instrument |
         return ReasonCode.ACCOUNT_INACTIVE
     if instrument is None:
         return ReasonCode.UNKNOWN_SYMBOL
-    return _word_fault(command) or quantity_fault(instrument, command.quantity) or _price_fault(instrument, command)
+    return (
+        _word_fault(command)
+        or order_terms.quantity_fault(instrument, command.quantity)
+        or order_terms.fault(instrument, command)
+    )
 
 
 def _word_fault(command: PlaceOrder) -> ReasonCode | None:
-    if command.order_type not in ORDER_TYPES or command.side is Side.UNKNOWN:
+    if command.order_type is OrderType.UNKNOWN or command.side is Side.UNKNOWN:
         return ReasonCode.UNSUPPORTED_ORDER_TYPE
     if command.time_in_force not in TIMES_IN_FORCE:
         return ReasonCode.UNSUPPORTED_TIME_IN_FORCE
@@ -93,38 +99,24 @@ def _word_fault(command: PlaceOrder) -> ReasonCode | None:
     return None
 
 
-def quantity_fault(instrument: Instrument, quantity: int) -> ReasonCode | None:
-    """What is wrong with a quantity."""
-    if not 0 < quantity <= AMOUNT_MAX:
-        return ReasonCode.BAD_QUANTITY
-    return ReasonCode.OFF_LOT if quantity % instrument.lot else None
+def cap_price(instrument: Instrument, command: PlaceOrder, mark: Mark | None) -> int | None:
+    """Up to which price the order may buy, and down to which it may sell; None where no price says it.
 
-
-def price_fault(instrument: Instrument, price: int, quantity: int) -> ReasonCode | None:
-    """What is wrong with a limit price."""
-    if not 0 < price <= AMOUNT_MAX:
-        return ReasonCode.BAD_PRICE
-    if price % instrument.tick:
-        return ReasonCode.OFF_TICK
-    too_much = value_of(quantity, price, instrument.multiplier) > AMOUNT_MAX
-    return ReasonCode.AMOUNT_OUT_OF_RANGE if too_much else None
-
-
-def _price_fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:
-    if command.stop_price is not None:
-        return ReasonCode.BAD_PRICE
+    A limit says so itself. A market buy may go so much beyond the best ask, one that waits for its trigger so much
+    beyond its stop price; a trailing stop's stop price only falls from where it begins. A market sale takes any price.
+    """
+    if command.order_type in order_terms.WITH_LIMIT:
+        return command.limit_price
+    if command.side is Side.SELL:
+        return 0
+    reference = command.stop_price
     if command.order_type is OrderType.MARKET:
-        return None if command.limit_price is None else ReasonCode.BAD_PRICE
-    if command.limit_price is None:
-        return ReasonCode.BAD_PRICE
-    return price_fault(instrument, command.limit_price, command.quantity)
-
-
-def collar_price(instrument: Instrument, mark: Mark | None) -> int | None:
-    """Up to which price a market buy may go; None where nobody offers."""
-    if mark is None or mark.ask is None:
+        reference = None if mark is None else mark.ask
+    elif command.trail is not None:
+        reference = None if mark is None or mark.last is None else mark.last + command.trail
+    if reference is None:
         return None
-    price = min(mark.ask * (100 + COLLAR_PERCENT) // 100, AMOUNT_MAX)
+    price = min(reference * (100 + COLLAR_PERCENT) // 100, AMOUNT_MAX)
     return price - price % instrument.tick
 
 

@@ -19,7 +19,7 @@ from domain.money import AMOUNT_MAX, NUMBERS_PER_COUNT, value_of
 from schemas.accounts import (
     PlaceOrder,
 )
-from schemas.enums import BalanceReason, OrderStatus, OrderType, ReasonCode, Side
+from schemas.enums import BalanceReason, OrderStatus, ReasonCode
 from schemas.order_books import (
     EnterOrder,
 )
@@ -43,20 +43,18 @@ def place(state: State, command: PlaceOrder) -> Iterator[Event]:
     if instrument is None or reason is not None:
         yield from _refuse(order, reason or ReasonCode.UNKNOWN_SYMBOL)
         return
-    checked = _with_funds(state, order, instrument)
+    checked = _with_funds(state, command, order, instrument)
     if isinstance(checked, Order):
-        yield from _accept(state, checked, instrument.maker_fee_rate, instrument.taker_fee_rate)
+        yield from _accept(state, command, checked, instrument)
     else:
         yield from _refuse(order, checked)
 
 
-def _with_funds(state: State, order: Order, instrument: Instrument) -> Order | ReasonCode:
+def _with_funds(state: State, command: PlaceOrder, order: Order, instrument: Instrument) -> Order | ReasonCode:
     """The order, approved, with what is held for it; or why nothing can be held."""
     if state.shard_row().reset_id:
         return ReasonCode.RESET_IN_PROGRESS
-    cap = order.limit_price
-    if order.order_type is OrderType.MARKET:
-        cap = orders.collar_price(instrument, state.marks.get(order.symbol)) if order.side is Side.BUY else 0
+    cap = orders.cap_price(instrument, command, state.marks.get(order.symbol))
     if cap is None:
         return ReasonCode.NO_REFERENCE_PRICE
     if value_of(order.quantity, cap, instrument.multiplier) > AMOUNT_MAX:
@@ -84,7 +82,7 @@ def _refuse(order: Order, reason: ReasonCode) -> Iterator[Event]:
     yield Finished(refused)
 
 
-def _accept(state: State, order: Order, maker_fee_rate: int, taker_fee_rate: int) -> Iterator[Event]:
+def _accept(state: State, command: PlaceOrder, order: Order, instrument: Instrument) -> Iterator[Event]:
     """Told step by step, as the pipeline knows them: received, validated, funds held."""
     yield orders.told_as(order, OrderStatus.PENDING, 1, 0)
     yield orders.told_as(order, OrderStatus.VALIDATED, 2, 0)
@@ -100,7 +98,16 @@ def _accept(state: State, order: Order, maker_fee_rate: int, taker_fee_rate: int
         order.order_type,
         order.quantity,
         order.time_in_force,
-        maker_fee_rate,
-        taker_fee_rate,
+        instrument.maker_fee_rate,
+        instrument.taker_fee_rate,
         order.cap_price or None,
+        command.stop_price,
+        command.trail,
+        command.display_quantity,
+        command.slippage,
+        None,
+        command.expires_at,
+        command.self_trade_prevention,
+        f"{order.account_id}|{command.oco_group}" if command.oco_group else "",
+        command.is_post_only,
     )

@@ -6,10 +6,11 @@ from aiohttp import web
 
 from app.main import app
 from domain.account_rows import FINAL, Order
-from schemas.enums import OrderType, Side, TimeInForce
-from web import answers, orders
+from domain.order_terms import NOTHING_SPECIAL, Special
+from schemas.enums import OrderType, SelfTradePrevention, Side, TimeInForce
+from web import answers, clock, orders
 from web.gateway import cut, opened, page_of
-from web.numbers import nanos, parse, text
+from web.numbers import nanos, nanos_or_none, parse, text
 from web.problems import Problem
 from web.views import Sequence, in_order
 
@@ -17,7 +18,9 @@ router = app.http.router
 
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 REQUIRED = ("account_id", "symbol", "side", "type", "qty")
-FIELDS = (*REQUIRED, "limit_price", "stop_price", "time_in_force", "client_order_id")
+SPECIAL = ("trail", "display_qty", "slippage", "expire_at", "stp", "oco_group", "post_only")
+FIELDS = (*REQUIRED, "limit_price", "stop_price", "time_in_force", "client_order_id", *SPECIAL)
+PREVENTIONS = {mode.value.lower(): mode for mode in SelfTradePrevention if mode is not SelfTradePrevention.UNKNOWN}
 TYPES = {kind.value.lower(): kind for kind in OrderType if kind is not OrderType.UNKNOWN}
 TIMES_IN_FORCE = {kind.value.lower(): kind for kind in TimeInForce if kind is not TimeInForce.UNKNOWN}
 
@@ -27,27 +30,40 @@ async def place_order(request: web.Request) -> web.Response:
     body = parse(await request.read())
     orders.only(body, *FIELDS)
     account_id, symbol, side, order_type, qty = orders.required(body, *REQUIRED)
-    limit_price, stop_price, client_order_id = (
-        body.get("limit_price"),
-        body.get("stop_price"),
-        body.get("client_order_id"),
-    )
+    client_order_id = body.get("client_order_id")
     wanted = orders.Wanted(
         orders.name("account_id", account_id),
         orders.name("symbol", symbol),
         orders.word("side", side, SIDES),
         orders.word("type", order_type, TYPES),
         nanos("qty", qty),
-        None if limit_price is None else nanos("limit_price", limit_price),
-        None if stop_price is None else nanos("stop_price", stop_price),
+        nanos_or_none(body, "limit_price"),
+        nanos_or_none(body, "stop_price"),
         orders.word("time_in_force", body.get("time_in_force") or "gtc", TIMES_IN_FORCE),
         None if client_order_id is None else orders.name("client_order_id", client_order_id),
+        _special(body) if any(field in body for field in SPECIAL) else NOTHING_SPECIAL,
     )
     placed = await orders.place(request, wanted)
     location = {"Location": f"/api/v1/orders/{placed.order_id}"}
     if placed.order is None:
         return answers.answer({"order_id": placed.order_id, "status": "PENDING"}, 202, location)
     return answers.answer(answers.order(placed.order), 201 if placed.is_new else 200, location)
+
+
+def _special(body: dict[str, Any]) -> Special:
+    """What most orders do not ask for."""
+    group, expire_at, post_only = body.get("oco_group"), body.get("expire_at"), body.get("post_only", False)
+    if not isinstance(post_only, bool):
+        raise Problem(400, "BAD_TYPE", "post_only is true or false", field="post_only")
+    return Special(
+        nanos_or_none(body, "trail"),
+        nanos_or_none(body, "display_qty"),
+        nanos_or_none(body, "slippage"),
+        0 if expire_at is None else clock.moment("expire_at", expire_at),
+        orders.word("stp", body.get("stp") or "none", PREVENTIONS),
+        "" if group is None else orders.name("oco_group", group),
+        post_only,
+    )
 
 
 async def list_orders(request: web.Request) -> web.Response:

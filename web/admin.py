@@ -1,6 +1,5 @@
 """What an operator may do, and tests: deposits, instruments; in the test profile the clock and a clean sheet."""
 
-from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -12,7 +11,6 @@ from schemas.accounts import DepositFunds, ResetAccounts, WithdrawFunds
 from schemas.enums import InstrumentType, Venue
 from schemas.order_books import ListInstrument
 from schemas.shared import Tick
-from schemas.wire import NANOS
 from web import answers, clock, orders, seeding
 from web.commands import happens, is_taken, place_in_line, send, send_to_all
 from web.gateway import opened
@@ -75,13 +73,7 @@ async def list_instrument(request: web.Request) -> web.Response:
 async def set_clock(request: web.Request) -> web.Response:
     """POST /api/v1/admin/clock {now}: time stands still there, until it is moved on."""
     (text,) = orders.required(parse(await request.read()), "now")
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError as error:
-        raise Problem(400, "BAD_VALUE", "now is a time as RFC 3339 has it", field="now") from error
-    if moment.tzinfo is None:
-        raise Problem(400, "BAD_VALUE", "now needs a zone, like Z", field="now")
-    now = int(moment.timestamp()) * NANOS + moment.microsecond * 1000
+    now = clock.moment("now", text)
     if clock.is_by_hand() and now < clock.now():
         raise Problem(422, "CLOCK_GOES_BACK", "time never goes back")
     clock.set_by_hand(now)

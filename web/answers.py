@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from domain.account_rows import FINAL, Balance, Order
-from domain.book_rows import TradeRow
+from domain.book_rows import BookRow, TradeRow
 from domain.money import half_even
 from domain.orders import reason_text
 from domain.positions import Position, value_at
@@ -166,4 +166,16 @@ def position(symbol: str, row: Position, last: int | None) -> dict[str, Any]:
         "unrealized_pnl": text_or_none(None if value is None else value - row.cost),
         "realized_pnl": text(row.realized_pnl),
         "fees": text(row.fees),
+    }
+
+
+def book_state(symbol: str, row: BookRow | None) -> dict[str, Any]:
+    """How a book trades now."""
+    row = row or BookRow()
+    return {
+        "symbol": symbol,
+        "sequence": row.sequence,
+        "phase": row.phase.value.lower(),
+        "last": text_or_none(row.last),
+        "price_band": [text_or_none(row.low), text_or_none(row.high)],
     }

@@ -1,6 +1,11 @@
 """The time that the gateway stamps on commands; by hand where a test asks for it."""
 
 import time
+from datetime import datetime
+from typing import Any
+
+from schemas.wire import NANOS
+from web.problems import Problem
 
 _manual_now: int | None = None
 
@@ -19,3 +24,14 @@ def set_by_hand(moment: int | None) -> None:
 def is_by_hand() -> bool:
     """Whether somebody moves it."""
     return _manual_now is not None
+
+
+def moment(field: str, text: Any) -> int:
+    """Nanoseconds since the epoch of a time as RFC 3339 has it."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError as error:
+        raise Problem(400, "BAD_VALUE", f"{field} is a time as RFC 3339 has it", field=field) from error
+    if found.tzinfo is None:
+        raise Problem(400, "BAD_VALUE", f"{field} needs a zone, like Z", field=field)
+    return int(found.timestamp()) * NANOS + found.microsecond * 1000

@@ -67,3 +67,9 @@ def text(amount: int) -> str:
 def text_or_none(amount: int | None) -> str | None:
     """The same where there may be none."""
     return None if amount is None else text(amount)
+
+
+def nanos_or_none(body: dict[str, Any], field: str) -> int | None:
+    """The same of a field that may be missing."""
+    value = body.get(field)
+    return None if value is None else nanos(field, value)

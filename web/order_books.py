@@ -32,10 +32,8 @@ async def order_book(request: web.Request) -> web.Response:
     bids, asks = gateway.books_view.depths[symbol].top(depth)
     row = gateway.books.of(symbol).rows["books"].get(symbol)
     return answers.answer(
-        {
-            "symbol": symbol,
-            "sequence": row.sequence if row else 0,
-            "last": text(row.last) if row and row.last is not None else None,
+        answers.book_state(symbol, row)
+        | {
             "bids": [[text(price), text(units)] for price, units in bids],
             "asks": [[text(price), text(units)] for price, units in asks],
         }

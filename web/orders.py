@@ -6,6 +6,7 @@ from aiohttp import web
 
 from domain.account_rows import Order, Outcome
 from domain.names import is_name
+from domain.order_terms import NOTHING_SPECIAL, Special
 from domain.orders import body_of, reason_text
 from schemas.accounts import AmendOrder, CancelOrder, PlaceOrder
 from schemas.enums import OrderStatus, OrderType, Side, TimeInForce
@@ -31,6 +32,7 @@ class Wanted(NamedTuple):
     stop_price: int | None = None
     time_in_force: TimeInForce = TimeInForce.GTC
     client_order_id: str | None = None
+    special: Special = NOTHING_SPECIAL
 
 
 class Placed(NamedTuple):
@@ -88,6 +90,7 @@ async def place(request: web.Request, wanted: Wanted, *, legacy: bool = False) -
         limit_price=wanted.limit_price,
         stop_price=wanted.stop_price,
         time_in_force=wanted.time_in_force,
+        **wanted.special._asdict(),
         source="rest",
         event_id=command_id,
         command_id=command_id,

@@ -211,15 +211,15 @@ class BooksView(View):
     def forget(self, partition: int) -> None:
         """A shard's rows come anew."""
         for order in self._orders.pop(partition, {}).values():
-            self.depths[order.symbol].change(order.side, order.limit_price, -order.leaves)
+            self.depths[order.symbol].change(order.side, order.limit_price, -order.tradable)
 
     def _order(self, partition: int, key: str, order: RestingOrder | None) -> None:
         before = self._orders[partition].pop(key, None)
         if before is not None:
-            self.depths[before.symbol].change(before.side, before.limit_price, -before.leaves)
+            self.depths[before.symbol].change(before.side, before.limit_price, -before.tradable)
         if order is not None:
             self._orders[partition][key] = order
-            self.depths[order.symbol].change(order.side, order.limit_price, order.leaves)
+            self.depths[order.symbol].change(order.side, order.limit_price, order.tradable)
 
     def _trade(self, partition: int, key: str, trade: TradeRow | None) -> None:
         """New trades go out once: rows that copy-forward writes again have numbers that were seen."""

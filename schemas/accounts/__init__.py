@@ -13,6 +13,8 @@ from schemas.enums import (
     ORDERTYPE_BYTES,
     REASONCODE_AT,
     REASONCODE_BYTES,
+    SELFTRADEPREVENTION_AT,
+    SELFTRADEPREVENTION_BYTES,
     SIDE_AT,
     SIDE_BYTES,
     TIMEINFORCE_AT,
@@ -24,11 +26,13 @@ from schemas.enums import (
     OrderStatus,
     OrderType,
     ReasonCode,
+    SelfTradePrevention,
     Side,
     TimeInForce,
     Venue,
 )
 from schemas.wire import (
+    BOOLEAN,
     LONG,
     NANOS_BYTES,
     NANOS_SIZE_AT,
@@ -1173,6 +1177,20 @@ class PlaceOrder(Message, frozen=True):
     """Worst price, in units of the quote asset for one unit of the base asset."""
     stop_price: int | None = None
     """Price at which a stop order begins to work."""
+    trail: int | None = None
+    """Distance in which the stop price follows the last trade, in the order's favour only."""
+    display_quantity: int | None = None
+    """Units that the book shows at a time; null where it shows all."""
+    slippage: int | None = None
+    """How much worse than the best opposite price at entry it may trade; null where the limit says it."""
+    expires_at: int = 0
+    """When a GTD order ends; zero where it does not."""
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE
+    """What becomes of it where it would trade with its own account."""
+    oco_group: str = ""
+    """Orders of one group: a fill of one cancels the others. Empty where it has none."""
+    is_post_only: bool = False
+    """Refused where it would trade at once."""
     sent_at: int | None = None
     """When the client says that it sent the order; nanoseconds since the epoch, data only."""
     event_id: str = ""
@@ -1202,6 +1220,13 @@ class PlaceOrder(Message, frozen=True):
                 b"\0" if self.limit_price is None else b"\2" + NANOS_BYTES[self.limit_price],
                 b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
                 TIMEINFORCE_BYTES[self.time_in_force],
+                b"\0" if self.trail is None else b"\2" + NANOS_BYTES[self.trail],
+                b"\0" if self.display_quantity is None else b"\2" + NANOS_BYTES[self.display_quantity],
+                b"\0" if self.slippage is None else b"\2" + NANOS_BYTES[self.slippage],
+                LONG[self.expires_at],
+                SELFTRADEPREVENTION_BYTES[self.self_trade_prevention],
+                STRING[self.oco_group],
+                BOOLEAN[self.is_post_only],
                 b"\0" if self.sent_at is None else b"\2" + LONG[self.sent_at],
                 STRING[self.source],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
@@ -1262,6 +1287,37 @@ class PlaceOrder(Message, frozen=True):
             stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
         time_in_force = TIMEINFORCE_AT[data[at]]
+        at += 1
+        trail: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        display_quantity: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            display_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        slippage: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            slippage = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        known = TIME_AT.get(data[at : at + 9])
+        expires_at, at = read_time(data, at) if known is None else (known, at + 9)
+        self_trade_prevention = SELFTRADEPREVENTION_AT[data[at]]
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        oco_group = data[at:end].decode()
+        at = end
+        is_post_only = data[at] == 1
         at += 1
         sent_at: int | None = None
         at += 1
@@ -1326,6 +1382,13 @@ class PlaceOrder(Message, frozen=True):
             client_order_id,
             limit_price,
             stop_price,
+            trail,
+            display_quantity,
+            slippage,
+            expires_at,
+            self_trade_prevention,
+            oco_group,
+            is_post_only,
             sent_at,
             event_id,
             command_id,
@@ -1350,6 +1413,13 @@ class PlaceOrder(Message, frozen=True):
             client_order_id=data["client_order_id"],
             limit_price=None if data["limit_price"] is None else bytes_to_nanos(data["limit_price"]),
             stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
+            trail=None if data["trail"] is None else bytes_to_nanos(data["trail"]),
+            display_quantity=None if data["display_quantity"] is None else bytes_to_nanos(data["display_quantity"]),
+            slippage=None if data["slippage"] is None else bytes_to_nanos(data["slippage"]),
+            expires_at=data["expires_at"],
+            self_trade_prevention=SelfTradePrevention(data["self_trade_prevention"]),
+            oco_group=data["oco_group"],
+            is_post_only=data["is_post_only"],
             sent_at=data["sent_at"],
             event_id=data["event_id"],
             command_id=data["command_id"],

@@ -5,15 +5,19 @@ from typing import Any, ClassVar, Self
 from schemas.enums import (
     ORDERTYPE_AT,
     ORDERTYPE_BYTES,
+    SELFTRADEPREVENTION_AT,
+    SELFTRADEPREVENTION_BYTES,
     SIDE_AT,
     SIDE_BYTES,
     TIMEINFORCE_AT,
     TIMEINFORCE_BYTES,
     OrderType,
+    SelfTradePrevention,
     Side,
     TimeInForce,
 )
 from schemas.wire import (
+    BOOLEAN,
     LONG,
     NANOS_BYTES,
     NANOS_SIZE_AT,
@@ -314,6 +318,20 @@ class NewOrder(Message, frozen=True):
     """The sender's own id, unique in the account: makes a repetition harmless."""
     order_id: str | None = None
     """Id of the order, if the sender gives one."""
+    trail: int | None = None
+    """Distance in which the stop price follows the last trade, in the order's favour only."""
+    display_quantity: int | None = None
+    """Units that the book shows at a time; null where it shows all."""
+    slippage: int | None = None
+    """How much worse than the best opposite price at entry it may trade; null where the limit says it."""
+    expires_at: int = 0
+    """When a GTD order ends; zero where it does not."""
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE
+    """What becomes of it where it would trade with its own account."""
+    oco_group: str = ""
+    """Orders of one group: a fill of one cancels the others. Empty where it has none."""
+    is_post_only: bool = False
+    """Refused where it would trade at once."""
     sent_at: int | None = None
     """When the sender sent it; nanoseconds since the epoch. More than 5 s ahead of the broker's clock is refused."""
     event_id: str = ""
@@ -343,6 +361,13 @@ class NewOrder(Message, frozen=True):
                 TIMEINFORCE_BYTES[self.time_in_force],
                 b"\0" if self.client_order_id is None else b"\2" + STRING[self.client_order_id],
                 b"\0" if self.order_id is None else b"\2" + STRING[self.order_id],
+                b"\0" if self.trail is None else b"\2" + NANOS_BYTES[self.trail],
+                b"\0" if self.display_quantity is None else b"\2" + NANOS_BYTES[self.display_quantity],
+                b"\0" if self.slippage is None else b"\2" + NANOS_BYTES[self.slippage],
+                LONG[self.expires_at],
+                SELFTRADEPREVENTION_BYTES[self.self_trade_prevention],
+                STRING[self.oco_group],
+                BOOLEAN[self.is_post_only],
                 b"\0" if self.sent_at is None else b"\2" + LONG[self.sent_at],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -406,6 +431,37 @@ class NewOrder(Message, frozen=True):
             end = at + (size >> 1)
             order_id = data[at:end].decode()
             at = end
+        trail: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        display_quantity: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            display_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        slippage: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            slippage = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        known = TIME_AT.get(data[at : at + 9])
+        expires_at, at = read_time(data, at) if known is None else (known, at + 9)
+        self_trade_prevention = SELFTRADEPREVENTION_AT[data[at]]
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        oco_group = data[at:end].decode()
+        at = end
+        is_post_only = data[at] == 1
+        at += 1
         sent_at: int | None = None
         at += 1
         if is_there(data[at - 1]):
@@ -461,6 +517,13 @@ class NewOrder(Message, frozen=True):
             time_in_force,
             client_order_id,
             order_id,
+            trail,
+            display_quantity,
+            slippage,
+            expires_at,
+            self_trade_prevention,
+            oco_group,
+            is_post_only,
             sent_at,
             event_id,
             command_id,
@@ -484,6 +547,13 @@ class NewOrder(Message, frozen=True):
             time_in_force=TimeInForce(data["time_in_force"]),
             client_order_id=data["client_order_id"],
             order_id=data["order_id"],
+            trail=None if data["trail"] is None else bytes_to_nanos(data["trail"]),
+            display_quantity=None if data["display_quantity"] is None else bytes_to_nanos(data["display_quantity"]),
+            slippage=None if data["slippage"] is None else bytes_to_nanos(data["slippage"]),
+            expires_at=data["expires_at"],
+            self_trade_prevention=SelfTradePrevention(data["self_trade_prevention"]),
+            oco_group=data["oco_group"],
+            is_post_only=data["is_post_only"],
             sent_at=data["sent_at"],
             event_id=data["event_id"],
             command_id=data["command_id"],

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from domain.instruments import Instrument
-from domain.orders import quantity_fault
+from domain.order_terms import quantity_fault
 from domain.resting import RestingOrder
 from schemas.enums import (
     InstrumentType,

@@ -47,7 +47,7 @@ def day(rng: Random, commands: int, *, resets: bool = False) -> tuple[Venue, Inv
 
 @pytest.mark.parametrize("seed", seeds(40))
 def test_no_money_is_made_or_lost_however_records_arrive(seed: int) -> None:
-    venue, seen = day(Random(seed), 400)
+    venue, seen = day(Random(seed), 600)
     check_at_rest(venue, seen)
     check_settlement(venue, seen)
     drain(venue, seen)
@@ -83,7 +83,7 @@ def test_a_day_has_something_of_everything() -> None:
     reasons: Counter[str] = Counter()
     fees = 0
     for seed in range(6):
-        venue, seen = day(Random(seed), 400)
+        venue, seen = day(Random(seed), 600)
         statuses.update(event.status for event in seen.orders.values())
         reasons.update(event.reason_code for event in seen.orders.values() if event.reason_code)
         fees += sum(row.total for machine in venue.of("accounts") for _, row in machine.state.balances.scan(f"{FEES}|"))

@@ -12,6 +12,7 @@ from venues import Venue
 
 from app.topics import partition_of
 from domain.account_rows import CLEARING, FINAL, Cleared, Order
+from domain.entering import NO_LIMIT
 from schemas.accounts import (
     AmendOrder,
     BalanceEvent,
@@ -22,8 +23,15 @@ from schemas.accounts import (
     ResetAccounts,
     WithdrawFunds,
 )
-from schemas.enums import OrderStatus, OrderType, TimeInForce
-from schemas.order_books import TradeExecuted
+from schemas.enums import OrderStatus, OrderType, SelfTradePrevention, Side, TimeInForce, TradingPhase
+from schemas.order_books import (
+    CancelAllOrders,
+    ChangePhase,
+    EndSession,
+    SetLastPrice,
+    SetPriceBand,
+    TradeExecuted,
+)
 from schemas.order_commands import AmendRequest, CancelRequest, NewOrder
 from schemas.positions import PositionEvent
 from schemas.wire import NANOS
@@ -45,19 +53,23 @@ PRICES = {
 }
 LOTS = {"ADAUSDT": NANOS // 1_000, "ETHUSDT": NANOS, "ETHADA": NANOS // 10}
 
+ENDED = {OrderStatus.CANCELLED, OrderStatus.EXPIRED}
 LEGAL: dict[OrderStatus | None, set[OrderStatus]] = {
     None: {OrderStatus.PENDING, OrderStatus.REJECTED},
     OrderStatus.PENDING: {OrderStatus.VALIDATED},
     OrderStatus.VALIDATED: {OrderStatus.RISK_APPROVED},
     OrderStatus.RISK_APPROVED: {
+        OrderStatus.RISK_APPROVED,
+        OrderStatus.TRIGGER_WAIT,
         OrderStatus.OPEN,
         OrderStatus.PARTIALLY_FILLED,
         OrderStatus.FILLED,
-        OrderStatus.CANCELLED,
         OrderStatus.REJECTED,
+        *ENDED,
     },
-    OrderStatus.OPEN: {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED, OrderStatus.CANCELLED},
-    OrderStatus.PARTIALLY_FILLED: {OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED, OrderStatus.CANCELLED},
+    OrderStatus.TRIGGER_WAIT: {OrderStatus.TRIGGER_WAIT, OrderStatus.OPEN, *ENDED},
+    OrderStatus.OPEN: {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED, *ENDED},
+    OrderStatus.PARTIALLY_FILLED: {OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED, *ENDED},
 }
 """What may follow what: nothing follows a final state."""
 
@@ -84,8 +96,17 @@ class Day:
         if self.commands and rng.random() < 0.04:
             return rng.choice(self.commands)  # once more, to the letter
         kind = rng.choices(
-            (self._place, self._amend, self._cancel, self._money, self._nonsense, self._other_door),
-            (50, 22, 12, 6, 4, 6),
+            (
+                self._place,
+                self._special,
+                self._amend,
+                self._cancel,
+                self._money,
+                self._nonsense,
+                self._other_door,
+                self._operation,
+            ),
+            (35, 15, 22, 12, 6, 4, 6, 3),
         )[0]
         command = self._named(kind())
         if self.resets and rng.random() < 0.03:
@@ -114,6 +135,45 @@ class Day:
             time_in_force=rng.choices((TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK), (8, 1, 1))[0],
             source="test",
             client_order_id=None if rng.random() < 0.8 else f"mine{rng.randrange(20)}",
+        )
+
+    def _special(self) -> PlaceOrder:
+        """An order of one of the rarer kinds, with what one may ask for."""
+        rng, placed = self.rng, self._place()
+        prices = PRICES[placed.symbol]
+        kind = rng.choice(
+            (OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP, OrderType.TAKE_PROFIT)
+        )
+        limited = kind in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+        lives = rng.choice((TimeInForce.GTC, TimeInForce.DAY, TimeInForce.GTD))
+        return msgspec.structs.replace(
+            placed,
+            order_type=kind,
+            limit_price=rng.choice(prices) if limited else None,
+            stop_price=None if kind in (OrderType.LIMIT, OrderType.TRAILING_STOP) else rng.choice(prices),
+            trail=prices[1] - prices[0] if kind is OrderType.TRAILING_STOP else None,
+            time_in_force=lives,
+            expires_at=rng.choice((1, NANOS, 5 * NANOS, 20 * NANOS)) if lives is TimeInForce.GTD else 0,
+            display_quantity=LOTS[placed.symbol] if limited and rng.random() < 0.3 else None,
+            self_trade_prevention=rng.choice([mode for mode in SelfTradePrevention if mode != "UNKNOWN"]),
+            oco_group=rng.choice(("", "", "g")),
+            is_post_only=kind is OrderType.LIMIT and rng.random() < 0.3,
+        )
+
+    def _operation(self) -> Any:
+        """What those do who run the venue."""
+        rng, symbol = self.rng, self.rng.choice(list(PRICES))
+        phases = (TradingPhase.CONTINUOUS, TradingPhase.CONTINUOUS, TradingPhase.AUCTION, TradingPhase.HALTED)
+        prices = PRICES[symbol]
+        return rng.choice(
+            (
+                ChangePhase(symbol, rng.choice(phases)),
+                *[ChangePhase(symbol, TradingPhase.CONTINUOUS)] * 4,
+                EndSession(symbol),
+                SetPriceBand(symbol, *rng.choice(((None, None), (prices[0], prices[-2])))),
+                SetLastPrice(symbol, rng.choice(prices)),
+                CancelAllOrders(symbol, rng.choice(ACCOUNTS), Side.UNKNOWN),
+            )
         )
 
     def _quantity(self, symbol: str) -> int:
@@ -153,7 +213,9 @@ class Day:
                 {"quantity": rng.choice((0, -NANOS, LOTS[placed.symbol] + 1, 10**30))},
                 {"limit_price": rng.choice((0, -1, 10**30))},
                 {"order_type": OrderType.STOP},
-                {"time_in_force": TimeInForce.DAY},
+                {"time_in_force": TimeInForce.OPG},
+                {"slippage": -1},
+                {"display_quantity": LOTS[placed.symbol] + 1},
                 {"client_order_id": "a|b"},
                 {"stop_price": NANOS},
             )
@@ -209,7 +271,8 @@ def check_books(state: Any) -> None:
     count = 0
     for symbol, book in state.by_symbol.items():
         bid, ask = book.bids.best_price(), book.asks.best_price()
-        assert bid is None or ask is None or bid < ask, f"crossed: {bid} {ask}"
+        is_open = book.phase is TradingPhase.CONTINUOUS and symbol not in state.busy
+        assert not is_open or bid is None or ask is None or bid < ask, f"crossed: {bid} {ask}"
         for side, sign in ((book.bids, -1), (book.asks, 1)):
             prices = [price for price, _ in side.from_best()]
             assert prices == sorted(prices, key=lambda price, sign=sign: sign * price)
@@ -278,6 +341,10 @@ class Invariants:
         self.balances[key] = event
 
 
+def rows_of(table: Any) -> list[Any]:
+    return [row for _, row in table.scan()]
+
+
 def check_at_rest(venue: Venue, seen: Invariants) -> None:
     """What holds over all shards when nothing is on its way."""
     clearing: defaultdict[str, int] = defaultdict(int)
@@ -288,7 +355,7 @@ def check_at_rest(venue: Venue, seen: Invariants) -> None:
     resting = {
         (row.account_id, row.order_id): row
         for machine in venue.of("order_books")
-        for _, row in machine.state.orders.scan()
+        for row in (*rows_of(machine.state.orders), *(stop.order for stop in rows_of(machine.state.stops)))
     }
     working: dict[tuple[str, str], Order] = {
         (row.account_id, row.order_id): row
@@ -299,7 +366,8 @@ def check_at_rest(venue: Venue, seen: Invariants) -> None:
     assert resting.keys() == working.keys(), "an order works if and only if it rests in a book"
     for key, order in working.items():
         row = resting[key]
-        assert (order.leaves, order.quantity, order.limit_price) == (row.leaves, row.quantity, row.limit_price)
+        limit = NO_LIMIT if row.side is BUY and not order.cap_price else order.cap_price
+        assert (order.leaves, order.quantity, limit) == (row.leaves, row.quantity, row.limit_price)
         assert not order.amends
         assert seen.orders[key].status is order.status
     for machine in venue.of("accounts"):
@@ -345,5 +413,6 @@ def drain(venue: Venue, seen: Invariants) -> None:
     venue.settle()
     for machine in venue.of("accounts"):
         assert not any(row.reserved for _, row in machine.state.balances.scan()), "nothing works, something is held"
-    assert not any(list(machine.state.orders.scan()) for machine in venue.of("order_books"))
+    assert not any(rows_of(machine.state.orders) for machine in venue.of("order_books"))
+    assert not any(rows_of(machine.state.stops) for machine in venue.of("order_books"))
     assert all(event.status in FINAL for event in seen.orders.values())

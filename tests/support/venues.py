@@ -24,7 +24,7 @@ from app.settings import Profile
 from app.topics import INBOXES, ROUTES, partition_of, partitions_of
 from domain.order_commands import Refused
 from schemas.accounts import ResetAccounts
-from schemas.order_books import ListInstrument
+from schemas.order_books import CancelAllOrders, ChangePhase, EndSession, ListInstrument, SetLastPrice, SetPriceBand
 from schemas.order_commands import AmendRequest, CancelRequest, NewOrder
 from schemas.shared import Tick
 
@@ -38,7 +38,7 @@ Watch = Callable[[Machine, Any, list[Any]], None]
 
 def door_of(command: Any) -> tuple[str, str | None]:
     """Where somebody outside sends a command: the noun, and the key, or None for every shard."""
-    if isinstance(command, ListInstrument):
+    if isinstance(command, ListInstrument | CancelAllOrders | ChangePhase | EndSession | SetLastPrice | SetPriceBand):
         return "order_books", command.symbol
     if isinstance(command, NewOrder | AmendRequest | CancelRequest):
         return "order_commands", command.account_id

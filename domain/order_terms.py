@@ -1,0 +1,103 @@
+"""What may be asked for in an order: which prices each type takes, and which instructions go together."""
+
+from typing import NamedTuple
+
+from domain.instruments import Instrument
+from domain.money import AMOUNT_MAX, value_of
+from domain.names import NAME_LENGTH_MAX
+from schemas.accounts import PlaceOrder
+from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, TimeInForce
+
+WITH_LIMIT = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+WITH_STOP = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT})
+AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+
+
+class Special(NamedTuple):
+    """What most orders do not ask for."""
+
+    trail: int | None
+    display_quantity: int | None
+    slippage: int | None
+    expires_at: int
+    self_trade_prevention: SelfTradePrevention
+    oco_group: str
+    is_post_only: bool
+
+
+NOTHING_SPECIAL = Special(None, None, None, 0, SelfTradePrevention.NONE, "", False)
+
+
+def special_of(command: PlaceOrder) -> Special:
+    """What the order asks for beside type, prices and quantity."""
+    return Special(
+        command.trail,
+        command.display_quantity,
+        command.slippage,
+        command.expires_at,
+        command.self_trade_prevention,
+        command.oco_group,
+        command.is_post_only,
+    )
+
+
+def fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:
+    """What is wrong with prices and instructions; None where nothing is."""
+    found = _prices_fault(instrument, command)
+    if found is None and special_of(command) != NOTHING_SPECIAL:
+        found = _instructions_fault(instrument, command)
+    if found is None and (command.time_in_force is TimeInForce.GTD) is not (command.expires_at > 0):
+        return ReasonCode.EXPIRE_IN_PAST
+    return found
+
+
+def _prices_fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:
+    """Each type has its prices, and no other."""
+    kind = command.order_type
+    wanted = (kind in WITH_LIMIT, kind in WITH_STOP, kind is OrderType.TRAILING_STOP)
+    prices = (command.limit_price, command.stop_price, command.trail)
+    if tuple(price is not None for price in prices) != wanted:
+        return ReasonCode.BAD_PRICE
+    for price in prices:
+        if price is not None and (found := price_fault(instrument, price, command.quantity)) is not None:
+            return found
+    return None
+
+
+def _instructions_fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:
+    if len(command.oco_group) > NAME_LENGTH_MAX:
+        return ReasonCode.TOO_LARGE
+    kind, is_at_once = command.order_type, command.time_in_force in AT_ONCE
+    is_impossible = (
+        command.self_trade_prevention is SelfTradePrevention.UNKNOWN
+        or (command.display_quantity is not None and kind not in WITH_LIMIT)
+        or (command.is_post_only and (kind is not OrderType.LIMIT or is_at_once))
+        or (command.slippage is not None and kind is not OrderType.MARKET)
+    )
+    return ReasonCode.UNSUPPORTED_ORDER_TYPE if is_impossible else _amounts_fault(instrument, command)
+
+
+def _amounts_fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:
+    slippage = command.slippage
+    if slippage is not None and not 0 <= slippage <= AMOUNT_MAX:
+        return ReasonCode.BAD_PRICE
+    if slippage is not None and slippage % instrument.tick:
+        return ReasonCode.OFF_TICK
+    return None if command.display_quantity is None else quantity_fault(instrument, command.display_quantity)
+
+
+def quantity_fault(instrument: Instrument, quantity: int) -> ReasonCode | None:
+    """What is wrong with a quantity."""
+    if not 0 < quantity <= AMOUNT_MAX:
+        return ReasonCode.BAD_QUANTITY
+    return ReasonCode.OFF_LOT if quantity % instrument.lot else None
+
+
+def price_fault(instrument: Instrument, price: int, quantity: int) -> ReasonCode | None:
+    """What is wrong with a limit price."""
+    if not 0 < price <= AMOUNT_MAX:
+        return ReasonCode.BAD_PRICE
+    if price % instrument.tick:
+        return ReasonCode.OFF_TICK
+    too_much = value_of(quantity, price, instrument.multiplier) > AMOUNT_MAX
+    return ReasonCode.AMOUNT_OUT_OF_RANGE if too_much else None

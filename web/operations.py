@@ -1,0 +1,82 @@
+"""What an operator does with a book: halts, auctions, price bands, the end of a session, cancelling all orders."""
+
+from typing import Any
+
+from aiohttp import web
+
+from app.main import app
+from schemas.enums import Side, TradingPhase
+from schemas.order_books import CancelAllOrders, ChangePhase, EndSession, SetPriceBand
+from web import answers, orders
+from web.commands import is_taken, place_in_line, send
+from web.gateway import opened
+from web.ids import new_id
+from web.numbers import nanos_or_none, parse
+from web.order_books import instrument
+from web.problems import Problem
+from web.seeding import envelope
+
+router = app.http.router
+
+PHASES = {phase.value.lower(): phase for phase in TradingPhase if phase is not TradingPhase.UNKNOWN}
+SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+
+
+async def change_phase(request: web.Request) -> web.Response:
+    """POST /api/v1/admin/phases {symbol, phase}: continuous, auction or halted; an auction ends with an uncross."""
+    symbol, body = await _asked(request, "phase")
+    phase = orders.word("phase", body["phase"], PHASES)
+    return await _told(request, ChangePhase(symbol=symbol, phase=phase, **envelope(new_id())))
+
+
+async def set_price_band(request: web.Request) -> web.Response:
+    """POST /api/v1/admin/price-bands {symbol, low, high}: where one is missing, limits may go as far as they like."""
+    symbol, body = await _asked(request)
+    low, high = nanos_or_none(body, "low"), nanos_or_none(body, "high")
+    if low is not None and high is not None and low > high:
+        raise Problem(400, "BAD_VALUE", "low is above high", field="low")
+    return await _told(request, SetPriceBand(symbol=symbol, low=low, high=high, **envelope(new_id())))
+
+
+async def end_session(request: web.Request) -> web.Response:
+    """POST /api/v1/admin/session-ends {symbol}: orders for the day end."""
+    symbol, _ = await _asked(request)
+    return await _told(request, EndSession(symbol=symbol, **envelope(new_id())))
+
+
+async def cancel_all(request: web.Request) -> web.Response:
+    """POST /api/v1/admin/mass-cancels {symbol, account_id, side}: of everybody and both sides where not given."""
+    symbol, body = await _asked(request)
+    account_id, side = body.get("account_id"), body.get("side")
+    command = CancelAllOrders(
+        symbol=symbol,
+        account_id="" if account_id is None else orders.name("account_id", account_id),
+        side=Side.UNKNOWN if side is None else orders.word("side", side, SIDES),
+        **envelope(new_id()),
+    )
+    return await _told(request, command)
+
+
+async def _asked(request: web.Request, *fields: str) -> tuple[str, dict[str, Any]]:
+    """The symbol of a listed instrument, and the body in which it came."""
+    body = parse(await request.read())
+    symbol = orders.name("symbol", orders.required(body, "symbol", *fields)[0])
+    if instrument(symbol) is None:
+        raise Problem(404, "UNKNOWN_SYMBOL", f"no instrument {symbol}")
+    return symbol, body
+
+
+async def _told(request: web.Request, command: Any) -> web.Response:
+    """How the book is once it has taken the command; 202 where it has not yet."""
+    replica = opened().books.of(command.symbol)
+    with place_in_line():
+        sent = await send("order_books", command.symbol, command, request)
+        if not await is_taken(replica, sent):
+            return answers.answer({"command_id": command.command_id}, 202)
+    return answers.answer(answers.book_state(command.symbol, replica.rows["books"].get(command.symbol)))
+
+
+router.add_post("/api/v1/admin/phases", change_phase)
+router.add_post("/api/v1/admin/price-bands", set_price_band)
+router.add_post("/api/v1/admin/session-ends", end_session)
+router.add_post("/api/v1/admin/mass-cancels", cancel_all)
