@@ -106,6 +106,7 @@ class Intake:
             seek_at = owned.seek_at
             await asyncio.sleep(SEEK_AGAIN_S)
         if owned.seek_at is not None and not owned.frozen:
+            owned.seek_at = None  # a timer may be a little early: by the clock the seek might still be under way
             await self._deliver(owned.shard.inbox, NOWHERE)
 
     async def check(self, owned: Owned) -> None:

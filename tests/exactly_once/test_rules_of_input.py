@@ -1,5 +1,6 @@
 """Rules 1 to 3 of architecture.md: which inbox records count."""
 
+import pytest
 from memory_log import MemoryLog
 from simulated_kafka import SimRecord
 from small_shards import (
@@ -15,7 +16,7 @@ from small_shards import (
     steps,
 )
 
-from app.exactly_once import identity
+from app.exactly_once import identity, intake
 from app.exactly_once.changelog import Claim, changelog_of, encode
 from app.exactly_once.log import NOWHERE, Batch, Partition
 from app.exactly_once.restore import REMEDY
@@ -90,6 +91,23 @@ async def test_rule_01_while_a_seek_is_under_way_stale_batches_do_not_ask_for_an
     process.time += 3
     await process.owner.deliver(INBOX, Batch(records_of("add alice", start=11), 11, 12))
     assert process.inboxes.seeks == [(INBOX, 0)]  # the seek was lost: once more
+
+
+async def test_rule_01_a_look_that_comes_a_little_early_puts_the_reader_back_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake, "SEEK_AGAIN_S", 0.001)
+    log = MemoryLog()
+    process = Process(log)
+    await process.owner.assign([INBOX])
+    await process.take("add alice", "add alice", "add alice")
+    process.inboxes.seeks.clear()
+    process.time += 10
+    await process.owner.deliver(INBOX, Batch(records_of("add alice"), 0, 1))  # dropped: the reader gets there by itself
+    look = process.owner.shards[INBOX].look
+    assert look is not None
+    await look  # by the clock of the process no time has passed
+    assert process.inboxes.seeks == [(INBOX, 3)]
 
 
 async def test_rule_01_a_range_without_records_moves_the_shard() -> None:
