@@ -1,7 +1,7 @@
 """Drives the pure machine of a noun: bytes to command, decide, evolve, events to bytes, each to where it goes."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -46,7 +46,7 @@ class Noun:
     commands: tuple[type, ...]
     tables: dict[str, type]
     state: Callable[[Mapping[str, Any], Place], Any]
-    decide: Callable[[Any, Any], Iterator[Any]]
+    decide: Callable[[Any, Any], Iterable[Any]]
     evolve: Callable[[Any, Any], None]
     deadline: Callable[[Any], int | None]
     is_ingress: bool = False
@@ -140,12 +140,13 @@ class NounMachine:
         self._event_prefix = f"{self.noun.name}-{shard.inbox.number}-".encode()
         self._commands = frozenset(self.noun.commands)
         self._mailings = {
-            event: Mailing(
+            kind: Mailing(
                 self.codec.frame(event),
                 tuple(Way(route, self.profile, shard.inbox.number) for route in routes),
                 self.told.get(event),
             )
             for event, routes in ROUTES[self.noun.name].items()
+            for kind in (event, *event.__subclasses__())
         }
 
     @property

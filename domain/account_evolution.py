@@ -15,14 +15,17 @@ from domain.account_rows import (
     Contra,
     Event,
     Finished,
+    GroupRow,
     Mark,
     Numbered,
+    Order,
     ResetBegun,
     ShardRow,
     State,
     Stored,
 )
 from domain.instruments import from_listing
+from domain.oco_groups import group_key
 from schemas.accounts import (
     AccountOpened,
     BalanceEvent,
@@ -60,6 +63,25 @@ def _stored(state: State, event: Stored) -> None:
     state.orders.put(order.order_id, order)
     if order.client_order_id is not None and order.status in (OrderStatus.RISK_APPROVED, OrderStatus.REJECTED):
         state.client_orders.put(f"{order.account_id}|{order.client_order_id}", order.order_id)
+    if order.oco_group and order.status is OrderStatus.RISK_APPROVED:
+        _join(state, order)
+
+
+def _join(state: State, order: Order) -> None:
+    key = group_key(order)
+    row = state.groups.get(key) or GroupRow()
+    if order.order_id not in row.legs:
+        state.groups.put(key, GroupRow((*row.legs, order.order_id)))
+
+
+def _leave(state: State, order: Order) -> None:
+    key = group_key(order)
+    row = state.groups.get(key) or GroupRow()
+    legs = tuple(each for each in row.legs if each != order.order_id)
+    if legs:
+        state.groups.put(key, GroupRow(legs))
+    elif row.legs:
+        state.groups.delete(key)
 
 
 def _numbered(state: State, _event: Numbered) -> None:
@@ -98,6 +120,8 @@ def _count(state: State, *, orders: int = 0, finished: int = 0, outcomes: int = 
 
 def _finished(state: State, event: Finished) -> None:
     order = event.order
+    if order.oco_group:
+        _leave(state, order)
     count = _count(state, finished=1).finished
     state.finished.put(f"{count:012d}", order.order_id)
     oldest = f"{count - FINISHED_ORDERS_KEPT_MAX:012d}"
@@ -128,7 +152,13 @@ def _answered(state: State, event: Answered) -> None:
 
 
 def _cleared(state: State, _event: Cleared) -> None:
-    for table in (state.accounts, state.orders, state.client_orders, state.finished):  # balances are zero, and stay
+    for table in (
+        state.accounts,
+        state.orders,
+        state.client_orders,
+        state.finished,
+        state.groups,
+    ):  # balances are zero, and stay
         for key, _ in list(table.scan()):
             table.delete(key)
     row = state.shard_row()

@@ -90,6 +90,10 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     best_ask: int | None = None
     reason_code: ReasonCode | None = None
     updated_at: int = 0
+    oco_group: str = ""
+    """Its group, within the account."""
+    held_by: str = ""
+    """The order of its group that holds funds for it, too."""
 
     @property
     def leaves(self) -> int:
@@ -100,6 +104,13 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def held_asset(self) -> str:
         """What is reserved for it."""
         return self.quote if self.side is Side.BUY else self.base
+
+
+class GroupRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An OCO group."""
+
+    legs: tuple[str, ...] = ()
+    """Ids of its orders that are alive."""
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -223,13 +234,20 @@ class State:
         marks: Table[Mark],
         shard: Table[ShardRow],
         resets: Table[int],
+        groups: Table[GroupRow],
         partition: int,
         book_shards: int,
     ) -> None:
         self.accounts, self.balances, self.orders = accounts, balances, orders
         self.client_orders, self.finished = client_orders, finished
         self.outcomes, self.outcome_log = outcomes, outcome_log
-        self.instruments, self.marks, self.shard, self.resets = instruments, marks, shard, resets
+        self.instruments, self.marks, self.shard, self.resets, self.groups = (
+            instruments,
+            marks,
+            shard,
+            resets,
+            groups,
+        )
         self.partition, self.book_shards = partition, book_shards
         self.now = 0
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import order_terms, orders
+from domain import oco_groups, order_terms, orders
 from domain.account_rows import (
     FINAL,
     Answered,
@@ -84,7 +84,7 @@ def _too_late(order: Order | None, command: AmendOrder | CancelOrder) -> ReasonC
 def _amend_fault(state: State, order: Order, terms: Terms) -> ReasonCode | None:
     instrument = state.instruments.get(order.symbol)
     assert instrument is not None
-    if order.order_type is not OrderType.LIMIT:
+    if order.order_type is not OrderType.LIMIT or oco_groups.shares(state, order):
         return ReasonCode.UNSUPPORTED_ORDER_TYPE
     if len(order.amends) >= AMENDS_PENDING_MAX:
         return ReasonCode.TOO_LARGE

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
+from domain import stops
 from domain.book_rows import Event, State, UncrossPaused
 from domain.books import Book
 from domain.entering import cascade, pause
 from domain.levels import Levels
-from domain.matching import cancelled, trade
+from domain.matching import cancelled, executed
 from domain.resting import RestingOrder
 from schemas.enums import ReasonCode, TradingPhase
 from schemas.order_books import ChangePhase, PhaseChanged
@@ -96,7 +97,9 @@ def uncross(state: State, book: Book, symbol: str, price: int, filled: Filled) -
         state.steps_left -= 1
         buyer, seller = pair
         quantity = min(buyer.leaves, seller.leaves)
-        yield from trade(state, book, instrument, seller, buyer, quantity, price, is_auction=True)
+        yield executed(state, book, instrument, seller, buyer, quantity, price, True)
+        if book.has_trailing_stops:
+            yield from stops.follow(book, price)
         for order in pair:
             if order.group and (order.group, order.order_id) not in filled:
                 filled += ((order.group, order.order_id),)

@@ -16,13 +16,14 @@ from domain.book_rows import (
     Event,
     LastPriceSet,
     ResetAsked,
+    Rested,
     ShardRow,
     State,
     StopArmed,
     TradeRow,
 )
 from domain.book_waiting import WAITING_EVOLVERS
-from domain.books import Book
+from domain.books import NO_BAND, Book, band_of
 from domain.instruments import from_listing
 from domain.resting import RestingOrder, StopOrder, changed
 from schemas.accounts import ResetAccounts
@@ -34,7 +35,6 @@ from schemas.order_books import (
     OrderCancelled,
     OrderReduced,
     OrderReplaced,
-    OrderRested,
     OrderTriggered,
     PhaseChanged,
     TradeExecuted,
@@ -61,6 +61,23 @@ def _booked(state: State, event: Booked) -> None:
     state.moved[symbol] = book
 
 
+def _rested(state: State, event: Rested) -> None:
+    order = event.order
+    symbol = order.symbol
+    book = state.book(symbol)
+    book.rest(order)
+    state.orders.put(f"{symbol}|{order.order_id}", order)
+    _touch(state, symbol, book)
+
+
+def _touch(state: State, symbol: str, book: Book) -> None:
+    """One more thing happened in the book, and its row says so at once."""
+    book.sequence += 1
+    low, high = book.band
+    state.books.put(symbol, BookRow(book.sequence, book.last, book.marked, book.phase, low, high))
+    state.unmarked.add(symbol)
+
+
 def _armed(state: State, event: StopArmed) -> None:
     order = event.stop.order
     state.book(order.symbol).arm(event.stop)
@@ -74,17 +91,18 @@ def _triggered(state: State, event: OrderTriggered) -> None:
 
 
 def _cancelled(state: State, event: OrderCancelled) -> None:
+    if not event.sequence:  # no such book
+        return
     symbol, order_id = event.symbol, event.order_id
+    book = state.book(symbol)
     if event.reason_code is not ReasonCode.DUPLICATE_ORDER_ID:  # that one was never in the book
-        book = state.book(symbol)
         order = book.orders.get(order_id)
         if order is not None:
             book.remove(order)
             state.orders.delete(f"{symbol}|{order_id}")
         elif order_id in book.stops:
             _drop(state, symbol, order_id)
-    if event.sequence:
-        _count(state, symbol)
+    _touch(state, symbol, book)
 
 
 def _drop(state: State, symbol: str, order_id: str) -> None:
@@ -108,7 +126,7 @@ def _count(state: State, symbol: str) -> None:
     state.moved[symbol] = book
 
 
-def _told(state: State, event: OrderRested | OrderArmed) -> None:
+def _told(state: State, event: OrderArmed) -> None:
     _count(state, event.symbol)
 
 
@@ -224,7 +242,7 @@ def _phase_changed(state: State, event: PhaseChanged) -> None:
 
 
 def _band_set(state: State, event: BandSet) -> None:
-    state.book(event.symbol).band = (event.low, event.high)
+    state.book(event.symbol).band = band_of(event.low, event.high)
     _count(state, event.symbol)
 
 
@@ -244,7 +262,7 @@ def _reset(state: State, _event: ResetAccounts) -> None:
         state.trades.delete(key)
     for symbol, row in list(state.books.scan()):
         book = state.book(symbol)
-        book.last, book.phase, book.band = None, TradingPhase.CONTINUOUS, (None, None)
+        book.last, book.phase, book.band = None, TradingPhase.CONTINUOUS, NO_BAND
         state.books.put(symbol, BookRow(row.sequence, None, row.marked))
         state.unmarked.add(symbol)
 
@@ -257,7 +275,7 @@ def _last_price_set(state: State, event: LastPriceSet) -> None:
 _EVOLVERS: dict[type, Callable[[State, Any], None]] = WAITING_EVOLVERS | {
     TradeExecuted: _traded,
     Booked: _booked,
-    OrderRested: _told,
+    Rested: _rested,
     OrderArmed: _told,
     OrderTriggered: _triggered,
     StopArmed: _armed,

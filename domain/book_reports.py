@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import orders
+from domain import oco_groups, orders
 from domain.account_rows import (
     CLEARING,
     FEES,
@@ -54,9 +54,9 @@ def _is_now(state: State, order_id: str, status: OrderStatus) -> Iterator[Event]
 def reduced(state: State, command: OrderReduced) -> Iterator[Event]:
     """Units were taken off the order: what was held for them is released."""
     before = known(state, command.order_id)
-    order = orders.with_hold(
-        msgspec.structs.replace(before, quantity=command.quantity, version=before.version + 1, updated_at=state.now)
-    )
+    order = msgspec.structs.replace(before, quantity=command.quantity, version=before.version + 1, updated_at=state.now)
+    if not oco_groups.shares(state, before):  # others may need all that it holds
+        order = orders.with_hold(order)
     assert order.leaves == command.leaves_quantity, "book and account count the same fills"
     yield orders.told(order)
     yield from release(state, before, order)
@@ -87,7 +87,7 @@ def is_ours(state: State, fill: Fill) -> bool:
 
 def _filled(state: State, fill: Fill) -> Iterator[Event]:
     """What was held is spent, and what it was held too dear is released, in the same step."""
-    before = known(state, fill.order_id)
+    before = yield from oco_groups.taken_over(state, known(state, fill.order_id))
     order = orders.after_fill(before, fill, state.now)
     yield orders.told(order, fill)
     released = before.held - order.held
@@ -112,7 +112,7 @@ def _filled(state: State, fill: Fill) -> Iterator[Event]:
 
 def cancelled(state: State, command: OrderCancelled) -> Iterator[Event]:
     """What was left of the order left the book: all that is still held is released."""
-    before = known(state, command.order_id)
+    before = yield from oco_groups.handed_over(state, known(state, command.order_id))
     order = msgspec.structs.replace(
         before,
         status=orders.ENDS.get(command.reason_code, OrderStatus.CANCELLED),

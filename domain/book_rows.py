@@ -2,7 +2,7 @@
 
 import msgspec
 
-from domain.books import Book
+from domain.books import Book, band_of
 from domain.instruments import Instrument
 from domain.resting import RestingOrder, StopOrder
 from domain.state import Table
@@ -106,6 +106,12 @@ class Booked(msgspec.Struct, frozen=True, gc=False):
     order: RestingOrder
 
 
+class Rested(OrderRested, frozen=True, kw_only=True, gc=False):
+    """A new order rests, with nothing traded. Its account is told what `OrderRested` has."""
+
+    order: RestingOrder
+
+
 class StopArmed(msgspec.Struct, frozen=True, gc=False):
     """A stop order waits like this from now on, or has its place among those that act. Not sent."""
 
@@ -175,7 +181,7 @@ class ResetAsked(msgspec.Struct, frozen=True, gc=False):
 Event = (
     Booked
     | StopArmed
-    | OrderRested
+    | Rested
     | OrderArmed
     | OrderTriggered
     | OrderCancelled
@@ -249,7 +255,7 @@ class State:
         for symbol, row in self.books.scan():
             book = self.book(symbol)
             book.sequence, book.last, book.marked = row.sequence, row.last, row.marked
-            book.phase, book.band = row.phase, (row.low, row.high)
+            book.phase, book.band = row.phase, band_of(row.low, row.high)
         for order in sorted((row for _, row in self.orders.scan()), key=lambda order: order.priority):
             self.book(order.symbol).rest(order)
         for stop in sorted((row for _, row in self.stops.scan()), key=lambda stop: (stop.elected, stop.number)):

@@ -6,6 +6,9 @@ from domain.levels import Expiries, Levels, Stops
 from domain.resting import RestingOrder, StopOrder
 from schemas.enums import Side, TradingPhase
 
+NO_BAND = (None, None)
+"""Limits may be anywhere. The very object, where a book has no band."""
+
 
 class Book:
     """Both sides, stops, and every order by its id; and what is known beside them."""
@@ -41,7 +44,7 @@ class Book:
         self.last: int | None = None
         self.marked: tuple[int | None, int | None, int | None] = (None, None, None)
         self.phase = TradingPhase.CONTINUOUS
-        self.band: tuple[int | None, int | None] = (None, None)
+        self.band: tuple[int | None, int | None] = NO_BAND
 
     def opposite(self, side: Side) -> Levels[RestingOrder]:
         """The side with which such an order trades."""
@@ -139,3 +142,8 @@ class Book:
 def crosses(side: Side, limit_price: int, price: int) -> bool:
     """Would an order with this limit trade at that price?"""
     return limit_price >= price if side is Side.BUY else limit_price <= price
+
+
+def band_of(low: int | None, high: int | None) -> tuple[int | None, int | None]:
+    """The band with these ends."""
+    return NO_BAND if low is None and high is None else (low, high)

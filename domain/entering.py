@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from domain import stops
-from domain.book_rows import Booked, Event, Paused, State, StopArmed
+from domain.book_rows import Booked, Event, Paused, Rested, State, StopArmed
 from domain.books import Book, crosses
 from domain.matching import can_go_on, cancelled, match
 from domain.resting import Instructions, RestingOrder, StopOrder, with_slice
 from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, Side, TimeInForce, TradingPhase
-from schemas.order_books import ContinueMatching, EnterOrder, OrderArmed, OrderCancelled, OrderRested, OrderTriggered
+from schemas.order_books import ContinueMatching, EnterOrder, OrderArmed, OrderCancelled, OrderTriggered
 
 AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 WAITING = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP, OrderType.TAKE_PROFIT})
@@ -103,8 +103,8 @@ def _limit_of(book: Book, side: Side, slippage: int, limit: int) -> int:
 
 def _fault(state: State, book: Book, command: EnterOrder, order: RestingOrder) -> ReasonCode | None:
     """Why the book does not take the order; None where it does."""
-    if order.order_id in book.orders or order.order_id in book.stops:  # its own account knows what it sent
-        return ReasonCode.DUPLICATE_ORDER_ID
+    if (fault := _identity_fault(book, command)) is not None:
+        return fault
     if command.limit_price is not None and not _is_market(command) and not book.allows(command.limit_price):
         return ReasonCode.PRICE_BAND
     if book.phase is not TradingPhase.CONTINUOUS and (fault := _phase_fault(book, command)) is not None:
@@ -118,6 +118,18 @@ def _fault(state: State, book: Book, command: EnterOrder, order: RestingOrder) -
     ):
         return ReasonCode.FOK_UNFILLABLE
     return None
+
+
+def _identity_fault(book: Book, command: EnterOrder) -> ReasonCode | None:
+    if command.order_id in book.orders or command.order_id in book.stops:  # its own account knows what it sent
+        return ReasonCode.DUPLICATE_ORDER_ID
+    return ReasonCode.OCO if command.held_by and not _holds(book, command) else None
+
+
+def _holds(book: Book, command: EnterOrder) -> bool:
+    """Whether the order that holds funds for this one is there as its account knew it."""
+    holder = book.find(command.held_by)
+    return holder is not None and holder.quantity - holder.leaves == command.held_by_filled
 
 
 def _phase_fault(book: Book, command: EnterOrder) -> ReasonCode | None:
@@ -214,9 +226,11 @@ def act(
         yield cancelled(book, order, order.leaves, reason)
     else:
         priority = book.sequence + 1
-        yield Booked(order if is_new and order.priority == priority else with_slice(order, priority))
+        order = with_slice(order, priority)
         if is_new and order.leaves == order.quantity:
-            yield OrderRested(order.order_id, order.account_id, order.symbol, priority + 1)
+            yield Rested(order.order_id, order.account_id, order.symbol, priority, order=order)
+        else:
+            yield Booked(order)
 
 
 def meets(book: Book, order: RestingOrder) -> bool:

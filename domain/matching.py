@@ -14,8 +14,10 @@ from schemas.order_books import OrderCancelled, TradeExecuted
 from schemas.wire import NANOS
 
 NO_PREVENTION = SelfTradePrevention.NONE
-Party = tuple[RestingOrder, int, int, int]
-"""An order, what it leaves after the trade, what the trade costs it, and its fees so far, unrounded."""
+Parties = tuple[RestingOrder, RestingOrder, RestingOrder]
+"""Taker, buyer, seller."""
+Amounts = tuple[int, int, int, int, int, int, int]
+"""Quantity, price, value; fee of buyer and seller; unrounded fees so far of buyer and seller."""
 
 
 def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, None, RestingOrder]:
@@ -42,7 +44,13 @@ def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, Non
         if prevention is not NO_PREVENTION and maker.account_id == taker.account_id:
             taker = yield from prevent(book, maker, taker, quantity, value_of(quantity, price, instrument.multiplier))
             continue
-        taker = yield from trade(state, book, instrument, maker, taker, quantity, price)
+        trade = executed(state, book, instrument, maker, taker, quantity, price)
+        yield trade
+        if book.stops and book.has_trailing_stops:
+            yield from stops.follow(book, price)
+        taker = after_trade(taker, trade, is_buy=is_buy)
+        if asked is not None or maker.instructions is not None:
+            taker = yield from _after_special(book, maker, taker, quantity)
     return taker
 
 
@@ -62,36 +70,15 @@ def can_go_on(state: State, book: Book, order: RestingOrder) -> bool:
     return order.money is None or affordable(instrument, order.money, best) > 0
 
 
-def trade(
-    state: State,
-    book: Book,
-    instrument: Instrument,
-    maker: RestingOrder,
-    taker: RestingOrder,
-    quantity: int,
-    price: int,
-    *,
-    is_auction: bool = False,
-) -> Generator[Event, None, RestingOrder]:
-    """One trade -> what the order that came in leaves."""
-    value = value_of(quantity, price, instrument.multiplier)
-    maker_accrued = maker.fee_accrued + value * maker.maker_fee_rate
-    taker_accrued = taker.fee_accrued + value * taker.taker_fee_rate
-    maker_fee = fee_of(maker_accrued) - fee_of(maker.fee_accrued) if maker.maker_fee_rate else 0
-    taker_fee = fee_of(taker_accrued) - fee_of(taker.fee_accrued) if taker.taker_fee_rate else 0
-    maker_side = (maker, maker.leaves - quantity, maker_fee, maker_accrued)
-    taker_side = (taker, taker.leaves - quantity, taker_fee, taker_accrued)
-    yield _execution(state, book, instrument, maker_side, taker_side, quantity, price, value, is_auction)
-    if book.has_trailing_stops:
-        yield from stops.follow(book, price)
-    money = None if taker.money is None else taker.money - value
-    rest = changed(taker, taker.leaves - quantity, taker.priority, taker_accrued, 0, money)
-    if is_auction or (maker.instructions is None and taker.instructions is None):
-        return rest
-    return (yield from _after_trade(book, maker, rest, quantity))
+def after_trade(order: RestingOrder, trade: TradeExecuted, *, is_buy: bool) -> RestingOrder:
+    """The order that came in, with what the trade leaves of it."""
+    money = None if order.money is None else order.money - trade.value
+    if is_buy:
+        return changed(order, trade.buy_leaves_quantity, order.priority, trade.buy_fee_accrued, 0, money)
+    return changed(order, trade.sell_leaves_quantity, order.priority, trade.sell_fee_accrued, 0, money)
 
 
-def _after_trade(
+def _after_special(
     book: Book, maker: RestingOrder, taker: RestingOrder, quantity: int
 ) -> Generator[Event, None, RestingOrder]:
     """Siblings of OCO groups are cancelled, the taker's first; a spent slice is followed by the next, at the back."""
@@ -116,37 +103,65 @@ def cancel_siblings(book: Book, order: RestingOrder) -> Iterator[Event]:
             yield cancelled(book, sibling, sibling.leaves, ReasonCode.OCO)
 
 
-def _execution(
+def executed(
     state: State,
     book: Book,
     instrument: Instrument,
-    maker: Party,
-    taker: Party,
+    maker: RestingOrder,
+    taker: RestingOrder,
     quantity: int,
     price: int,
-    value: int,
-    is_auction: bool,
+    is_auction: bool = False,
 ) -> TradeExecuted:
-    incoming = taker[0]
-    buy, sell = (taker, maker) if incoming.side is Side.BUY else (maker, taker)
-    (buyer, buy_leaves, buy_fee, buy_accrued), (seller, sell_leaves, sell_fee, sell_accrued) = buy, sell
+    """A trade of the two, with what it costs each and leaves of it."""
+    value = value_of(quantity, price, instrument.multiplier)
+    buyer, seller, buy_rate, sell_rate = maker, taker, maker.maker_fee_rate, taker.taker_fee_rate
+    if taker.side is Side.BUY:
+        buyer, seller, buy_rate, sell_rate = taker, maker, taker.taker_fee_rate, maker.maker_fee_rate
+    buy_accrued, sell_accrued = buyer.fee_accrued + value * buy_rate, seller.fee_accrued + value * sell_rate
+    buy_fee = fee_of(buy_accrued) - fee_of(buyer.fee_accrued) if buy_rate else 0
+    sell_fee = fee_of(sell_accrued) - fee_of(seller.fee_accrued) if sell_rate else 0
+    parties = (taker, buyer, seller)
+    amounts = (quantity, price, value, buy_fee, sell_fee, buy_accrued, sell_accrued)
+    return _told(state, book, instrument, parties, amounts, is_auction)
+
+
+def _told(
+    state: State, book: Book, instrument: Instrument, parties: Parties, amounts: Amounts, is_auction: bool
+) -> TradeExecuted:
+    taker, buyer, seller = parties
+    quantity, price, value, buy_fee, sell_fee, buy_accrued, sell_accrued = amounts
     return TradeExecuted(
         str((state.trade_count + 1) * NUMBERS_PER_COUNT + state.partition),
-        incoming.order_id,
-        incoming.account_id,
-        incoming.symbol,
-        incoming.side,
-        *(quantity, price, taker[2], state.now, instrument.venue.value, price, instrument.base, instrument.quote),
+        taker.order_id,
+        taker.account_id,
+        taker.symbol,
+        taker.side,
+        quantity,
+        price,
+        buy_fee if buyer is taker else sell_fee,
+        state.now,
+        instrument.venue,
+        price,
+        instrument.base,
+        instrument.quote,
         buyer.order_id,
         seller.order_id,
         buyer.account_id,
         seller.account_id,
         buyer.order_number,
         seller.order_number,
-        *(buy_fee, sell_fee, value, instrument.multiplier, buy_leaves, sell_leaves, buy_accrued, sell_accrued),
+        buy_fee,
+        sell_fee,
+        value,
+        instrument.multiplier,
+        buyer.leaves - quantity,
+        seller.leaves - quantity,
+        buy_accrued,
+        sell_accrued,
         book.sequence + 1,
         is_auction,
-        caused_by=incoming.order_id,
+        caused_by=taker.order_id,
     )
 
 

@@ -1,11 +1,11 @@
 """Price-time matching, one book a symbol. Trades happen at the price of the order that rested."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, get_args
 
 import msgspec
 
-from domain import auctions, book_changes, book_resets, entering
+from domain import auctions, book_changes, book_resets, entering, quick
 from domain.book_evolution import evolve
 from domain.book_rows import BooksMoved, Event, MatchingEnded, State, TurnGiven, TurnTaken
 from schemas.order_books import (
@@ -54,8 +54,17 @@ def deadline(state: State) -> int | None:
     return min(due, default=None)
 
 
-def decide(state: State, command: Any) -> Iterator[Event]:
+def decide(state: State, command: Any) -> Iterable[Event]:
     """What the command brings about. Each event must be evolved before the next is asked for."""
+    if not state.busy and state.now < state.marks_due_at:
+        quick_decider = _QUICK.get(type(command))
+        events = None if quick_decider is None else quick_decider(state, command)
+        if events is not None:
+            return events
+    return _decided(state, command)
+
+
+def _decided(state: State, command: Any) -> Iterator[Event]:
     state.steps_left = STEPS_PER_RECORD_MAX
     if not state.busy:
         yield from _DECIDERS[type(command)](state, command)
@@ -114,6 +123,10 @@ def _tick(state: State, _command: Tick) -> Iterator[Event]:
     return book_changes.expire(state)
 
 
+_QUICK: dict[type, Callable[[State, Any], tuple[Event, ...] | None]] = {
+    EnterOrder: quick.enter,
+    CancelRestingOrder: quick.cancel,
+}
 _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     EnterOrder: entering.enter,
     ContinueMatching: _go_on,

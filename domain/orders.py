@@ -183,6 +183,7 @@ def new_order(state: State, command: PlaceOrder, instrument: Instrument | None, 
         best_bid=mark.bid if mark else None,
         best_ask=mark.ask if mark else None,
         updated_at=state.now,
+        oco_group=command.oco_group,
     )
 
 

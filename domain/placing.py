@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import orders
+from domain import oco_groups, orders
 from domain.account_rows import (
     Event,
     Finished,
@@ -60,9 +60,12 @@ def _with_funds(state: State, command: PlaceOrder, order: Order, instrument: Ins
     if value_of(order.quantity, cap, instrument.multiplier) > AMOUNT_MAX:
         return ReasonCode.AMOUNT_OUT_OF_RANGE
     held = orders.hold_at(order, cap)
+    order = msgspec.structs.replace(order, cap_price=cap, held=held, status=OrderStatus.RISK_APPROVED, version=3)
+    if order.oco_group and (holder := oco_groups.holder_for(state, order)) is not None:
+        return msgspec.structs.replace(order, held=0, held_by=holder.order_id)
     if not orders.can_pay(state.balance(order.account_id, order.held_asset), held):
         return ReasonCode.BUYING_POWER
-    return msgspec.structs.replace(order, cap_price=cap, held=held, status=OrderStatus.RISK_APPROVED, version=3)
+    return order
 
 
 def _placed_before(state: State, command: PlaceOrder, order_id: str, reason: ReasonCode) -> Iterator[Event]:
@@ -87,8 +90,10 @@ def _accept(state: State, command: PlaceOrder, order: Order, instrument: Instrum
     yield orders.told_as(order, OrderStatus.PENDING, 1, 0)
     yield orders.told_as(order, OrderStatus.VALIDATED, 2, 0)
     yield orders.told(order)
-    yield entry(state, order.account_id, order.held_asset, 0, order.held, BalanceReason.HOLD, order.order_id)
+    if not order.held_by:
+        yield entry(state, order.account_id, order.held_asset, 0, order.held, BalanceReason.HOLD, order.order_id)
     yield Stored(order)
+    holder = state.orders.get(order.held_by) if order.held_by else None
     yield EnterOrder(
         order.order_id,
         order.account_id,
@@ -110,4 +115,6 @@ def _accept(state: State, command: PlaceOrder, order: Order, instrument: Instrum
         command.self_trade_prevention,
         f"{order.account_id}|{command.oco_group}" if command.oco_group else "",
         command.is_post_only,
+        order.held_by,
+        None if holder is None else holder.filled,
     )

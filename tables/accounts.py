@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from app.machine import Noun, Place
 from domain import accounts as machine
-from domain.account_rows import Account, Balance, Mark, Order, Outcome, ShardRow, State
+from domain.account_rows import Account, Balance, GroupRow, Mark, Order, Outcome, ShardRow, State
 from domain.instruments import Instrument
 
 
@@ -33,6 +33,7 @@ NOUN = Noun(
         "marks": Mark,
         "shard": ShardRow,
         "resets": int,
+        "groups": GroupRow,
     },
     state=state,
     decide=machine.decide,

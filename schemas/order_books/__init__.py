@@ -829,6 +829,10 @@ class EnterOrder(Message, frozen=True):
     """Orders of one group: a fill of one cancels the others. Empty where it has none."""
     is_post_only: bool = False
     """Refused where it would trade at once."""
+    held_by: str = ""
+    """Order of the same group that holds funds for this one, too; empty where it holds its own. Where that order is gone or has traded meanwhile, this one is refused."""
+    held_by_filled: int | None = None
+    """Units of that order that had traded when this one was taken."""
     turn: int = 0
     """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
@@ -868,6 +872,8 @@ class EnterOrder(Message, frozen=True):
                 SELFTRADEPREVENTION_BYTES[self.self_trade_prevention],
                 STRING[self.oco_group],
                 BOOLEAN[self.is_post_only],
+                STRING[self.held_by],
+                b"\0" if self.held_by_filled is None else b"\2" + NANOS_BYTES[self.held_by_filled],
                 LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -958,6 +964,19 @@ class EnterOrder(Message, frozen=True):
         at = end
         is_post_only = data[at] == 1
         at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        held_by = data[at:end].decode()
+        at = end
+        held_by_filled: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            held_by_filled = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
         turn, at = read_long(data, at)
         size = data[at]
         at += 1
@@ -1019,6 +1038,8 @@ class EnterOrder(Message, frozen=True):
             self_trade_prevention,
             oco_group,
             is_post_only,
+            held_by,
+            held_by_filled,
             turn,
             event_id,
             command_id,
@@ -1052,6 +1073,8 @@ class EnterOrder(Message, frozen=True):
             self_trade_prevention=SelfTradePrevention(data["self_trade_prevention"]),
             oco_group=data["oco_group"],
             is_post_only=data["is_post_only"],
+            held_by=data["held_by"],
+            held_by_filled=None if data["held_by_filled"] is None else bytes_to_nanos(data["held_by_filled"]),
             turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],

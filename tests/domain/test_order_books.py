@@ -29,7 +29,7 @@ from machines import Machine, about, of_type
 from naive_book import Cancelled, NaiveBook, Trade
 
 from domain import book_evolution
-from domain.book_rows import MARKS_INTERVAL_NS_MIN, Booked
+from domain.book_rows import MARKS_INTERVAL_NS_MIN, Rested
 from domain.books import crosses
 from domain.levels import STALE_PRICES_MAX
 from domain.trades import Fill, fills_of
@@ -84,7 +84,7 @@ def ended(events: list[Any]) -> list[tuple[str, float, ReasonCode]]:
 def test_an_order_without_a_counterparty_rests_and_says_so() -> None:
     book = book_with()
     events = book.run(enter("1", BUY, 10, 2))
-    assert [type(event) for event in events[:2]] == [Booked, OrderRested]
+    assert [type(event) for event in events[:2]] == [Rested]
     assert levels(book) == [("buy", 2, 10, ["1"])]
 
 
@@ -133,7 +133,7 @@ def test_a_trade_names_both_sides_and_is_told_to_both_accounts_maker_first() -> 
         "ADA",
         "USDT",
     )
-    assert about(trade, "trade_id", "sequence", "execution_time", "venue") == ("100", 3, 77, "INTERNAL")
+    assert about(trade, "trade_id", "sequence", "execution_time", "venue") == ("100", 2, 77, "INTERNAL")
     maker, taker = fills(events)
     assert about(maker, "order_id", "account_id", "side", "liquidity", "leaves_quantity") == (
         "1",

@@ -83,6 +83,7 @@ class Day:
         """Id, account and symbol of orders that somebody placed."""
         self.commands: list[Any] = []
         self.count = 0
+        self.first_leg: PlaceOrder | None = None
 
     def opening(self) -> Iterator[Any]:
         yield from LISTINGS
@@ -138,7 +139,28 @@ class Day:
         )
 
     def _special(self) -> PlaceOrder:
-        """An order of one of the rarer kinds, with what one may ask for."""
+        """An order of one of the rarer kinds, with what one may ask for; often the second of a group."""
+        first = self.first_leg
+        if first is not None and self.rng.random() < 0.5:
+            self.first_leg = None if self.rng.random() < 0.6 else first
+            self.orders.append((f"o{self.count}", first.account_id, first.symbol))
+            return msgspec.structs.replace(
+                first,
+                order_id=f"o{self.count}",
+                order_type=OrderType.STOP,
+                limit_price=None,
+                stop_price=self.rng.choice(PRICES[first.symbol]),
+                quantity=self.rng.choice((first.quantity, first.quantity, self._quantity(first.symbol))),
+                display_quantity=None,
+                is_post_only=False,
+                client_order_id=None,
+            )
+        order = self._first_of_its_kind()
+        if order.order_type is OrderType.LIMIT and order.time_in_force is not TimeInForce.GTD:
+            self.first_leg = order = msgspec.structs.replace(order, oco_group=f"exit{self.count % 7}")
+        return order
+
+    def _first_of_its_kind(self) -> PlaceOrder:
         rng, placed = self.rng, self._place()
         prices = PRICES[placed.symbol]
         kind = rng.choice(

@@ -113,7 +113,7 @@ class Machine:
 
 def of_type(events: Iterable[Any], *types: type) -> list[Any]:
     """Those events that are of one of the types."""
-    return [event for event in events if type(event) in types]
+    return [event for event in events if isinstance(event, types)]
 
 
 def about(event: Any, *fields: str) -> tuple[Any, ...]:

@@ -116,10 +116,12 @@ class Venue:
             watch(machine, command, events)
 
     def _send(self, place: Place, machine: Machine, command: Any, event: Any) -> None:
-        routes = ROUTES[place[0]].get(type(event), ())
-        if not routes:
+        all_routes = ROUTES[place[0]]
+        kind = next((kind for kind in type(event).__mro__ if kind in all_routes), None)
+        if kind is None:
             return
-        event = msgspec.structs.replace(event, command_id=command.command_id, timestamp=machine.now)
+        routes, fields = all_routes[kind], {name: getattr(event, name) for name in kind.__struct_fields__}
+        event = kind(**fields | {"command_id": command.command_id, "timestamp": machine.now})
         self.public.append(event)
         for route in routes:
             noun = NOUN_OF.get(route.topic)
