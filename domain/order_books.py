@@ -115,7 +115,8 @@ def _go_on(state: State, command: ContinueMatching) -> Iterator[Event]:
         yield from auctions.uncross(state, book, symbol, waiting.price, waiting.filled)
         return
     if waiting.order is not None:
-        yield from entering.act(state, book, waiting.order, waiting.reason)
+        # Whether it is new is not known any more; one that has not traded is told once more that it rests.
+        yield from entering.act(state, book, waiting.order, waiting.reason, is_new=True)
     yield from entering.cascade(state, book, symbol)
 
 
