@@ -18,9 +18,6 @@ class Instructions(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_post_only: bool = False
 
 
-NOTHING_SPECIAL = Instructions()
-
-
 class RestingOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An order that waits in the book, or trades with it."""
 

@@ -34,13 +34,6 @@ def follow(book: Book, price: int) -> Iterator[Event]:
         yield from _moved(stops, price)
 
 
-def is_reached(stop: StopOrder, last: int | None) -> bool:
-    """Whether the stop would act now."""
-    if last is None or stop.stop_price is None:
-        return False
-    return last >= stop.stop_price if stop.waits_for_rise else last <= stop.stop_price
-
-
 def stop_price_of(stop: StopOrder, last: int | None) -> int | None:
     """Where a stop begins that follows the last trade."""
     if stop.trail is None or last is None:

@@ -23,7 +23,6 @@ from schemas.order_books import (
     CancelAllOrders,
     CancelRestingOrder,
     ChangePhase,
-    ContinueMatching,
     EndSession,
     EnterOrder,
     InstrumentListed,
@@ -296,6 +295,3 @@ def account_of(owner: Any, number: int) -> str:
 
 def prevention_of(command: dict[str, Any]) -> SelfTradePrevention:
     return SelfTradePrevention[(command.get("stp") or "none").upper()]
-
-
-__all__ = ["ContinueMatching", "run"]
