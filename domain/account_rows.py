@@ -101,6 +101,11 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return 0 if self.status in FINAL else self.quantity - self.filled
 
     @property
+    def is_refused_by_account(self) -> bool:
+        """It never went to a book. What a book refuses was accepted before, which took versions."""
+        return self.status is OrderStatus.REJECTED and self.version == 1
+
+    @property
     def held_asset(self) -> str:
         """What is reserved for it."""
         return self.quote if self.side is Side.BUY else self.base

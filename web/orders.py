@@ -9,7 +9,7 @@ from domain.names import is_name
 from domain.order_terms import NOTHING_SPECIAL, Special
 from domain.orders import body_of, reason_text
 from schemas.accounts import AmendOrder, CancelOrder, PlaceOrder
-from schemas.enums import OrderStatus, OrderType, Side, TimeInForce
+from schemas.enums import OrderType, Side, TimeInForce
 from web import clock
 from web.commands import happens, is_taken, place_in_line, send, wants_no_answer
 from web.gateway import opened
@@ -74,7 +74,11 @@ def only(body: dict[str, Any], *fields: str) -> None:
 
 
 async def place(request: web.Request, wanted: Wanted, *, legacy: bool = False) -> Placed:
-    """Sends the order to its account and waits for the account's answer. Raises Problem where it is refused."""
+    """Sends the order to its account and waits for the account's answer. Raises Problem where the account refuses.
+
+    A book's refusal comes later and is no problem of this request, not even where it is known already (D7): the same
+    request must not be answered in two ways, by who was faster.
+    """
     shards = opened().accounts
     key = request.headers.get("Idempotency-Key")
     order_id = new_id() if key is None else id_of_key(wanted.account_id, key)
@@ -108,7 +112,7 @@ async def place(request: web.Request, wanted: Wanted, *, legacy: bool = False) -
         return _placed_before(replica.rows["outcomes"].get(command_id), shards, wanted.account_id)
     if order.body != body_of(command):
         raise Problem(422, "IDEMPOTENCY_KEY_REUSED", "the key came with another body before")
-    if order.status is OrderStatus.REJECTED:
+    if order.is_refused_by_account:
         assert order.reason_code is not None
         text = reason_text(order.reason_code)
         raise refused(order.reason_code, text, legacy=legacy, order_id=order.order_id, rejectionReason=text)

@@ -169,6 +169,7 @@ def test_an_account_that_was_closed_takes_no_orders() -> None:
 def test_a_refused_order_is_kept_like_any_other_that_ended() -> None:
     machine = accounts_with(place("1", client_order_id="mine"))
     assert order(machine).status is OrderStatus.REJECTED
+    assert order(machine).is_refused_by_account
     assert machine.snapshot()["finished"] == {"000000000001": "1"}
     assert machine.snapshot()["client_orders"] == {"ann|mine": "1"}
 
@@ -393,6 +394,7 @@ def test_what_the_book_does_not_keep_is_cancelled_with_a_reason_and_answers_nobo
 def test_what_the_book_refuses_is_rejected_and_its_hold_released(reason: ReasonCode) -> None:
     machine = accounts_with(deposit(100), place("1"))
     assert statuses(machine.run(cancelled("1", 10, reason, command="place 1"))) == [OrderStatus.REJECTED]
+    assert not order(machine).is_refused_by_account
     assert balance(machine) == (100, 0)
 
 

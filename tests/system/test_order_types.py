@@ -81,6 +81,16 @@ async def test_nobody_trades_with_himself_who_does_not_want_to(funded: System) -
     await funded.conserved()
 
 
+async def test_what_the_book_refuses_is_answered_alike_before_and_after_it_is_known(funded: System) -> None:
+    await funded.post("/api/v1/admin/phases", {"symbol": "ADAUSDT", "phase": "halted"}, 200)
+    order = {"account_id": "bob", "symbol": "ADAUSDT", "side": "sell", "qty": "1", "type": "limit", "limit_price": "1"}
+    status, first = await funded.ask("POST", "/api/v1/orders", order, Idempotency_Key="once")
+    assert status == 201
+    assert (await funded.status(first["order_id"], "REJECTED"))["reason_code"] == "HALTED"
+    status, second = await funded.ask("POST", "/api/v1/orders", order, Idempotency_Key="once")
+    assert (status, second["order_id"], second["status"]) == (201, first["order_id"], "REJECTED")
+
+
 async def test_an_auction_gathers_orders_and_trades_them_at_one_price(funded: System) -> None:
     state = await funded.post("/api/v1/admin/phases", {"symbol": "ADAUSDT", "phase": "auction"}, 200)
     assert state["phase"] == "auction"
