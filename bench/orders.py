@@ -30,7 +30,7 @@ class Written(NamedTuple):
     value: bytes
 
 
-def crossing_orders(prefix: str, profile: Profile, seed: int = 1) -> Iterator[Written]:
+def crossing(prefix: str, seed: int = 1) -> Iterator[PlaceOrder]:
     """Without end: one side, then the other side of the same symbol, of another trader, at a price that crosses."""
     rng, number = Random(seed), 0
     while True:
@@ -40,12 +40,20 @@ def crossing_orders(prefix: str, profile: Profile, seed: int = 1) -> Iterator[Wr
         for trader, side in zip(traders, (first, second), strict=True):
             better = rng.randrange(5) * CENT
             price = PRICE * NANOS + (better if side is Side.BUY else -better)
-            yield _written(f"{prefix}-{number:07}", trader, f"{asset}USDT", side, price, profile)
+            yield _order(f"{prefix}-{number:07}", trader, f"{asset}USDT", side, price)
             number += 1
 
 
-def _written(order_id: str, trader: str, symbol: str, side: Side, price: int, profile: Profile) -> Written:
-    command = PlaceOrder(
+def crossing_orders(prefix: str, profile: Profile, seed: int = 1) -> Iterator[Written]:
+    """The same as they are written."""
+    for order in crossing(prefix, seed):
+        trader = order.account_id
+        partition = partition_of_trader(trader, profile)
+        yield Written(order.order_id, partition, trader.encode(), codec.encode(order))
+
+
+def _order(order_id: str, trader: str, symbol: str, side: Side, price: int) -> PlaceOrder:
+    return PlaceOrder(
         order_id=order_id,
         account_id=trader,
         symbol=symbol,
@@ -61,7 +69,6 @@ def _written(order_id: str, trader: str, symbol: str, side: Side, price: int, pr
         actor_id=trader,
         timestamp=time.time_ns(),
     )
-    return Written(order_id, partition_of_trader(trader, profile), trader.encode(), codec.encode(command))
 
 
 def partition_of_trader(trader: str, profile: Profile) -> int:

@@ -137,6 +137,9 @@ class BooksMoved(msgspec.Struct, frozen=True, gc=False):
     """A command is done: what was counted in memory goes into the rows. Not sent."""
 
 
+BOOKS_MOVED = BooksMoved()
+
+
 class Paused(msgspec.Struct, frozen=True, gc=False):
     """A record did as much as one may, and there is more to do."""
 

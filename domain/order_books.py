@@ -7,7 +7,7 @@ import msgspec
 
 from domain import auctions, book_changes, book_resets, entering, quick
 from domain.book_evolution import evolve
-from domain.book_rows import BooksMoved, Event, MatchingEnded, State, TurnGiven, TurnTaken
+from domain.book_rows import BOOKS_MOVED, Event, MatchingEnded, State, TurnGiven, TurnTaken
 from schemas.order_books import (
     CancelAllOrders,
     CancelRestingOrder,
@@ -41,7 +41,6 @@ Ordered = (
     | SetLastPrice
 )
 """What one book takes in the order in which it comes."""
-BOOKS_MOVED = BooksMoved()
 _ORDERED = frozenset(get_args(Ordered))
 Command = Ordered | ContinueMatching | ListInstrument | ResetBooks | Tick
 
@@ -56,6 +55,7 @@ def deadline(state: State) -> int | None:
 
 def decide(state: State, command: Any) -> Iterable[Event]:
     """What the command brings about. Each event must be evolved before the next is asked for."""
+    state.steps_left = STEPS_PER_RECORD_MAX
     if not state.busy and state.now < state.marks_due_at:
         quick_decider = _QUICK.get(type(command))
         events = None if quick_decider is None else quick_decider(state, command)
@@ -65,7 +65,6 @@ def decide(state: State, command: Any) -> Iterable[Event]:
 
 
 def _decided(state: State, command: Any) -> Iterator[Event]:
-    state.steps_left = STEPS_PER_RECORD_MAX
     if not state.busy:
         yield from _DECIDERS[type(command)](state, command)
     elif _must_wait(state, command):
@@ -124,7 +123,7 @@ def _tick(state: State, _command: Tick) -> Iterator[Event]:
     return book_changes.expire(state)
 
 
-_QUICK: dict[type, Callable[[State, Any], tuple[Event, ...] | None]] = {
+_QUICK: dict[type, Callable[[State, Any], Iterable[Event] | None]] = {
     EnterOrder: quick.enter,
     CancelRestingOrder: quick.cancel,
 }

@@ -1,46 +1,36 @@
-"""What most commands are: an order that asks for nothing special and meets nobody, and a cancel of one that rests.
+"""What most commands are: an order that asks for nothing special in a book where nothing special goes on, and a cancel.
 
-They are decided without a generator, and with one event. Whatever is not so goes the long way, with the same outcome.
+They are decided without looking at everything that could have been asked for, one that only rests and a cancel with one
+event and without a generator. Whatever is not so goes the long way, with the same outcome.
 """
 
-from domain.book_rows import Event, Rested, State
-from domain.books import NO_BAND
+from collections.abc import Iterable, Iterator
+
+from domain.book_rows import BOOKS_MOVED, Event, Rested, State
+from domain.books import NO_BAND, Book
+from domain.entering import act, meets
 from domain.resting import RestingOrder
-from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, Side, TimeInForce, TradingPhase
+from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, TimeInForce, TradingPhase
 from schemas.order_books import CancelRestingOrder, EnterOrder, OrderCancelled
 
 _LIMIT, _GTC, _NONE = OrderType.LIMIT, TimeInForce.GTC, SelfTradePrevention.NONE
-_BUY, _CONTINUOUS, _REQUESTED = Side.BUY, TradingPhase.CONTINUOUS, ReasonCode.REQUESTED
+_CONTINUOUS, _REQUESTED = TradingPhase.CONTINUOUS, ReasonCode.REQUESTED
 
 
-def enter(state: State, command: EnterOrder) -> tuple[Event, ...] | None:
-    """A plain limit order that only rests; None where it is anything else."""
+def enter(state: State, command: EnterOrder) -> Iterable[Event] | None:
+    """A plain limit order; None where it is anything else."""
     symbol, order_id, limit = command.symbol, command.order_id, command.limit_price
     book = state.by_symbol.get(symbol)
-    if limit is None or book is None or not _is_plain(command) or state.instruments.get(symbol) is None:
+    if limit is None or book is None or not _is_plain(command):
         return None
-    if book.stops or order_id in book.orders or book.phase is not _CONTINUOUS or book.band is not NO_BAND:
+    if state.instruments.get(symbol) is None or book.stops or order_id in book.orders:
         return None
-    side = command.side
-    best = book.asks.best_price() if side is _BUY else book.bids.best_price()
-    if best is not None and (limit >= best if side is _BUY else limit <= best):
+    if book.phase is not _CONTINUOUS or book.band is not NO_BAND:
         return None
-    account_id, quantity, priority = command.account_id, command.quantity, book.sequence + 1
-    order = RestingOrder(
-        order_id,
-        account_id,
-        symbol,
-        command.order_number,
-        side,
-        limit,
-        quantity,
-        quantity,
-        priority,
-        command.maker_fee_rate,
-        command.taker_fee_rate,
-        0,
-    )
-    return (Rested(order_id, account_id, symbol, priority, order=order),)
+    order = _order(command, limit, book.sequence + 1)
+    if meets(book, order):
+        return _take(state, book, order)
+    return (Rested(order_id, order.account_id, symbol, order.priority, order=order),)
 
 
 def _is_plain(command: EnterOrder) -> bool:
@@ -52,6 +42,31 @@ def _is_plain(command: EnterOrder) -> bool:
         and not command.oco_group
         and command.display_quantity is None
     )
+
+
+def _order(command: EnterOrder, limit: int, priority: int) -> RestingOrder:
+    quantity = command.quantity
+    return RestingOrder(
+        command.order_id,
+        command.account_id,
+        command.symbol,
+        command.order_number,
+        command.side,
+        limit,
+        quantity,
+        quantity,
+        priority,
+        command.maker_fee_rate,
+        command.taker_fee_rate,
+        0,
+    )
+
+
+def _take(state: State, book: Book, order: RestingOrder) -> Iterator[Event]:
+    """Trades, and rests with what is left."""
+    yield from act(state, book, order, None, is_new=True)
+    if state.moved:
+        yield BOOKS_MOVED
 
 
 def cancel(state: State, command: CancelRestingOrder) -> tuple[Event, ...] | None:

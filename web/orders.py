@@ -83,7 +83,26 @@ async def place(request: web.Request, wanted: Wanted, *, legacy: bool = False) -
     key = request.headers.get("Idempotency-Key")
     order_id = new_id() if key is None else id_of_key(wanted.account_id, key)
     command_id = order_id if key is None else f"key-{order_id}"
-    command = PlaceOrder(
+    command = _command(wanted, order_id, command_id)
+    with place_in_line():
+        sent = await send("accounts", wanted.account_id, command, request)
+        replica = shards.of(wanted.account_id)
+        if wants_no_answer(request) or not await is_taken(replica, sent):
+            return Placed(order_id, None, is_new=True)
+    order: Order | None = replica.rows["orders"].get(order_id)
+    if order is None:
+        return _placed_before(replica.rows["outcomes"].get(command_id), shards, wanted.account_id)
+    if order.body != body_of(command):
+        raise Problem(422, "IDEMPOTENCY_KEY_REUSED", "the key came with another body before")
+    if order.is_refused_by_account:
+        assert order.reason_code is not None
+        text = reason_text(order.reason_code)
+        raise refused(order.reason_code, text, legacy=legacy, order_id=order.order_id, rejectionReason=text)
+    return Placed(order_id, order, is_new=True)
+
+
+def _command(wanted: Wanted, order_id: str, command_id: str) -> PlaceOrder:
+    return PlaceOrder(
         order_id=order_id,
         account_id=wanted.account_id,
         client_order_id=wanted.client_order_id,
@@ -102,21 +121,6 @@ async def place(request: web.Request, wanted: Wanted, *, legacy: bool = False) -
         actor_id=ACTOR,
         timestamp=clock.now(),
     )
-    with place_in_line():
-        sent = await send("accounts", wanted.account_id, command, request)
-        replica = shards.of(wanted.account_id)
-        if wants_no_answer(request) or not await is_taken(replica, sent):
-            return Placed(order_id, None, is_new=True)
-    order: Order | None = replica.rows["orders"].get(order_id)
-    if order is None:
-        return _placed_before(replica.rows["outcomes"].get(command_id), shards, wanted.account_id)
-    if order.body != body_of(command):
-        raise Problem(422, "IDEMPOTENCY_KEY_REUSED", "the key came with another body before")
-    if order.is_refused_by_account:
-        assert order.reason_code is not None
-        text = reason_text(order.reason_code)
-        raise refused(order.reason_code, text, legacy=legacy, order_id=order.order_id, rejectionReason=text)
-    return Placed(order_id, order, is_new=True)
 
 
 def _placed_before(outcome: Outcome | None, shards: Any, account_id: str) -> Placed:

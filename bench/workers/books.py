@@ -1,0 +1,268 @@
+"""Books and machines in memory, without Kafka: one measurement a process, named by the first argument."""
+
+import gc
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from app.machine import Noun, Place
+from app.topics import ACCOUNTS, BOOKS, POSITIONS, ROUTES
+from bench.mixed_flow import PlainBook, Step, deep_level, mixed_flow
+from bench.opening import listing
+from bench.orders import ASSETS, CENT, TRADERS, crossing
+from domain.books import Book
+from domain.resting import RestingOrder, changed
+from schemas.accounts import DepositFunds
+from schemas.enums import OrderType, Side, TimeInForce
+from schemas.order_books import CancelRestingOrder, EnterOrder
+from schemas.wire import NANOS
+from tables import accounts, order_books, positions
+
+OPERATIONS, PRELOADED = 200_000, 2_000
+DEEP, SHALLOW = 50_000, 5_000
+PATH_ORDERS = 30_000
+SYMBOL = "B0USDT"
+SIDES = (Side.SELL, Side.BUY)
+NOUN_OF = {ACCOUNTS: accounts.NOUN, BOOKS: order_books.NOUN, POSITIONS: positions.NOUN}
+ONE_OF_EACH = Place(0, {"accounts": 1, "order_books": 1, "positions": 1})
+BATCH = 250
+"""Commands that are decoded before they are played."""
+Play = Callable[[Any], int]
+Convert = Callable[[Sequence[Step]], Sequence[Any]]
+
+
+class Rows(dict[str, Any]):
+    """A table without a changelog: what the machines themselves cost."""
+
+    put = dict.__setitem__
+
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
+
+    def scan(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        return iter(sorted(item for item in self.items() if item[0].startswith(prefix)))
+
+
+def opened(noun: Noun) -> Any:
+    """The state of a shard without rows."""
+    return noun.state({name: Rows() for name in noun.tables}, ONE_OF_EACH)
+
+
+def core_player() -> Play:
+    """An order at a time through what `decide` and `evolve` call of the book, without events and rows."""
+    book = Book()
+
+    def play(operation: RestingOrder | str) -> int:
+        if type(operation) is str:
+            book.remove(book.orders[operation])
+            return 0
+        leaves, count = operation.leaves, 0
+        if operation.side is Side.BUY:
+            opposite, limit, sign = book.asks, operation.limit_price, 1
+        else:
+            opposite, limit, sign = book.bids, operation.limit_price, -1
+        while leaves and (level := opposite.best()) is not None:
+            maker = next(iter(level.values()))
+            if (maker.limit_price - limit) * sign > 0:
+                break
+            count += 1
+            quantity = min(maker.leaves, leaves)
+            leaves -= quantity
+            if quantity == maker.leaves:
+                book.remove(maker)
+            else:
+                book.rest(changed(maker, maker.leaves - quantity, maker.priority, 0, 0, None))
+        if leaves:
+            book.rest(operation if not count else changed(operation, leaves, operation.priority, 0, 0, None))
+        return count
+
+    return play
+
+
+def core_operations(steps: Sequence[Step]) -> list[RestingOrder | str]:
+    """Orders as a book knows them; a cancel is the order's id."""
+    return [
+        RestingOrder(str(number), "trader", SYMBOL, number, SIDES[is_buy], price, quantity, quantity, number, 0, 0, 0)
+        if price
+        else str(number)
+        for number, is_buy, price, quantity in steps
+    ]
+
+
+def machine_player() -> Play:
+    """A command at a time through `decide` and `evolve`."""
+    noun = order_books.NOUN
+    state, decide, evolve = opened(noun), noun.decide, noun.evolve
+    for event in decide(state, listing("B0")):
+        evolve(state, event)
+    trades = state.trades
+
+    def play(command: Any) -> int:
+        before = state.trade_count
+        for event in decide(state, command):
+            evolve(state, event)
+        return state.trade_count - before
+
+    assert trades is not None
+    return play
+
+
+def machine_operations(steps: Sequence[Step]) -> list[Any]:
+    """Commands as accounts send them."""
+    return [
+        EnterOrder(
+            str(number),
+            f"trader-{number % 64:02}",
+            SYMBOL,
+            number,
+            SIDES[is_buy],
+            OrderType.LIMIT,
+            quantity * NANOS,
+            TimeInForce.GTC,
+            0,
+            0,
+            price * CENT,
+        )
+        if price
+        else CancelRestingOrder(str(number), f"trader-{number % 64:02}", SYMBOL)
+        for number, is_buy, price, quantity in steps
+    ]
+
+
+def plain_player() -> Play:
+    """The floor."""
+    book = PlainBook()
+
+    def play(step: Step) -> int:
+        number, is_buy, price, quantity = step
+        if price:
+            return book.add(number, is_buy, price, quantity)
+        book.cancel(number)
+        return 0
+
+    return play
+
+
+KINDS: Mapping[str, tuple[Callable[[], Play], Convert]] = {
+    "core": (core_player, core_operations),
+    "machine": (machine_player, machine_operations),
+    "plain": (plain_player, list),
+}
+
+
+def mixed(kind: str) -> dict[str, Any]:
+    """Operations a second of the mixed flow, and how long one takes at p50 and p99, in a second run."""
+    make, convert = KINDS[kind]
+    steps = mixed_flow(OPERATIONS, PRELOADED)
+    play = make()
+    for operation in convert(steps[:PRELOADED]):
+        play(operation)
+    quiet()
+    took, trades = 0.0, 0
+    for operations in batches(steps, convert):
+        began = time.perf_counter()
+        for operation in operations:
+            trades += play(operation)
+        took += time.perf_counter() - began
+    return {"rate": OPERATIONS / took, "trades": trades} | latencies(make(), steps, convert)
+
+
+def batches(steps: Sequence[Step], convert: Convert) -> Iterator[Sequence[Any]]:
+    """Operations as a worker gets them: so many at a time, just decoded. What that costs is not measured here."""
+    for first in range(PRELOADED, len(steps), BATCH):
+        yield convert(steps[first : first + BATCH])
+
+
+def latencies(play: Play, steps: Sequence[Step], convert: Convert) -> dict[str, float]:
+    """Of each operation by itself, the two looks at the clock included."""
+    for operation in convert(steps[:PRELOADED]):
+        play(operation)
+    took, clock = [], time.perf_counter_ns
+    for operations in batches(steps, convert):
+        for operation in operations:
+            began = clock()
+            play(operation)
+            took.append(clock() - began)
+    took.sort()
+    return {"p50_us": took[len(took) // 2] / 1000, "p99_us": took[len(took) * 99 // 100] / 1000}
+
+
+def deep(kind: str) -> dict[str, Any]:
+    """Microseconds that a taker of one unit costs at a level of so many makers."""
+    make, convert = KINDS[kind]
+    found = {}
+    for name, makers in (("shallow", SHALLOW), ("deep", DEEP), ("shallow", SHALLOW), ("deep", DEEP)):
+        resting, takers = map(convert, deep_level(makers))
+        play = make()
+        for operation in resting:
+            play(operation)
+        quiet()
+        began = time.perf_counter()
+        trades = sum(play(operation) for operation in takers)
+        assert trades == makers
+        found[name] = (time.perf_counter() - began) / makers * 1e6
+    return found
+
+
+class Path:
+    """Accounts, order books and positions in one process: events go to the inboxes that the catalogue names."""
+
+    def __init__(self) -> None:
+        self.machines = {topic: (opened(noun), noun.decide, noun.evolve) for topic, noun in NOUN_OF.items()}
+        self.ways = {
+            (topic, event): [route.topic for route in routes if route.topic in NOUN_OF and not route.is_own]
+            for topic, noun in NOUN_OF.items()
+            for kind, routes in ROUTES[noun.name].items()
+            for event in (kind, *kind.__subclasses__())
+        }
+        self.waiting: deque[tuple[str, Any]] = deque()
+
+    def take(self, topic: str, command: Any) -> int:
+        """One command, and all that follows from it -> how many events."""
+        waiting, ways = self.waiting, self.ways
+        waiting.append((topic, command))
+        count = 0
+        while waiting:
+            topic, command = waiting.popleft()
+            state, decide, evolve = self.machines[topic]
+            for event in decide(state, command):
+                evolve(state, event)
+                count += 1
+                for way in ways.get((topic, type(event)), ()):
+                    waiting.append((way, event))
+        return count
+
+
+def path() -> dict[str, Any]:
+    """Orders a second that are checked, held for, matched, settled and brought into positions."""
+    found = Path()
+    for asset in ASSETS:
+        found.take(BOOKS, listing(asset))
+    for trader in TRADERS:
+        for asset in (*ASSETS, "USDT"):
+            found.take(ACCOUNTS, DepositFunds(trader, asset, 10**9 * NANOS, command_id=f"{trader}-{asset}"))
+    orders = list(islice(crossing("order"), PATH_ORDERS))
+    state = found.machines[BOOKS][0]
+    quiet()
+    began = time.perf_counter()
+    events = 0
+    for order in orders:
+        events += found.take(ACCOUNTS, order)
+    rate = len(orders) / (time.perf_counter() - began)
+    return {"rate": rate, "events": events / len(orders), "trades": state.trade_count}
+
+
+def quiet() -> None:
+    """Garbage as workers collect it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
+
+
+if __name__ == "__main__":
+    what, *arguments = sys.argv[1:]
+    print(json.dumps({"mixed": mixed, "deep": deep, "path": path}[what](*arguments)))
