@@ -76,7 +76,7 @@ def modules(settings: Settings) -> list[str]:
             "web.sockets",
             "web.page",
         ]
-        modules += ["web.admin", "web.operations"] if settings.profile is not Profile.PROD else []
+        modules += ["web.admin", "web.operations", "web.risk_controls"] if settings.profile is not Profile.PROD else []
     if settings.profile is Profile.DEMO and "order_commands" in settings.nouns:
         modules.append("web.demo")  # the live market plays where its door is, be that a gateway or not
     return modules

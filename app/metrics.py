@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from app.logs import FrequentLines
 from app.machine import Origin
-from schemas.accounts import OrderEvent, PlaceOrder
+from schemas.accounts import OrderEvent, PlaceOrder, RiskChecked
 from schemas.enums import OrderStatus
 from schemas.order_books import MarkPrices, TradeExecuted
 
@@ -75,7 +75,7 @@ trade_execution_latency = Durations(
 market_data_lag = Durations("market_data_lag_seconds", "Age of prices when an account hears them.", BUCKETS_S)
 risk_check_duration = Durations(
     "risk_check_duration_seconds",
-    "Decision on an order before it goes out: validation, funds, hold, and what is told of it.",
+    "Decision on an order that was checked for risk: validation, funds, limits, hold, and what is told of it.",
     (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
 )
 orders_rejected = Counter("orders_rejected_total", "Orders that were refused.", ["reason"], registry=REGISTRY)
@@ -86,8 +86,14 @@ commands_refused = Counter("commands_refused_total", "Commands refused at the do
 sockets_open = Gauge("sockets_open", "WebSockets that are connected.", ["path"], registry=REGISTRY)
 
 
+_checks_told = [0]
+"""Of the order that is being decided on: 1 where it came as far as the risk check."""
+
+
 def _order_heard(command: PlaceOrder, seconds: float) -> None:
-    risk_check_duration.observe(seconds)
+    if _checks_told[0]:
+        _checks_told[0] = 0
+        risk_check_duration.observe(seconds)
     order_processing_latency.observe((time.time_ns() - command.timestamp) / SECOND_NS)
 
 
@@ -108,6 +114,10 @@ def _trade_told(event: TradeExecuted, origin: Origin) -> None:
     )
 
 
+def _risk_told(_event: RiskChecked, _origin: Origin) -> None:
+    _checks_told[0] = 1
+
+
 def _order_told(event: OrderEvent, _origin: Origin) -> None:
     if event.status is OrderStatus.REJECTED:
         orders_rejected.labels(event.reason_code).inc()
@@ -116,7 +126,11 @@ def _order_told(event: OrderEvent, _origin: Origin) -> None:
 
 
 HEARD: dict[type, Callable[[Any, float], None]] = {PlaceOrder: _order_heard, MarkPrices: _marks_heard}
-TOLD: dict[type, Callable[[Any, Origin], None]] = {TradeExecuted: _trade_told, OrderEvent: _order_told}
+TOLD: dict[type, Callable[[Any, Origin], None]] = {
+    TradeExecuted: _trade_told,
+    OrderEvent: _order_told,
+    RiskChecked: _risk_told,
+}
 """What is counted of commands and events. Reads the wall clock, which machines never do."""
 
 

@@ -62,6 +62,9 @@ _INBOX_TOPICS = (
             accounts.AmendOrder,
             accounts.CancelOrder,
             accounts.ResetAccounts,
+            accounts.ChangeAccountState,
+            accounts.SetKillSwitch,
+            accounts.SetLimits,
             order_books.OrderRested,
             order_books.TradeExecuted,
             order_books.OrderCancelled,
@@ -118,7 +121,13 @@ _PUBLIC_TOPICS = (
     Topic("order-events", "account_id", 50, 30 * DAY_MS, (accounts.OrderEvent,), "snappy"),
     Topic("trade-events", "symbol", 50, 365 * DAY_MS, (order_books.TradeExecuted,), "snappy"),
     Topic("position-events", "account_id", 20, 365 * DAY_MS, (positions.PositionEvent,)),
-    Topic("risk-events", "account_id", 10, 30 * DAY_MS),
+    Topic(
+        "risk-events",
+        "account_id",
+        10,
+        30 * DAY_MS,
+        (accounts.RiskChecked, accounts.AccountStateChanged, accounts.LimitsChanged),
+    ),
     Topic("balance-events", "account_id", 50, 365 * DAY_MS, (accounts.BalanceEvent, accounts.AccountOpened)),
     Topic(DEAD_LETTERS, "topic", 4, 365 * DAY_MS, (shared.DeadLetter,)),
 )
@@ -144,6 +153,11 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.ReplaceOrder: (Route(BOOKS, "symbol"),),
         order_books.CancelRestingOrder: (Route(BOOKS, "symbol"),),
         order_books.ResetBooks: (Route(BOOKS, None),),
+        order_books.CancelAllOrders: (Route(BOOKS, "symbol"),),
+        accounts.RiskChecked: (Route("risk-events", "account_id"),),
+        accounts.LimitsChanged: (Route("risk-events", "account_id"),),
+        accounts.AccountStateChanged: (Route("risk-events", "account_id"),),
+        accounts.SetKillSwitch: (Route(ACCOUNTS, None, is_own=True),),
     },
     "order_books": {
         order_books.TradeExecuted: (
@@ -189,6 +203,9 @@ GATEWAY_COMMANDS: dict[str, tuple[type[Message], ...]] = {
         accounts.DepositFunds,
         accounts.WithdrawFunds,
         accounts.ResetAccounts,
+        accounts.ChangeAccountState,
+        accounts.SetKillSwitch,
+        accounts.SetLimits,
     ),
     "order_books": (
         order_books.ListInstrument,

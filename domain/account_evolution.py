@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from domain import exposures
 from domain.account_rows import (
     BEGUN,
     Account,
@@ -26,6 +27,7 @@ from domain.account_rows import (
 )
 from domain.instruments import from_listing
 from domain.oco_groups import group_key
+from domain.risk_evolution import RISK_EVOLVERS
 from schemas.accounts import (
     AccountOpened,
     BalanceEvent,
@@ -50,6 +52,8 @@ def evolve(state: State, event: Event) -> None:
 
 def _balance(state: State, event: BalanceEvent) -> None:
     state.balances.put(f"{event.account_id}|{event.asset}", Balance(event.total, event.reserved, event.version))
+    if event.account_id in state.risk.tracked:
+        exposures.follow_balance(state, event)
 
 
 def _contra(state: State, event: Contra) -> None:
@@ -60,6 +64,8 @@ def _contra(state: State, event: Contra) -> None:
 
 def _stored(state: State, event: Stored) -> None:
     order = event.order
+    if state.risk.is_limited(order.account_id, order.symbol):
+        exposures.follow(state, order)
     state.orders.put(order.order_id, order)
     if order.client_order_id is not None and order.status in (OrderStatus.RISK_APPROVED, OrderStatus.REJECTED):
         state.client_orders.put(f"{order.account_id}|{order.client_order_id}", order.order_id)
@@ -93,7 +99,9 @@ def _account_opened(state: State, event: AccountOpened) -> None:
 
 
 def _instrument_listed(state: State, event: InstrumentListed) -> None:
-    state.instruments.put(event.symbol, from_listing(event))
+    instrument = from_listing(event)
+    state.instruments.put(event.symbol, instrument)
+    state.risk.listed(instrument)
 
 
 def _marked(state: State, event: MarkPrices) -> None:
@@ -161,6 +169,7 @@ def _cleared(state: State, _event: Cleared) -> None:
     ):  # balances are zero, and stay
         for key, _ in list(table.scan()):
             table.delete(key)
+    state.risk.clear()
     row = state.shard_row()
     still_open = row.resets_open - 1
     reset_id = row.reset_id if still_open else ""
@@ -180,4 +189,5 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     ResetBegun: _reset_begun,
     BookEmptied: _book_emptied,
     Cleared: _cleared,
+    **RISK_EVOLVERS,
 }

@@ -3,10 +3,12 @@
 import msgspec
 
 from domain.instruments import Instrument
+from domain.risk_rows import AccountRisk, Exposure, PositionLimit, RiskEvent, RiskTables
 from domain.state import Table
-from schemas.accounts import AccountOpened, BalanceEvent, OrderEvent
+from schemas.accounts import AccountOpened, BalanceEvent, OrderEvent, SetKillSwitch
 from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce, Venue
 from schemas.order_books import (
+    CancelAllOrders,
     CancelRestingOrder,
     EnterOrder,
     InstrumentListed,
@@ -220,6 +222,9 @@ Event = (
     | ResetBegun
     | BookEmptied
     | Cleared
+    | RiskEvent
+    | SetKillSwitch
+    | CancelAllOrders
 )
 
 
@@ -240,6 +245,9 @@ class State:
         shard: Table[ShardRow],
         resets: Table[int],
         groups: Table[GroupRow],
+        risks: Table[AccountRisk],
+        exposures: Table[Exposure],
+        position_limits: Table[PositionLimit],
         partition: int,
         book_shards: int,
     ) -> None:
@@ -253,11 +261,13 @@ class State:
             resets,
             groups,
         )
+        self.risk = RiskTables(risks, exposures, position_limits, instruments)
         self.partition, self.book_shards = partition, book_shards
         self.now = 0
 
     def rebuild(self) -> None:
-        """Nothing is derived from the rows."""
+        """Derives anew what is known without looking."""
+        self.risk.rebuild()
 
     def shard_row(self) -> ShardRow:
         """The row of this shard."""

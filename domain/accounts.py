@@ -6,16 +6,19 @@ Double entry: whatever an account gains or loses, a system account of the same s
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from domain import amending, book_reports, ledger, placing
+from domain import account_states, amending, book_reports, ledger, limits, placing
 from domain.account_evolution import evolve
 from domain.account_rows import BEGUN, BookEmptied, Cleared, Contra, Event, ResetBegun, State
 from schemas.accounts import (
     AmendOrder,
     CancelOrder,
+    ChangeAccountState,
     DepositFunds,
     OpenAccount,
     PlaceOrder,
     ResetAccounts,
+    SetKillSwitch,
+    SetLimits,
     WithdrawFunds,
 )
 from schemas.enums import BalanceReason
@@ -56,6 +59,9 @@ Command = (
     | InstrumentListed
     | MarkPrices
     | ResetAccounts
+    | ChangeAccountState
+    | SetKillSwitch
+    | SetLimits
     | Tick
 )
 
@@ -123,5 +129,8 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     InstrumentListed: _taken_over,
     MarkPrices: _taken_over,
     ResetAccounts: _reset,
+    ChangeAccountState: account_states.change,
+    SetKillSwitch: account_states.switch,
+    SetLimits: limits.set_limits,
     Tick: _nothing,
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import oco_groups, order_terms, orders
+from domain import account_states, oco_groups, order_terms, orders, risk
 from domain.account_rows import (
     FINAL,
     Answered,
@@ -58,6 +58,8 @@ def amend(state: State, command: AmendOrder) -> Iterator[Event]:
         amended = orders.with_hold(msgspec.structs.replace(order, amends=(*order.amends, terms)))
         if not orders.can_pay(state.balance(order.account_id, order.held_asset), amended.held - order.held):
             reason = ReasonCode.BUYING_POWER
+        else:
+            reason = risk.amend_fault(state, order, amended)
     if reason is not None:
         yield from answer(state, command.command_id, order.order_id, reason)
         return
@@ -88,6 +90,8 @@ def _amend_fault(state: State, order: Order, terms: Terms) -> ReasonCode | None:
         return ReasonCode.UNSUPPORTED_ORDER_TYPE
     if len(order.amends) >= AMENDS_PENDING_MAX:
         return ReasonCode.TOO_LARGE
+    if state.risk.watched and (fault := account_states.trading_fault(state, order.account_id)) is not None:
+        return fault
     return order_terms.quantity_fault(instrument, terms.quantity) or order_terms.price_fault(
         instrument, terms.price, terms.quantity
     )

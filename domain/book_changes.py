@@ -132,7 +132,7 @@ def cancel_all(state: State, command: CancelAllOrders) -> Iterator[Event]:
         for order in state.book(command.symbol).all_orders()
         if command.account_id in ("", order.account_id) and command.side in (Side.UNKNOWN, order.side)
     ]
-    yield from _cancel_some(state, found, ReasonCode.MASS_CANCEL, command)
+    yield from _cancel_some(state, found, command.reason_code, command)
 
 
 def end_session(state: State, command: EndSession) -> Iterator[Event]:

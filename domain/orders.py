@@ -7,6 +7,7 @@ from domain.account_rows import FINAL, Balance, Mark, Order, State, Terms
 from domain.instruments import Instrument
 from domain.money import AMOUNT_MAX, fee_of, value_of
 from domain.names import is_name
+from domain.risk_rows import RISK_REASON_TEXTS
 from domain.trades import Fill
 from schemas.accounts import OrderEvent, PlaceOrder
 from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce, Venue
@@ -34,6 +35,7 @@ REASON_TEXTS = {
     ReasonCode.MASS_CANCEL: "Cancelled with all orders",
     ReasonCode.SELF_TRADE_PREVENTION: "It would have traded with the same account",
     ReasonCode.MONEY_SPENT: "Its money is spent",
+    **RISK_REASON_TEXTS,
 }
 BOOK_REFUSALS = frozenset(
     {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import oco_groups, orders
+from domain import account_states, oco_groups, orders, risk
 from domain.account_rows import (
     Event,
     Finished,
@@ -16,9 +16,7 @@ from domain.account_rows import (
 from domain.instruments import Instrument
 from domain.ledger import answer, entry
 from domain.money import AMOUNT_MAX, NUMBERS_PER_COUNT, value_of
-from schemas.accounts import (
-    PlaceOrder,
-)
+from schemas.accounts import PlaceOrder, RiskChecked
 from schemas.enums import BalanceReason, OrderStatus, ReasonCode
 from schemas.order_books import (
     EnterOrder,
@@ -40,14 +38,19 @@ def place(state: State, command: PlaceOrder) -> Iterator[Event]:
     order = orders.new_order(state, command, instrument, number)
     yield Numbered()
     reason = orders.validation_fault(state, command, instrument)
+    if reason is None and state.risk.watched:
+        reason = yield from account_states.admitted(state, command)
     if instrument is None or reason is not None:
         yield from _refuse(order, reason or ReasonCode.UNKNOWN_SYMBOL)
         return
     checked = _with_funds(state, command, order, instrument)
-    if isinstance(checked, Order):
-        yield from _accept(state, command, checked, instrument)
+    verdict = risk.check(state, command, order, instrument, checked)
+    if isinstance(checked, Order) and verdict.reason_code is None:
+        yield from _accept(state, command, checked, instrument, verdict)
     else:
-        yield from _refuse(order, checked)
+        assert verdict.reason_code is not None
+        yield verdict
+        yield from _refuse(order, verdict.reason_code)
 
 
 def _with_funds(state: State, command: PlaceOrder, order: Order, instrument: Instrument) -> Order | ReasonCode:
@@ -85,10 +88,13 @@ def _refuse(order: Order, reason: ReasonCode) -> Iterator[Event]:
     yield Finished(refused)
 
 
-def _accept(state: State, command: PlaceOrder, order: Order, instrument: Instrument) -> Iterator[Event]:
+def _accept(
+    state: State, command: PlaceOrder, order: Order, instrument: Instrument, verdict: RiskChecked
+) -> Iterator[Event]:
     """Told step by step, as the pipeline knows them: received, validated, funds held."""
     yield orders.told_as(order, OrderStatus.PENDING, 1, 0)
     yield orders.told_as(order, OrderStatus.VALIDATED, 2, 0)
+    yield verdict
     yield orders.told(order)
     if not order.held_by:
         yield entry(state, order.account_id, order.held_asset, 0, order.held, BalanceReason.HOLD, order.order_id)

@@ -5,6 +5,18 @@ from enum import StrEnum
 from schemas.wire import positions
 
 
+class AccountState(StrEnum):
+    """What an account may do."""
+
+    UNKNOWN = "UNKNOWN"
+    ACTIVE = "ACTIVE"
+    REDUCE_ONLY = "REDUCE_ONLY"
+    HALTED = "HALTED"
+
+
+ACCOUNTSTATE_AT, ACCOUNTSTATE_BYTES = positions(AccountState)
+
+
 class BalanceReason(StrEnum):
     """Why a balance changed."""
 
@@ -122,6 +134,14 @@ class ReasonCode(StrEnum):
     MASS_CANCEL = "MASS_CANCEL"
     EXPIRE_IN_PAST = "EXPIRE_IN_PAST"
     MONEY_SPENT = "MONEY_SPENT"
+    KILL_SWITCH = "KILL_SWITCH"
+    ACCOUNT_HALTED = "ACCOUNT_HALTED"
+    ACCOUNT_REDUCE_ONLY = "ACCOUNT_REDUCE_ONLY"
+    REDUCE_ONLY_WOULD_INCREASE = "REDUCE_ONLY_WOULD_INCREASE"
+    RATE_LIMITED = "RATE_LIMITED"
+    LOSS_LIMIT = "LOSS_LIMIT"
+    MARGIN_CALL = "MARGIN_CALL"
+    OPEN_ORDERS = "OPEN_ORDERS"
 
 
 REASONCODE_AT, REASONCODE_BYTES = positions(ReasonCode)

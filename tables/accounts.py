@@ -7,6 +7,7 @@ from app.machine import Noun, Place
 from domain import accounts as machine
 from domain.account_rows import Account, Balance, GroupRow, Mark, Order, Outcome, ShardRow, State
 from domain.instruments import Instrument
+from domain.risk_rows import AccountRisk, Exposure, PositionLimit
 
 
 def state(tables: Mapping[str, Any], place: Place) -> State:
@@ -34,6 +35,9 @@ NOUN = Noun(
         "shard": ShardRow,
         "resets": int,
         "groups": GroupRow,
+        "risks": AccountRisk,
+        "exposures": Exposure,
+        "position_limits": PositionLimit,
     },
     state=state,
     decide=machine.decide,

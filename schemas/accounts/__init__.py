@@ -3,6 +3,8 @@
 from typing import Any, ClassVar, Self
 
 from schemas.enums import (
+    ACCOUNTSTATE_AT,
+    ACCOUNTSTATE_BYTES,
     BALANCEREASON_AT,
     BALANCEREASON_BYTES,
     LIQUIDITY_AT,
@@ -21,6 +23,7 @@ from schemas.enums import (
     TIMEINFORCE_BYTES,
     VENUE_AT,
     VENUE_BYTES,
+    AccountState,
     BalanceReason,
     Liquidity,
     OrderStatus,
@@ -134,6 +137,129 @@ class AccountOpened(Message, frozen=True):
         """From what an Avro library reads."""
         return cls(
             account_id=data["account_id"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class AccountStateChanged(Message, frozen=True):
+    """What an account may do changed; actor_id says who changed it."""
+
+    schema_name: ClassVar[str] = "accounts.AccountStateChanged"
+
+    account_id: str
+    """The account; empty for all accounts of the shard."""
+    state: AccountState
+    """What it may do but for the kill switch."""
+    is_killed: bool
+    """Whether the kill switch is on."""
+    reason_code: ReasonCode
+    """Why: REQUESTED by an operator, KILL_SWITCH."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.account_id],
+                ACCOUNTSTATE_BYTES[self.state],
+                BOOLEAN[self.is_killed],
+                REASONCODE_BYTES[self.reason_code],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        state = ACCOUNTSTATE_AT[data[at]]
+        at += 1
+        is_killed = data[at] == 1
+        at += 1
+        reason_code = REASONCODE_AT[data[at]]
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            account_id,
+            state,
+            is_killed,
+            reason_code,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            account_id=data["account_id"],
+            state=AccountState(data["state"]),
+            is_killed=data["is_killed"],
+            reason_code=ReasonCode(data["reason_code"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -573,6 +699,106 @@ class CancelOrder(Message, frozen=True):
         )
 
 
+class ChangeAccountState(Message, frozen=True):
+    """What an account may do from now on. Open orders stay; cancels always work."""
+
+    schema_name: ClassVar[str] = "accounts.ChangeAccountState"
+
+    account_id: str
+    """The account."""
+    state: AccountState
+    """ACTIVE, REDUCE_ONLY: only orders that reduce a position, or HALTED: no new orders."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.account_id],
+                ACCOUNTSTATE_BYTES[self.state],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        state = ACCOUNTSTATE_AT[data[at]]
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(account_id, state, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            account_id=data["account_id"],
+            state=AccountState(data["state"]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class DepositFunds(Message, frozen=True):
     """Adds an amount of an asset to an account, from outside the system."""
 
@@ -676,6 +902,144 @@ class DepositFunds(Message, frozen=True):
             account_id=data["account_id"],
             asset=data["asset"],
             amount=bytes_to_nanos(data["amount"]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class LimitsChanged(Message, frozen=True):
+    """Limits were laid down; actor_id says by whom."""
+
+    schema_name: ClassVar[str] = "accounts.LimitsChanged"
+
+    account_id: str = ""
+    """The account; empty where it is for every account."""
+    symbol: str = ""
+    """The symbol whose position is limited; empty for the limits of the account itself."""
+    position_limit: int | None = None
+    """Most units of the symbol, long or short, that the account may come to own with all its open orders."""
+    concentration_limit: int | None = None
+    """Part of its equity at which what it owns of one symbol is too much: 0.25 is a quarter."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.account_id],
+                STRING[self.symbol],
+                b"\0" if self.position_limit is None else b"\2" + NANOS_BYTES[self.position_limit],
+                b"\0" if self.concentration_limit is None else b"\2" + NANOS_BYTES[self.concentration_limit],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        position_limit: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            position_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        concentration_limit: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            concentration_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            account_id,
+            symbol,
+            position_limit,
+            concentration_limit,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            account_id=data["account_id"],
+            symbol=data["symbol"],
+            position_limit=None if data["position_limit"] is None else bytes_to_nanos(data["position_limit"]),
+            concentration_limit=None
+            if data["concentration_limit"] is None
+            else bytes_to_nanos(data["concentration_limit"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1535,6 +1899,503 @@ class ResetAccounts(Message, frozen=True):
         )
 
 
+class RiskChecked(Message, frozen=True):
+    """An order that was valid was checked for what it may cost and what may come of it. What did not need to be looked at is null."""
+
+    schema_name: ClassVar[str] = "accounts.RiskChecked"
+
+    order_id: str
+    """Id of the order."""
+    account_id: str
+    """Account that owns the order."""
+    symbol: str
+    """Instrument, as listed."""
+    side: Side
+    """The side of the order."""
+    quantity: int
+    """Units of the order."""
+    is_approved: bool
+    """Whether it goes out."""
+    asset: str
+    """What is held for it."""
+    buying_power: int
+    """Units of the asset that were free to use."""
+    required: int | None = None
+    """Units of the asset that the order needs."""
+    reason_code: ReasonCode | None = None
+    """Why not: the first of buying power, position and concentration that fails."""
+    projected_position: int | None = None
+    """Units that the account owns once this order and all open ones of its side are filled."""
+    position_limit: int | None = None
+    """Most units that it may come to own."""
+    projected_value: int | None = None
+    """What the projected position is worth at the last price, in units of the quote asset."""
+    equity: int | None = None
+    """All that the account owns at last prices, in units of the quote asset."""
+    concentration_limit: int | None = None
+    """Part of the equity at which the projected value is too much."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.order_id],
+                STRING[self.account_id],
+                STRING[self.symbol],
+                SIDE_BYTES[self.side],
+                NANOS_BYTES[self.quantity],
+                BOOLEAN[self.is_approved],
+                STRING[self.asset],
+                NANOS_BYTES[self.buying_power],
+                b"\0" if self.required is None else b"\2" + NANOS_BYTES[self.required],
+                b"\0" if self.reason_code is None else b"\2" + REASONCODE_BYTES[self.reason_code],
+                b"\0" if self.projected_position is None else b"\2" + NANOS_BYTES[self.projected_position],
+                b"\0" if self.position_limit is None else b"\2" + NANOS_BYTES[self.position_limit],
+                b"\0" if self.projected_value is None else b"\2" + NANOS_BYTES[self.projected_value],
+                b"\0" if self.equity is None else b"\2" + NANOS_BYTES[self.equity],
+                b"\0" if self.concentration_limit is None else b"\2" + NANOS_BYTES[self.concentration_limit],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        order_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        side = SIDE_AT[data[at]]
+        at += 1
+        end = at + NANOS_SIZE_AT[data[at]]
+        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        is_approved = data[at] == 1
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        asset = data[at:end].decode()
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        buying_power = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        required: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            required = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        reason_code: ReasonCode | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            reason_code = REASONCODE_AT[data[at]]
+            at += 1
+        projected_position: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            projected_position = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        position_limit: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            position_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        projected_value: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            projected_value = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        equity: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            equity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        concentration_limit: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            concentration_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            order_id,
+            account_id,
+            symbol,
+            side,
+            quantity,
+            is_approved,
+            asset,
+            buying_power,
+            required,
+            reason_code,
+            projected_position,
+            position_limit,
+            projected_value,
+            equity,
+            concentration_limit,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            order_id=data["order_id"],
+            account_id=data["account_id"],
+            symbol=data["symbol"],
+            side=Side(data["side"]),
+            quantity=bytes_to_nanos(data["quantity"]),
+            is_approved=data["is_approved"],
+            asset=data["asset"],
+            buying_power=bytes_to_nanos(data["buying_power"]),
+            required=None if data["required"] is None else bytes_to_nanos(data["required"]),
+            reason_code=None if data["reason_code"] is None else ReasonCode(data["reason_code"]),
+            projected_position=None
+            if data["projected_position"] is None
+            else bytes_to_nanos(data["projected_position"]),
+            position_limit=None if data["position_limit"] is None else bytes_to_nanos(data["position_limit"]),
+            projected_value=None if data["projected_value"] is None else bytes_to_nanos(data["projected_value"]),
+            equity=None if data["equity"] is None else bytes_to_nanos(data["equity"]),
+            concentration_limit=None
+            if data["concentration_limit"] is None
+            else bytes_to_nanos(data["concentration_limit"]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class SetKillSwitch(Message, frozen=True):
+    """While it is on, no new orders; it cancels all that are open. It stays on until somebody sets it off."""
+
+    schema_name: ClassVar[str] = "accounts.SetKillSwitch"
+
+    is_on: bool
+    """Whether it is on."""
+    account_id: str = ""
+    """The account; empty for all accounts of the shard."""
+    after: str = ""
+    """Where the shard sent it to itself: the symbol after which it goes on cancelling. Else empty."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.account_id],
+                BOOLEAN[self.is_on],
+                STRING[self.after],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        is_on = data[at] == 1
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        after = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(is_on, account_id, after, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            is_on=data["is_on"],
+            account_id=data["account_id"],
+            after=data["after"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class SetLimits(Message, frozen=True):
+    """Lays down all limits of an account, or of a symbol in an account; what is null has no limit from now on."""
+
+    schema_name: ClassVar[str] = "accounts.SetLimits"
+
+    account_id: str = ""
+    """The account; empty where it is for every account."""
+    symbol: str = ""
+    """The symbol whose position is limited; empty for the limits of the account itself."""
+    position_limit: int | None = None
+    """Most units of the symbol, long or short, that the account may come to own with all its open orders."""
+    concentration_limit: int | None = None
+    """Part of its equity at which what it owns of one symbol is too much: 0.25 is a quarter."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.account_id],
+                STRING[self.symbol],
+                b"\0" if self.position_limit is None else b"\2" + NANOS_BYTES[self.position_limit],
+                b"\0" if self.concentration_limit is None else b"\2" + NANOS_BYTES[self.concentration_limit],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        position_limit: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            position_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        concentration_limit: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            concentration_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            account_id,
+            symbol,
+            position_limit,
+            concentration_limit,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            account_id=data["account_id"],
+            symbol=data["symbol"],
+            position_limit=None if data["position_limit"] is None else bytes_to_nanos(data["position_limit"]),
+            concentration_limit=None
+            if data["concentration_limit"] is None
+            else bytes_to_nanos(data["concentration_limit"]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class WithdrawFunds(Message, frozen=True):
     """Takes an amount of an asset from an account, out of the system."""
 
@@ -1649,13 +2510,19 @@ class WithdrawFunds(Message, frozen=True):
 
 MESSAGES: tuple[type[Message], ...] = (
     AccountOpened,
+    AccountStateChanged,
     AmendOrder,
     BalanceEvent,
     CancelOrder,
+    ChangeAccountState,
     DepositFunds,
+    LimitsChanged,
     OpenAccount,
     OrderEvent,
     PlaceOrder,
     ResetAccounts,
+    RiskChecked,
+    SetKillSwitch,
+    SetLimits,
     WithdrawFunds,
 )

@@ -125,6 +125,8 @@ class CancelAllOrders(Message, frozen=True):
     """Account whose orders; empty for those of everybody."""
     side: Side = Side.UNKNOWN
     """Of which side; UNKNOWN for both."""
+    reason_code: ReasonCode = ReasonCode.MASS_CANCEL
+    """Why, as the orders will say."""
     turn: int = 0
     """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
@@ -147,6 +149,7 @@ class CancelAllOrders(Message, frozen=True):
                 STRING[self.symbol],
                 STRING[self.account_id],
                 SIDE_BYTES[self.side],
+                REASONCODE_BYTES[self.reason_code],
                 LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -170,6 +173,8 @@ class CancelAllOrders(Message, frozen=True):
         account_id = data[at:end].decode()
         at = end
         side = SIDE_AT[data[at]]
+        at += 1
+        reason_code = REASONCODE_AT[data[at]]
         at += 1
         turn, at = read_long(data, at)
         size = data[at]
@@ -211,7 +216,19 @@ class CancelAllOrders(Message, frozen=True):
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
-        return cls(symbol, account_id, side, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+        return cls(
+            symbol,
+            account_id,
+            side,
+            reason_code,
+            turn,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
 
     @classmethod
     def from_avro(cls, data: dict[str, Any]) -> Self:
@@ -220,6 +237,7 @@ class CancelAllOrders(Message, frozen=True):
             symbol=data["symbol"],
             account_id=data["account_id"],
             side=Side(data["side"]),
+            reason_code=ReasonCode(data["reason_code"]),
             turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],

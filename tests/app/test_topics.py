@@ -93,7 +93,7 @@ def test_the_broker_stamps_what_others_send() -> None:
 def test_orders_live_by_account_books_and_trades_by_symbol() -> None:
     keys = {name: topic.key for name, topic in TOPICS.items() if topic.messages}
     by_account = {"accounts-inbox", "positions-inbox", "order-commands", "order-events"}
-    by_account |= {"balance-events", "position-events"}
+    by_account |= {"balance-events", "position-events", "risk-events"}
     assert {name for name, key in keys.items() if key == "account_id"} == by_account
     assert {name for name, key in keys.items() if key == "symbol"} == {"order-books-inbox", "trade-events"}
     assert TOPICS["market-data"].key == "symbol"

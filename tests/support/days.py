@@ -11,19 +11,23 @@ from machines import Machine, of_type
 from venues import Venue
 
 from app.topics import partition_of
+from domain import exposures
 from domain.account_rows import CLEARING, FINAL, Cleared, Order
 from domain.entering import NO_LIMIT
 from schemas.accounts import (
     AmendOrder,
     BalanceEvent,
     CancelOrder,
+    ChangeAccountState,
     DepositFunds,
     OrderEvent,
     PlaceOrder,
     ResetAccounts,
+    SetKillSwitch,
+    SetLimits,
     WithdrawFunds,
 )
-from schemas.enums import OrderStatus, OrderType, SelfTradePrevention, Side, TimeInForce, TradingPhase
+from schemas.enums import AccountState, OrderStatus, OrderType, SelfTradePrevention, Side, TimeInForce, TradingPhase
 from schemas.order_books import (
     CancelAllOrders,
     ChangePhase,
@@ -106,8 +110,9 @@ class Day:
                 self._nonsense,
                 self._other_door,
                 self._operation,
+                self._risk,
             ),
-            (35, 15, 22, 12, 6, 4, 6, 3),
+            (35, 15, 22, 12, 6, 4, 6, 3, 2),
         )[0]
         command = self._named(kind())
         if self.resets and rng.random() < 0.03:
@@ -198,6 +203,25 @@ class Day:
             )
         )
 
+    def _risk(self) -> Any:
+        """What those do who watch over the accounts; mostly they let them trade."""
+        rng, symbol, account = self.rng, self.rng.choice(list(PRICES)), self.rng.choice(ACCOUNTS)
+        most = rng.choice((None, 0, LOTS[symbol] * 50, LOTS[symbol] * 2_000))
+        part = rng.choice((None, NANOS // 4, NANOS // 2, NANOS))
+        return rng.choice(
+            (
+                SetLimits(account_id=account, symbol=symbol, position_limit=most),
+                SetLimits(symbol=symbol, position_limit=most),
+                SetLimits(account_id=account, concentration_limit=part),
+                ChangeAccountState(account, rng.choice((AccountState.HALTED, AccountState.REDUCE_ONLY))),
+                *[ChangeAccountState(each, AccountState.ACTIVE) for each in ACCOUNTS],
+                SetKillSwitch(account_id=account, is_on=True),
+                *[SetKillSwitch(account_id=each, is_on=False) for each in ACCOUNTS],
+                SetKillSwitch(is_on=True),
+                *[SetKillSwitch(is_on=False)] * 4,
+            )
+        )
+
     def _quantity(self, symbol: str) -> int:
         return LOTS[symbol] * self.rng.choice([1, 2, 3, 5, 10, 20] if symbol == "ETHUSDT" else [1, 7, 100, 999, 1500])
 
@@ -285,6 +309,18 @@ def check_ledger(state: Any) -> None:
         else:
             held[f"{order.account_id}|{order.held_asset}"] += order.held
     assert all(reserved[key] == held[key] for key in reserved | held), "reserved is what open orders hold"
+    check_exposures(state)
+
+
+def check_exposures(state: Any) -> None:
+    """Open units are counted exactly, of the accounts and in the symbols of which they are counted."""
+    counted = {
+        key: exposure for key, exposure in exposures.counted(state, "", "") if state.risk.is_limited(*key.split("|", 1))
+    }
+    assert dict(state.risk.exposures.scan()) == counted
+    for account in state.risk.tracked:
+        owned = {key.partition("|")[2] for key, _ in state.balances.scan(f"{account}|")}
+        assert set(state.risk.of(account).assets) == owned
 
 
 def check_books(state: Any) -> None:

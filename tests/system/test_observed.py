@@ -49,11 +49,27 @@ async def test_the_six_metrics_count_what_happened(system: System) -> None:
     after = await metrics(system)
     assert after["order_throughput_total"] - before["order_throughput_total"] == 2
     assert after["order_processing_latency_seconds_count"] == after["order_throughput_total"]
-    assert after["risk_check_duration_seconds_count"] == after["order_throughput_total"]
+    checked = "risk_check_duration_seconds_count"
+    assert after[checked] - before[checked] == 2
     assert after["trade_execution_latency_seconds_count"] - before["trade_execution_latency_seconds_count"] == 1
     assert "kafka_consumer_lag" in after
     assert after["ledger_imbalance"] == 0
     assert after["shards_quarantined"] == 0
+
+
+async def test_an_order_that_is_not_valid_is_counted_and_not_checked_for_risk(system: System) -> None:
+    before = await metrics(system)
+    body = {"account_id": "nobody", "symbol": "ADAUSDT", "side": "buy", "type": "limit", "qty": "1", "limit_price": "1"}
+    await system.post("/api/v1/orders", body, 422)
+    await system.deposit("1", "USDT", "1")
+    await system.post("/api/v1/orders", body | {"account_id": "1", "qty": "2"}, 422)  # checked, and refused
+
+    async def are_counted() -> bool:
+        after = await metrics(system)
+        counts = ("order_throughput_total", "risk_check_duration_seconds_count")
+        return [after[name] - before[name] for name in counts] == [2, 1]
+
+    await system.eventually(are_counted)
 
 
 async def test_every_trade_is_one_log_line_with_its_ids_and_every_line_is_json(system: System) -> None:

@@ -1,0 +1,82 @@
+"""What may still come of the open orders of an account in a symbol, in units; and what an account is worth.
+
+Counted where a limit needs it, and from then on. What is counted is what the orders say, after every change of one.
+"""
+
+from collections import defaultdict
+
+import msgspec
+
+from domain.account_rows import FINAL, Order, State
+from domain.risk_rows import AccountRisk, Exposure
+from schemas.accounts import BalanceEvent
+from schemas.enums import Side
+from schemas.wire import NANOS
+
+
+def open_units(order: Order) -> int:
+    """Units that an order may still trade, whichever of the amends that were asked for will stand."""
+    if order.status in FINAL:
+        return 0
+    most = max(order.quantity, *(terms.quantity for terms in order.amends)) if order.amends else order.quantity
+    return most - order.filled
+
+
+def follow(state: State, order: Order) -> None:
+    """An order becomes like this: counts what changes. Called before its row is written."""
+    before = state.orders.get(order.order_id)
+    change = open_units(order) - (0 if before is None else open_units(before))
+    if not change:
+        return
+    key = f"{order.account_id}|{order.symbol}"
+    exposure = _plus(state.risk.exposures.get(key) or Exposure(), order.side, change)
+    if exposure == Exposure():
+        state.risk.exposures.delete(key)
+    else:
+        state.risk.exposures.put(key, exposure)
+
+
+def follow_balance(state: State, event: BalanceEvent) -> None:
+    """A balance of an account that is tracked changes: remembers the asset."""
+    row = state.risk.of(event.account_id)
+    if event.asset not in row.assets:
+        assets = (*row.assets, event.asset)
+        state.risk.put(event.account_id, msgspec.structs.replace(row, assets=assets))
+
+
+def _plus(exposure: Exposure, side: Side, change: int) -> Exposure:
+    if side is Side.BUY:
+        return msgspec.structs.replace(exposure, buys=exposure.buys + change)
+    return msgspec.structs.replace(exposure, sells=exposure.sells + change)
+
+
+def counted(state: State, account_id: str, symbol: str) -> tuple[tuple[str, Exposure], ...]:
+    """Open units by account and symbol as the orders say: of one account or one symbol; an empty name means all."""
+    found: defaultdict[str, Exposure] = defaultdict(Exposure)
+    for _, order in state.orders.scan():
+        units = open_units(order)
+        if units and account_id in ("", order.account_id) and symbol in ("", order.symbol):
+            key = f"{order.account_id}|{order.symbol}"
+            found[key] = _plus(found[key], order.side, units)
+    return tuple(sorted(found.items()))
+
+
+def worth(units: int, price: int, multiplier: int) -> int:
+    """Quote nanos that units are worth at a price, rounded down: a deposit need not be a whole number of lots."""
+    return units * price * multiplier // (NANOS * NANOS)
+
+
+def equity_of(state: State, account_id: str, row: AccountRisk, quote: str) -> int:
+    """All that an account owns, in quote nanos at last prices; what has no price in that asset counts for nothing."""
+    return sum(_value_in(state, asset, state.balance(account_id, asset).total, quote) for asset in row.assets)
+
+
+def _value_in(state: State, asset: str, units: int, quote: str) -> int:
+    if asset == quote:
+        return units
+    symbol = state.risk.symbols.get((asset, quote))
+    if symbol is None or not units:
+        return 0
+    mark, instrument = state.marks.get(symbol), state.instruments.get(symbol)
+    assert instrument is not None
+    return 0 if mark is None or mark.last is None else worth(units, mark.last, instrument.multiplier)

@@ -1,0 +1,116 @@
+"""The check of an order before it goes out: buying power, then the position, then concentration.
+
+The first that fails is the reason.
+A position is what the account owns of the base asset. It is projected: with the order filled, and all open orders of
+the same side with it; orders of a group count each by itself. An order that cannot make it larger passes.
+"""
+
+from typing import NamedTuple
+
+from domain import orders
+from domain.account_rows import Order, State
+from domain.exposures import equity_of, open_units, worth
+from domain.instruments import Instrument
+from domain.money import VALUE_MAX
+from schemas.accounts import PlaceOrder, RiskChecked
+from schemas.enums import ReasonCode, Side
+from schemas.wire import NANOS
+
+
+class Figures(NamedTuple):
+    """What was looked at; None where there was no need to."""
+
+    reason: ReasonCode | None = None
+    projected_position: int | None = None
+    position_limit: int | None = None
+    projected_value: int | None = None
+    equity: int | None = None
+    concentration_limit: int | None = None
+
+
+NO_FIGURES = Figures()
+
+
+def check(
+    state: State, command: PlaceOrder, order: Order, instrument: Instrument, funded: Order | ReasonCode
+) -> RiskChecked:
+    """The verdict on an order: `funded` with what is to be held for it, or why that cannot be."""
+    reason, figures = None, NO_FIGURES
+    if not isinstance(funded, Order):
+        reason = funded
+    elif state.risk.is_limited(order.account_id, order.symbol):
+        figures = limits(state, funded, instrument, funded.quantity)
+        reason = figures.reason
+    available = state.balance(order.account_id, order.held_asset).available
+    required = None
+    if isinstance(funded, Order):
+        required = funded.held
+    elif reason is ReasonCode.BUYING_POWER:
+        required = _required(state, command, order, instrument)
+    return RiskChecked(
+        order.order_id,
+        order.account_id,
+        order.symbol,
+        order.side,
+        order.quantity,
+        reason is None,
+        order.held_asset,
+        available,
+        required,
+        reason,
+        figures.projected_position,
+        figures.position_limit,
+        _told(figures.projected_value),
+        _told(figures.equity),
+        figures.concentration_limit,
+    )
+
+
+def _told(value: int | None) -> int | None:
+    """A value as far as it fits the schema."""
+    return None if value is None or abs(value) > VALUE_MAX else value
+
+
+def _required(state: State, command: PlaceOrder, order: Order, instrument: Instrument) -> int | None:
+    """What an order would need that is refused."""
+    cap = orders.cap_price(instrument, command, state.marks.get(order.symbol))
+    return None if cap is None else orders.hold_at(order, cap)
+
+
+def amend_fault(state: State, order: Order, amended: Order) -> ReasonCode | None:
+    """Why an order may not be made larger; None where it may."""
+    more = open_units(amended) - open_units(order)
+    if more <= 0 or not state.risk.is_limited(order.account_id, order.symbol):
+        return None
+    instrument = state.instruments.get(order.symbol)
+    assert instrument is not None
+    return limits(state, amended, instrument, more).reason
+
+
+def limits(state: State, order: Order, instrument: Instrument, units: int) -> Figures:
+    """What comes of `units` more of an order, beside the limits of its account."""
+    exposure = state.risk.exposure(order.account_id, order.symbol).of(order.side)
+    owned = state.balance(order.account_id, order.base).total
+    projected = owned + exposure + units if order.side is Side.BUY else owned - exposure - units
+    larger = max(0, projected if order.side is Side.BUY else -projected)
+    """Units of the position on the side to which the order moves it."""
+    most = _position_limit(state, order.account_id, order.symbol)
+    reason = ReasonCode.POSITION_LIMIT if most is not None and larger > most else None
+    row = state.risk.of(order.account_id)
+    if row.concentration_limit is None or not larger:
+        return Figures(reason, projected, most)
+    mark = state.marks.get(order.symbol)
+    price = order.cap_price if mark is None or mark.last is None else mark.last
+    value, equity = worth(larger, price, instrument.multiplier), equity_of(state, order.account_id, row, order.quote)
+    if reason is None and value * NANOS >= row.concentration_limit * equity:
+        reason = ReasonCode.CONCENTRATION
+    return Figures(reason, projected, most, value, equity, row.concentration_limit)
+
+
+def _position_limit(state: State, account_id: str, symbol: str) -> int | None:
+    """The limit of the account in the symbol, or else the one for everybody."""
+    own = state.risk.position_limits.get(f"{account_id}|{symbol}")
+    if own is not None and own.units is not None:
+        return own.units
+    everybody = state.risk.position_limits.get(f"|{symbol}")
+    return None if everybody is None else everybody.units

@@ -1,0 +1,42 @@
+"""How each event of what watches over accounts changes the rows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from domain.account_rows import State
+from domain.risk_rows import PositionLimit, TrackingBegun
+from schemas.accounts import AccountStateChanged, LimitsChanged
+
+
+def _state_changed(state: State, event: AccountStateChanged) -> None:
+    row = state.risk.of(event.account_id)
+    changed = msgspec.structs.replace(row, state=event.state, is_killed=event.is_killed)
+    state.risk.put(event.account_id, changed)
+
+
+def _limits_changed(state: State, event: LimitsChanged) -> None:
+    if event.symbol:
+        state.risk.position_limits.put(f"{event.account_id}|{event.symbol}", PositionLimit(event.position_limit))
+        if not event.account_id:
+            state.risk.tracked_symbols.add(event.symbol)
+    else:
+        row = state.risk.of(event.account_id)
+        changed = msgspec.structs.replace(row, concentration_limit=event.concentration_limit)
+        state.risk.put(event.account_id, changed)
+
+
+def _tracking_begun(state: State, event: TrackingBegun) -> None:
+    if event.account_id:
+        row = state.risk.of(event.account_id)
+        state.risk.put(event.account_id, msgspec.structs.replace(row, is_tracked=True, assets=event.assets))
+    for key, exposure in event.exposures:
+        state.risk.exposures.put(key, exposure)
+
+
+RISK_EVOLVERS: dict[type, Callable[[State, Any], None]] = {
+    AccountStateChanged: _state_changed,
+    LimitsChanged: _limits_changed,
+    TrackingBegun: _tracking_begun,
+}

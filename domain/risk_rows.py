@@ -1,0 +1,119 @@
+"""Rows and events of what watches over accounts: their states, kill switches and limits."""
+
+import msgspec
+
+from domain.instruments import Instrument
+from domain.state import Table
+from schemas.accounts import AccountStateChanged, LimitsChanged, RiskChecked
+from schemas.enums import AccountState, ReasonCode, Side
+
+EVERYBODY = ""
+"""Under this name lies what holds for all accounts of the shard."""
+
+RISK_REASON_TEXTS = {
+    ReasonCode.KILL_SWITCH: "The kill switch is on",
+    ReasonCode.ACCOUNT_HALTED: "The account is halted",
+    ReasonCode.ACCOUNT_REDUCE_ONLY: "The account may only reduce its positions",
+    ReasonCode.POSITION_LIMIT: "The position would exceed its limit",
+    ReasonCode.CONCENTRATION: "Too much of the account would be in one symbol",
+}
+
+
+class AccountRisk(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was laid down for an account. Most accounts have no such row."""
+
+    state: AccountState = AccountState.ACTIVE
+    is_killed: bool = False
+    is_tracked: bool = False
+    """Whether the open units of its orders are counted: from its first limit on."""
+    assets: tuple[str, ...] = ()
+    """Of which it has a balance, where it is tracked."""
+    concentration_limit: int | None = None
+
+
+class Exposure(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Open units of all orders of an account in a symbol."""
+
+    buys: int = 0
+    sells: int = 0
+
+    def of(self, side: Side) -> int:
+        """The units of one side."""
+        return self.buys if side is Side.BUY else self.sells
+
+
+class PositionLimit(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Most units that an account may come to own; None where a limit was taken away."""
+
+    units: int | None = None
+
+
+class TrackingBegun(msgspec.Struct, frozen=True, gc=False):
+    """Open units are counted from now on, of an account or, where that is empty, of a symbol: those there are now."""
+
+    account_id: str
+    assets: tuple[str, ...]
+    exposures: tuple[tuple[str, Exposure], ...]
+
+
+RiskEvent = AccountStateChanged | LimitsChanged | RiskChecked | TrackingBegun
+
+
+class RiskTables:
+    """The rows of one shard, and what is known of them without looking: plain orders pay for nothing more."""
+
+    def __init__(
+        self,
+        risks: Table[AccountRisk],
+        exposures: Table[Exposure],
+        position_limits: Table[PositionLimit],
+        instruments: Table[Instrument],
+    ) -> None:
+        self.risks, self.exposures, self.position_limits = risks, exposures, position_limits
+        self._instruments = instruments
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Derives anew what is known without looking."""
+        rows = dict(self.risks.scan())
+        self.watched = set(rows)
+        """Accounts that have a row."""
+        self.tracked = {account_id for account_id, row in rows.items() if row.is_tracked}
+        """Accounts whose open units are counted."""
+        self.tracked_symbols = {key[1:] for key, _ in self.position_limits.scan("|")}
+        """Symbols in which the open units of everybody are counted."""
+        self.symbols: dict[tuple[str, str], str] = {}
+        """The symbol in which an asset has a price in another one."""
+        for _, instrument in self._instruments.scan():
+            self.listed(instrument)
+
+    def listed(self, instrument: Instrument) -> None:
+        """Of several symbols of the same assets the first one by name says the price."""
+        pair = (instrument.base, instrument.quote)
+        self.symbols[pair] = min(instrument.symbol, self.symbols.get(pair, instrument.symbol))
+
+    def is_limited(self, account_id: str, symbol: str) -> bool:
+        """Whether limits may have to be looked at: no more than this is asked of a plain order."""
+        return account_id in self.tracked or symbol in self.tracked_symbols
+
+    def of(self, account_id: str) -> AccountRisk:
+        """What was laid down for an account."""
+        return self.risks.get(account_id) or AccountRisk()
+
+    def put(self, account_id: str, row: AccountRisk) -> None:
+        """Writes the row of an account."""
+        self.risks.put(account_id, row)
+        self.watched.add(account_id)
+        if row.is_tracked:
+            self.tracked.add(account_id)
+
+    def exposure(self, account_id: str, symbol: str) -> Exposure:
+        """Open units of an account in a symbol."""
+        return self.exposures.get(f"{account_id}|{symbol}") or Exposure()
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        for table in (self.risks, self.exposures, self.position_limits):
+            for key, _ in list(table.scan()):
+                table.delete(key)
+        self.rebuild()
