@@ -96,6 +96,10 @@ def test_a_day_has_something_of_everything() -> None:
         ReasonCode.REQUESTED,
         ReasonCode.UNKNOWN_SYMBOL,
         ReasonCode.OFF_LOT,
+        ReasonCode.POSITION_LIMIT,
+        ReasonCode.CONCENTRATION,
+        ReasonCode.ACCOUNT_HALTED,
+        ReasonCode.KILL_SWITCH,
     } <= reasons.keys()
     assert fees > 0
 
