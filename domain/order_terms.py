@@ -26,6 +26,7 @@ class Special(NamedTuple):
 
 
 NOTHING_SPECIAL = Special(None, None, None, 0, SelfTradePrevention.NONE, "", False)
+_LIMIT, _NO_PREVENTION = OrderType.LIMIT, SelfTradePrevention.NONE
 
 
 def special_of(command: PlaceOrder) -> Special:
@@ -41,10 +42,23 @@ def special_of(command: PlaceOrder) -> Special:
     )
 
 
+def is_plain(command: PlaceOrder) -> bool:
+    """Whether the order asks for nothing special: what nearly all do, so it is found out without a tuple."""
+    return (
+        command.trail is None
+        and command.display_quantity is None
+        and command.slippage is None
+        and not command.expires_at
+        and command.self_trade_prevention is _NO_PREVENTION
+        and not command.oco_group
+        and not command.is_post_only
+    )
+
+
 def fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:
     """What is wrong with prices and instructions; None where nothing is."""
     found = _prices_fault(instrument, command)
-    if found is None and special_of(command) != NOTHING_SPECIAL:
+    if found is None and not is_plain(command):
         found = _instructions_fault(instrument, command)
     if found is None and (command.time_in_force is TimeInForce.GTD) is not (command.expires_at > 0):
         return ReasonCode.EXPIRE_IN_PAST
@@ -53,9 +67,11 @@ def fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:
 
 def _prices_fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:
     """Each type has its prices, and no other."""
-    kind = command.order_type
+    kind, limit = command.order_type, command.limit_price
+    if kind is _LIMIT and limit is not None and command.stop_price is None and command.trail is None:
+        return price_fault(instrument, limit, command.quantity)
     wanted = (kind in WITH_LIMIT, kind in WITH_STOP, kind is OrderType.TRAILING_STOP)
-    prices = (command.limit_price, command.stop_price, command.trail)
+    prices = (limit, command.stop_price, command.trail)
     if tuple(price is not None for price in prices) != wanted:
         return ReasonCode.BAD_PRICE
     for price in prices:

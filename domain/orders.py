@@ -10,7 +10,7 @@ from domain.names import is_name
 from domain.risk_rows import RISK_REASON_TEXTS
 from domain.trades import Fill
 from schemas.accounts import OrderEvent, PlaceOrder
-from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce, Venue
+from schemas.enums import InstrumentType, OrderStatus, OrderType, ReasonCode, Side, TimeInForce, Venue
 
 COLLAR_PERCENT = 5
 """How far above the best ask a market buy may go: what is held for it, and where it stops (D11)."""
@@ -57,6 +57,11 @@ ENDS = dict.fromkeys(BOOK_REFUSALS, OrderStatus.REJECTED) | {
 INVALID = "Invalid order parameters"
 """What the validation step says, whatever the code beside it is."""
 
+_NO_MARK = Mark(None, None, None)
+_NO_TERMS = Instrument("", InstrumentType.UNKNOWN, "", "", 0, 0, 0, 0, 0, Venue.INTERNAL)
+_NOTHING_YET = (0, 0, 0, 0, 0, 0, 0, ())
+"""Cap price, what is filled, its value and fees, what is held, version, amends."""
+
 TIMES_IN_FORCE = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY, TimeInForce.GTD})
 
 
@@ -71,8 +76,7 @@ def body_of(command: PlaceOrder) -> str:
         f"{command.symbol}|{command.side}|{command.order_type}|{command.quantity}|{command.limit_price}|"
         f"{command.stop_price}|{command.time_in_force}"
     )
-    special = order_terms.special_of(command)
-    return body if special == order_terms.NOTHING_SPECIAL else f"{body}|{'|'.join(map(str, special))}"
+    return body if order_terms.is_plain(command) else f"{body}|{'|'.join(map(str, order_terms.special_of(command)))}"
 
 
 def validation_fault(state: State, command: PlaceOrder, instrument: Instrument | None) -> ReasonCode | None:
@@ -159,33 +163,36 @@ def _worst_value(order: Order) -> int:
 
 
 def new_order(state: State, command: PlaceOrder, instrument: Instrument | None, order_number: int) -> Order:
-    """The row of an order that has just come in."""
-    mark = state.marks.get(command.symbol)
+    """The row of an order that has just come in. By position, for the same reason as `told_as`."""
+    mark = state.marks.get(command.symbol) or _NO_MARK
+    terms = _NO_TERMS if instrument is None else instrument
     return Order(
-        order_id=command.order_id,
-        account_id=command.account_id,
-        symbol=command.symbol,
-        order_number=order_number,
-        client_order_id=command.client_order_id,
-        side=command.side,
-        order_type=command.order_type,
-        quantity=command.quantity,
-        limit_price=command.limit_price,
-        stop_price=command.stop_price,
-        time_in_force=command.time_in_force,
-        status=OrderStatus.PENDING,
-        created_at=state.now,
-        command_id=command.command_id,
-        body=body_of(command),
-        base=instrument.base if instrument else "",
-        quote=instrument.quote if instrument else "",
-        multiplier=instrument.multiplier if instrument else 0,
-        venue=instrument.venue if instrument else Venue.INTERNAL,
-        fee_rate_max=instrument.fee_rate_max if instrument else 0,
-        best_bid=mark.bid if mark else None,
-        best_ask=mark.ask if mark else None,
-        updated_at=state.now,
-        oco_group=command.oco_group,
+        command.order_id,
+        command.account_id,
+        command.symbol,
+        order_number,
+        command.client_order_id,
+        command.side,
+        command.order_type,
+        command.quantity,
+        command.limit_price,
+        command.stop_price,
+        command.time_in_force,
+        OrderStatus.PENDING,
+        state.now,
+        command.command_id,
+        body_of(command),
+        terms.base,
+        terms.quote,
+        terms.multiplier,
+        terms.venue,
+        terms.fee_rate_max,
+        *_NOTHING_YET,
+        mark.bid,
+        mark.ask,
+        None,
+        state.now,
+        command.oco_group,
     )
 
 

@@ -14,11 +14,12 @@ from app.topics import ACCOUNTS, BOOKS, POSITIONS, ROUTES
 from bench.mixed_flow import PlainBook, Step, deep_level, mixed_flow
 from bench.opening import listing
 from bench.orders import ASSETS, CENT, TRADERS, crossing
+from domain.book_rows import Rested
 from domain.books import Book
 from domain.resting import RestingOrder, changed
 from schemas.accounts import DepositFunds
 from schemas.enums import OrderType, Side, TimeInForce
-from schemas.order_books import CancelRestingOrder, EnterOrder
+from schemas.order_books import CancelRestingOrder, EnterOrder, OrderRested
 from schemas.wire import NANOS
 from tables import accounts, order_books, positions
 
@@ -164,10 +165,10 @@ def mixed(kind: str) -> dict[str, Any]:
     quiet()
     took, trades = 0.0, 0
     for operations in batches(steps, convert):
-        began = time.perf_counter()
+        began = time.process_time()
         for operation in operations:
             trades += play(operation)
-        took += time.perf_counter() - began
+        took += time.process_time() - began
     return {"rate": OPERATIONS / took, "trades": trades} | latencies(make(), steps, convert)
 
 
@@ -201,10 +202,10 @@ def deep(kind: str) -> dict[str, Any]:
         for operation in resting:
             play(operation)
         quiet()
-        began = time.perf_counter()
+        began = time.process_time()
         trades = sum(play(operation) for operation in takers)
         assert trades == makers
-        found[name] = (time.perf_counter() - began) / makers * 1e6
+        found[name] = (time.process_time() - began) / makers * 1e6
     return found
 
 
@@ -233,8 +234,15 @@ class Path:
                 evolve(state, event)
                 count += 1
                 for way in ways.get((topic, type(event)), ()):
-                    waiting.append((way, event))
+                    waiting.append((way, received(event)))
         return count
+
+
+def received(event: Any) -> Any:
+    """The message as the next inbox has it: without what only its sender knows."""
+    if type(event) is Rested:
+        return OrderRested(event.order_id, event.account_id, event.symbol, event.sequence)
+    return event
 
 
 def path() -> dict[str, Any]:
@@ -248,11 +256,11 @@ def path() -> dict[str, Any]:
     orders = list(islice(crossing("order"), PATH_ORDERS))
     state = found.machines[BOOKS][0]
     quiet()
-    began = time.perf_counter()
+    began = time.process_time()
     events = 0
     for order in orders:
         events += found.take(ACCOUNTS, order)
-    rate = len(orders) / (time.perf_counter() - began)
+    rate = len(orders) / (time.process_time() - began)
     return {"rate": rate, "events": events / len(orders), "trades": state.trade_count}
 
 
