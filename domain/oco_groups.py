@@ -62,9 +62,11 @@ def taken_over(state: State, order: Order) -> Generator[Event, None, Order]:
 def handed_over(state: State, order: Order) -> Generator[Event, None, Order]:
     """The order ends without having traded: the one that needs most of those for which it holds, holds now.
 
+    Where it has traded, those are gone or on their way to a book that will not take them: they need nothing any more.
     -> the order, with what is left to be released.
     """
-    heirs = [leg for leg in siblings(state, order) if leg.held_by == order.order_id] if order.held else []
+    is_holder = order.held and not order.filled
+    heirs = [leg for leg in siblings(state, order) if leg.held_by == order.order_id] if is_holder else []
     if not heirs:
         return order
     heir = max(heirs, key=lambda leg: (orders.hold_of(leg), leg.order_number))

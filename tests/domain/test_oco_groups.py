@@ -84,6 +84,16 @@ def test_when_the_one_that_holds_is_cancelled_another_one_holds_what_it_needs() 
     assert machine.state.orders.get("2").held_by == "3"
 
 
+def test_one_that_has_traded_leaves_nothing_to_another_that_its_book_will_not_take() -> None:
+    """The other one was on its way while the first traded and was cancelled."""
+    machine = with_ada(exit_at("1", 3), rested("1"), stop_at("2", 1), fill("1", 4, 3, 6, side=SELL))
+    machine.run(cancelled("1", 6, ReasonCode.REQUESTED))
+    assert (held(machine, "2"), balance(machine, asset="ADA")) == (0, (6, 0))
+    machine.run(cancelled("2", 10, ReasonCode.OCO, command=""))
+    assert (held(machine, "2"), balance(machine, asset="ADA")) == (0, (6, 0))
+    assert machine.state.groups.get("ann|exit") is None
+
+
 def test_two_that_may_both_trade_in_an_auction_hold_both() -> None:
     machine = accounts_with(deposit(20, "ADA"), exit_at("1", 3), exit_at("2", 4))
     assert (held(machine, "1"), held(machine, "2")) == (units(10), units(10))
