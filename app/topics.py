@@ -120,6 +120,7 @@ _PUBLIC_TOPICS = (
     Topic("market-data", "symbol", 100, DAY_MS, compression="lz4", is_public_input=True),
     Topic("order-events", "account_id", 50, 30 * DAY_MS, (accounts.OrderEvent,), "snappy"),
     Topic("trade-events", "symbol", 50, 365 * DAY_MS, (order_books.TradeExecuted,), "snappy"),
+    Topic("book-events", "symbol", 50, 365 * DAY_MS, (order_books.PhaseChanged, order_books.AuctionIndicated)),
     Topic("position-events", "account_id", 20, 365 * DAY_MS, (positions.PositionEvent,)),
     Topic(
         "risk-events",
@@ -175,6 +176,8 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.CancelRefused: (Route(ACCOUNTS, "account_id"),),
         order_books.MarkPrices: (Route(ACCOUNTS, None), Route(POSITIONS, None)),
         order_books.InstrumentListed: (Route(ACCOUNTS, None),),
+        order_books.PhaseChanged: (Route("book-events", "symbol"),),
+        order_books.AuctionIndicated: (Route("book-events", "symbol"),),
         order_books.ContinueMatching: (_TO_ITSELF,),
         order_books.EnterOrder: (_TO_ITSELF,),
         order_books.ReplaceOrder: (_TO_ITSELF,),

@@ -10,14 +10,15 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from domain import stops
-from domain.book_rows import Event, State, UncrossPaused
+from domain.book_events import UncrossPaused
+from domain.book_rows import Event, State
 from domain.books import Book
 from domain.entering import cascade, pause
 from domain.levels import Levels
 from domain.matching import cancelled, executed
 from domain.resting import RestingOrder
 from schemas.enums import ReasonCode, TradingPhase
-from schemas.order_books import ChangePhase, PhaseChanged
+from schemas.order_books import PhaseChanged
 
 Filled = tuple[tuple[str, str], ...]
 """OCO groups and those of their orders that traded, in order."""
@@ -32,21 +33,17 @@ class Indication(NamedTuple):
     """Units that want to buy at that price beyond those that want to sell; negative where sellers are more."""
 
 
-def change_phase(state: State, command: ChangePhase) -> Iterator[Event]:
-    """The book trades otherwise from now on; where an auction ends and trading goes on, it uncrosses first."""
-    book = state.book(command.symbol)
-    if state.instruments.get(command.symbol) is None or command.phase is book.phase:
-        return
-    if command.phase is TradingPhase.CONTINUOUS:
-        found = indication(book)
-        if found is not None:
-            yield from uncross(state, book, command.symbol, found.price, ())
-            return
-    yield from _change(state, book, command.symbol, command.phase)
+def trade_on(state: State, book: Book, symbol: str) -> Iterator[Event]:
+    """Trading goes on; where that ends an auction, the book uncrosses first."""
+    found = indication(book)
+    if found is None:
+        yield from _continuous(state, book, symbol)
+    else:
+        yield from uncross(state, book, symbol, found.price, ())
 
 
-def _change(state: State, book: Book, symbol: str, phase: TradingPhase) -> Iterator[Event]:
-    yield PhaseChanged(symbol, phase, book.sequence + 1)
+def _continuous(state: State, book: Book, symbol: str) -> Iterator[Event]:
+    yield PhaseChanged(symbol, TradingPhase.CONTINUOUS, sequence=book.sequence + 1)
     yield from cascade(state, book, symbol)
 
 
@@ -107,7 +104,7 @@ def uncross(state: State, book: Book, symbol: str, price: int, filled: Filled) -
         for sibling in book.group(group):
             if sibling.order_id != order_id:
                 yield cancelled(book, sibling, sibling.leaves, ReasonCode.OCO)
-    yield from _change(state, book, symbol, TradingPhase.CONTINUOUS)
+    yield from _continuous(state, book, symbol)
 
 
 def _pair(book: Book, price: int) -> tuple[RestingOrder, RestingOrder] | None:

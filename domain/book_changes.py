@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import msgspec
 
 from domain import stops
-from domain.book_rows import BandSet, Event, LastPriceSet, State
+from domain.book_events import BandSet, LastPriceSet
+from domain.book_rows import Event, State
 from domain.books import Book, crosses
 from domain.entering import act, cascade
 from domain.matching import cancelled
@@ -160,11 +161,15 @@ def _cancel_some(
 def expire(state: State) -> Iterator[Event]:
     """Orders whose time has come end. Those that are too many for one record wait for the next."""
     for symbol in sorted(state.by_symbol):
-        book = state.by_symbol[symbol]
-        due = [order for each in book.expiries.due(state.now, state.steps_left) if (order := book.find(each))]
-        state.steps_left -= len(due)
-        for order in sorted(due, key=lambda order: order.order_number):
-            yield cancelled(book, order, order.leaves, ReasonCode.EXPIRED)
+        yield from expire_in(state, state.by_symbol[symbol], state.now)
+
+
+def expire_in(state: State, book: Book, until: int) -> Iterator[Event]:
+    """The same in one book, of those whose time comes until then."""
+    due = [order for each in book.expiries.due(until, state.steps_left) if (order := book.find(each))]
+    state.steps_left -= len(due)
+    for order in sorted(due, key=lambda order: order.order_number):
+        yield cancelled(book, order, order.leaves, ReasonCode.EXPIRED)
 
 
 def set_last_price(state: State, command: SetLastPrice) -> Iterator[Event]:

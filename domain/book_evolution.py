@@ -5,17 +5,16 @@ from typing import Any
 
 import msgspec
 
+from domain.auction_evolution import AUCTION_EVOLVERS, end_auction
 from domain.book_changes import keeps_place
+from domain.book_events import BandSet, LastPriceSet, ResetAsked
 from domain.book_rows import (
     MARKS_INTERVAL_NS_MIN,
     TRADES_KEPT_MAX,
-    BandSet,
     Booked,
     BookRow,
     BooksMoved,
     Event,
-    LastPriceSet,
-    ResetAsked,
     Rested,
     ShardRow,
     State,
@@ -36,7 +35,6 @@ from schemas.order_books import (
     OrderReduced,
     OrderReplaced,
     OrderTriggered,
-    PhaseChanged,
     TradeExecuted,
 )
 
@@ -236,11 +234,6 @@ def _shrink(state: State, order: RestingOrder, quantity: int, leaves: int, shown
     state.orders.put(f"{order.symbol}|{order.order_id}", order)
 
 
-def _phase_changed(state: State, event: PhaseChanged) -> None:
-    state.book(event.symbol).phase = event.phase
-    _count(state, event.symbol)
-
-
 def _band_set(state: State, event: BandSet) -> None:
     state.book(event.symbol).band = band_of(event.low, event.high)
     _count(state, event.symbol)
@@ -263,6 +256,7 @@ def _reset(state: State, _event: ResetAccounts) -> None:
     for symbol, row in list(state.books.scan()):
         book = state.book(symbol)
         book.last, book.phase, book.band = None, TradingPhase.CONTINUOUS, NO_BAND
+        end_auction(state, symbol)
         state.books.put(symbol, BookRow(row.sequence, None, row.marked))
         state.unmarked.add(symbol)
 
@@ -272,22 +266,25 @@ def _last_price_set(state: State, event: LastPriceSet) -> None:
     _count(state, event.symbol)
 
 
-_EVOLVERS: dict[type, Callable[[State, Any], None]] = WAITING_EVOLVERS | {
-    TradeExecuted: _traded,
-    Booked: _booked,
-    Rested: _rested,
-    OrderArmed: _told,
-    OrderTriggered: _triggered,
-    StopArmed: _armed,
-    OrderReduced: _reduced,
-    PhaseChanged: _phase_changed,
-    BandSet: _band_set,
-    LastPriceSet: _last_price_set,
-    BooksMoved: _moved,
-    OrderCancelled: _cancelled,
-    OrderReplaced: _replaced,
-    MarkPrices: _marked,
-    InstrumentListed: _listed,
-    ResetAsked: _reset_asked,
-    ResetAccounts: _reset,
-}
+_EVOLVERS: dict[type, Callable[[State, Any], None]] = (
+    WAITING_EVOLVERS
+    | AUCTION_EVOLVERS
+    | {
+        TradeExecuted: _traded,
+        Booked: _booked,
+        Rested: _rested,
+        OrderArmed: _told,
+        OrderTriggered: _triggered,
+        StopArmed: _armed,
+        OrderReduced: _reduced,
+        BandSet: _band_set,
+        LastPriceSet: _last_price_set,
+        BooksMoved: _moved,
+        OrderCancelled: _cancelled,
+        OrderReplaced: _replaced,
+        MarkPrices: _marked,
+        InstrumentListed: _listed,
+        ResetAsked: _reset_asked,
+        ResetAccounts: _reset,
+    }
+)

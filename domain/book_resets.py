@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from domain.book_rows import Event, ResetAsked, State
+from domain.book_events import ResetAsked
+from domain.book_rows import Event, State
 from domain.instruments import from_listing, has_units_of, listing_fault
 from domain.matching import cancelled
 from schemas.accounts import ResetAccounts

@@ -2,6 +2,18 @@
 
 import msgspec
 
+from domain.auction_rows import AuctionRow
+from domain.book_events import (
+    BandSet,
+    LastPriceSet,
+    MatchingEnded,
+    Operation,
+    PhaseEvent,
+    ResetAsked,
+    TurnGiven,
+    TurnTaken,
+    UncrossPaused,
+)
 from domain.books import Book, band_of
 from domain.instruments import Instrument
 from domain.resting import RestingOrder, StopOrder
@@ -9,12 +21,9 @@ from domain.state import Table
 from schemas.accounts import ResetAccounts
 from schemas.enums import ReasonCode, Side, TradingPhase
 from schemas.order_books import (
-    CancelAllOrders,
     CancelRefused,
     CancelRestingOrder,
-    ChangePhase,
     ContinueMatching,
-    EndSession,
     EnterOrder,
     InstrumentListed,
     InstrumentRefused,
@@ -26,19 +35,18 @@ from schemas.order_books import (
     OrderReplaced,
     OrderRested,
     OrderTriggered,
-    PhaseChanged,
     ReduceOrder,
     ReplaceOrder,
     ReplaceRefused,
     ResetBooks,
-    SetLastPrice,
-    SetPriceBand,
     TradeExecuted,
 )
 from schemas.positions import ResetPositions
 
 MARKS_INTERVAL_NS_MIN = 250_000_000
 """Marks go out at most four times a second and shard."""
+NEVER = 1 << 63
+"""Later than any time."""
 TRADES_KEPT_MAX = 20_000
 """Of one shard, for queries; all of them stay on the topic."""
 
@@ -118,21 +126,6 @@ class StopArmed(msgspec.Struct, frozen=True, gc=False):
     stop: StopOrder
 
 
-class BandSet(msgspec.Struct, frozen=True, gc=False):
-    """Limits of orders must lie within. Not sent."""
-
-    symbol: str
-    low: int | None
-    high: int | None
-
-
-class LastPriceSet(msgspec.Struct, frozen=True, gc=False):
-    """The last trade had this price, somewhere. Not sent."""
-
-    symbol: str
-    price: int
-
-
 class BooksMoved(msgspec.Struct, frozen=True, gc=False):
     """A command is done: what was counted in memory goes into the rows. Not sent."""
 
@@ -148,39 +141,6 @@ class Paused(msgspec.Struct, frozen=True, gc=False):
     reason: ReasonCode | None
 
 
-class UncrossPaused(msgspec.Struct, frozen=True, gc=False):
-    """What there is to do is the rest of an uncross."""
-
-    symbol: str
-    price: int
-    filled: tuple[tuple[str, str], ...]
-
-
-class MatchingEnded(msgspec.Struct, frozen=True, gc=False):
-    """What was paused is taken up again."""
-
-    symbol: str
-
-
-class TurnGiven(msgspec.Struct, frozen=True, gc=False):
-    """One more command waits."""
-
-    symbol: str
-
-
-class TurnTaken(msgspec.Struct, frozen=True, gc=False):
-    """The command whose turn it was is decided on."""
-
-    symbol: str
-
-
-class ResetAsked(msgspec.Struct, frozen=True, gc=False):
-    """One account shard has asked for a reset."""
-
-    reset_id: str
-    source: str
-
-
 Event = (
     Booked
     | StopArmed
@@ -193,7 +153,7 @@ Event = (
     | ReplaceRefused
     | CancelRefused
     | TradeExecuted
-    | PhaseChanged
+    | PhaseEvent
     | BandSet
     | LastPriceSet
     | BooksMoved
@@ -213,11 +173,7 @@ Event = (
     | ReplaceOrder
     | ReduceOrder
     | CancelRestingOrder
-    | CancelAllOrders
-    | ChangePhase
-    | EndSession
-    | SetPriceBand
-    | SetLastPrice
+    | Operation
     | ResetBooks
 )
 
@@ -235,11 +191,13 @@ class State:
         shard: Table[ShardRow],
         resets: Table[int],
         waiting: Table[Waiting],
+        auctions: Table[AuctionRow],
         partition: int,
         account_shards: int,
     ) -> None:
         self.instruments, self.orders, self.stops, self.books = instruments, orders, stops, books
         self.trades, self.shard, self.resets, self.waiting = trades, shard, resets, waiting
+        self.auctions = auctions
         self.partition, self.account_shards = partition, account_shards
         self.now = 0
         self.steps_left = 0
@@ -263,8 +221,15 @@ class State:
             self.book(order.symbol).rest(order)
         for stop in sorted((row for _, row in self.stops.scan()), key=lambda stop: (stop.elected, stop.number)):
             self.book(stop.order.symbol).arm(stop)
+        self.timed: dict[str, int] = {}
+        """When the phases of books end by themselves."""
+        self.phase_due_at = NEVER
+        for symbol, auction in self.auctions.scan():
+            self.book(symbol).auction = auction
+            self.time(symbol)
         self.unmarked = {symbol for symbol, _ in self.books.scan()}
         self.marks()
+        self.unmarked |= {symbol for symbol, auction in self.auctions.scan() if self.is_stale(symbol, auction)}
 
     def book(self, symbol: str) -> Book:
         """The book of a symbol, an empty one at first."""
@@ -284,6 +249,22 @@ class State:
     def waiting_in(self, symbol: str) -> Waiting:
         """What waits in the book of a symbol."""
         return self.waiting.get(symbol) or Waiting()
+
+    def time(self, symbol: str) -> None:
+        """Notes when the phase of a book ends by itself, if it does."""
+        auction = self.book(symbol).auction
+        self.timed.pop(symbol, None)
+        if auction is not None and auction.ends_at:
+            self.timed[symbol] = auction.ends_at
+        self.phase_due_at = min(self.timed.values(), default=NEVER)
+
+    def is_stale(self, symbol: str, auction: AuctionRow) -> bool:
+        """Whether something happened in the book since somebody looked what its auction would bring."""
+        return auction.sequence != self.book(symbol).sequence
+
+    def is_paused(self, symbol: str) -> bool:
+        """Whether the book has begun something that goes on in a record of its own."""
+        return symbol in self.busy and self.waiting_in(symbol).is_paused
 
     def marks(self) -> tuple[Mark, ...]:
         """Prices that others do not know yet, in order of the symbols."""

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from domain.book_rows import MatchingEnded, Paused, State, TurnGiven, TurnTaken, UncrossPaused, Waiting
+from domain.book_events import MatchingEnded, TurnGiven, TurnTaken, UncrossPaused
+from domain.book_rows import Paused, State, Waiting
 
 
 def _paused(state: State, event: Paused) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from domain.auction_rows import AuctionRow
 from domain.levels import Expiries, Levels, Stops
 from domain.resting import RestingOrder, StopOrder
 from schemas.enums import Side, TradingPhase
@@ -15,6 +16,7 @@ class Book:
 
     __slots__ = (
         "asks",
+        "auction",
         "band",
         "bids",
         "elected",
@@ -45,6 +47,8 @@ class Book:
         self.marked: tuple[int | None, int | None, int | None] = (None, None, None)
         self.phase = TradingPhase.CONTINUOUS
         self.band: tuple[int | None, int | None] = NO_BAND
+        self.auction: AuctionRow | None = None
+        """There while the book is in an auction."""
 
     def opposite(self, side: Side) -> Levels[RestingOrder]:
         """The side with which such an order trades."""

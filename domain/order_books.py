@@ -5,9 +5,10 @@ from typing import Any, get_args
 
 import msgspec
 
-from domain import auctions, book_changes, book_resets, entering, quick
+from domain import auctions, book_changes, book_resets, entering, indications, phases, quick
+from domain.book_events import MatchingEnded, Operation, TurnGiven, TurnTaken
 from domain.book_evolution import evolve
-from domain.book_rows import BOOKS_MOVED, Event, MatchingEnded, State, TurnGiven, TurnTaken
+from domain.book_rows import BOOKS_MOVED, Event, State
 from schemas.order_books import (
     CancelAllOrders,
     CancelRestingOrder,
@@ -29,17 +30,7 @@ __all__ = ["Command", "deadline", "decide", "evolve"]
 
 STEPS_PER_RECORD_MAX = 250
 """Trades, cancels and stops: one record does a bounded amount of work, and what is more goes on in another one."""
-Ordered = (
-    EnterOrder
-    | ReplaceOrder
-    | ReduceOrder
-    | CancelRestingOrder
-    | CancelAllOrders
-    | ChangePhase
-    | EndSession
-    | SetPriceBand
-    | SetLastPrice
-)
+Ordered = EnterOrder | ReplaceOrder | ReduceOrder | CancelRestingOrder | Operation
 """What one book takes in the order in which it comes."""
 _ORDERED = frozenset(get_args(Ordered))
 Command = Ordered | ContinueMatching | ListInstrument | ResetBooks | Tick
@@ -48,6 +39,7 @@ Command = Ordered | ContinueMatching | ListInstrument | ResetBooks | Tick
 def deadline(state: State) -> int | None:
     """When the shard wants to hear the time; None while nothing is due."""
     due = [first for book in state.by_symbol.values() if (first := book.expiries.first()) is not None]
+    due += [ends_at for symbol, ends_at in state.timed.items() if not state.is_paused(symbol)]
     if state.unmarked:
         due.append(state.marks_due_at)
     return min(due, default=None)
@@ -56,7 +48,7 @@ def deadline(state: State) -> int | None:
 def decide(state: State, command: Any) -> Iterable[Event]:
     """What the command brings about. Each event must be evolved before the next is asked for."""
     state.steps_left = STEPS_PER_RECORD_MAX
-    if not state.busy and state.now < state.marks_due_at:
+    if not state.busy and state.now < state.marks_due_at and state.now < state.phase_due_at:
         quick_decider = _QUICK.get(type(command))
         events = None if quick_decider is None else quick_decider(state, command)
         if events is not None:
@@ -65,6 +57,8 @@ def decide(state: State, command: Any) -> Iterable[Event]:
 
 
 def _decided(state: State, command: Any) -> Iterator[Event]:
+    if state.now >= state.phase_due_at:
+        yield from phases.end_auctions_due(state)
     if not state.busy:
         yield from _DECIDERS[type(command)](state, command)
     elif _must_wait(state, command):
@@ -76,6 +70,7 @@ def _decided(state: State, command: Any) -> Iterator[Event]:
     if state.moved:
         yield BOOKS_MOVED
     if state.unmarked and state.now >= state.marks_due_at:
+        yield from indications.indicate(state)
         marks = state.marks()
         if marks:
             yield MarkPrices(marks=marks)
@@ -134,7 +129,7 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     ReduceOrder: book_changes.reduce,
     CancelRestingOrder: book_changes.cancel,
     CancelAllOrders: book_changes.cancel_all,
-    ChangePhase: auctions.change_phase,
+    ChangePhase: phases.change_phase,
     EndSession: book_changes.end_session,
     SetPriceBand: book_changes.set_price_band,
     SetLastPrice: book_changes.set_last_price,

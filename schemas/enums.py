@@ -17,6 +17,20 @@ class AccountState(StrEnum):
 ACCOUNTSTATE_AT, ACCOUNTSTATE_BYTES = positions(AccountState)
 
 
+class AuctionKind(StrEnum):
+    """Why a book gathers orders before it trades them."""
+
+    UNKNOWN = "UNKNOWN"
+    OPENING = "OPENING"
+    CLOSING = "CLOSING"
+    INTRADAY = "INTRADAY"
+    VOLATILITY = "VOLATILITY"
+    REOPENING = "REOPENING"
+
+
+AUCTIONKIND_AT, AUCTIONKIND_BYTES = positions(AuctionKind)
+
+
 class BalanceReason(StrEnum):
     """Why a balance changed."""
 

@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 from app.machine import Noun, Place
 from domain import order_books as machine
+from domain.auction_rows import AuctionRow
 from domain.book_rows import BookRow, ShardRow, State, TradeRow, Waiting
 from domain.instruments import Instrument
 from domain.resting import RestingOrder, StopOrder
@@ -31,6 +32,7 @@ NOUN = Noun(
         "shard": ShardRow,
         "resets": int,
         "waiting": Waiting,
+        "auctions": AuctionRow,
     },
     state=state,
     decide=machine.decide,

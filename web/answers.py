@@ -6,8 +6,11 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from app.exactly_once.rows import Rows
 from domain.account_rows import FINAL, Balance, Order
+from domain.auction_rows import AuctionRow
 from domain.book_rows import BookRow, TradeRow
+from domain.indications import side_of
 from domain.money import half_even
 from domain.orders import reason_text
 from domain.positions import Position, value_at
@@ -169,13 +172,28 @@ def position(symbol: str, row: Position, last: int | None) -> dict[str, Any]:
     }
 
 
-def book_state(symbol: str, row: BookRow | None) -> dict[str, Any]:
-    """How a book trades now."""
-    row = row or BookRow()
+def book_state(symbol: str, rows: Rows) -> dict[str, Any]:
+    """How a book trades now; of the tables of its shard."""
+    row: BookRow = rows["books"].get(symbol) or BookRow()
+    auction: AuctionRow | None = rows["auctions"].get(symbol)
     return {
         "symbol": symbol,
         "sequence": row.sequence,
         "phase": row.phase.value.lower(),
+        "auction": None if auction is None else auction_state(auction),
         "last": text_or_none(row.last),
         "price_band": [text_or_none(row.low), text_or_none(row.high)],
+    }
+
+
+def auction_state(row: AuctionRow) -> dict[str, Any]:
+    """An auction, and what it would bring, as it was told last."""
+    side = side_of(row.surplus)
+    return {
+        "kind": row.kind.value.lower(),
+        "ends_at": time_text(row.ends_at) if row.ends_at else None,
+        "indicative_price": text_or_none(row.price),
+        "matched_qty": text(row.matched),
+        "surplus_qty": text(abs(row.surplus)),
+        "surplus_side": None if side is Side.UNKNOWN else side.value.lower(),
     }

@@ -5,28 +5,50 @@ from typing import Any
 from aiohttp import web
 
 from app.main import app
-from schemas.enums import Side, TradingPhase
+from schemas.enums import AuctionKind, Side, TradingPhase
 from schemas.order_books import CancelAllOrders, ChangePhase, EndSession, SetPriceBand
+from schemas.wire import NANOS
 from web import answers, orders
 from web.commands import is_taken, place_in_line, send
 from web.gateway import opened
 from web.ids import new_id
-from web.numbers import nanos_or_none, parse
-from web.order_books import instrument
+from web.numbers import nanos, nanos_or_none, parse
+from web.order_books import instrument, state
 from web.problems import Problem
 from web.seeding import envelope
 
 router = app.http.router
 
 PHASES = {phase.value.lower(): phase for phase in TradingPhase if phase is not TradingPhase.UNKNOWN}
+KINDS = {kind.value.lower(): kind for kind in AuctionKind if kind is not AuctionKind.UNKNOWN}
+REOPENING_AUCTION_NS = 5 * NANOS
+"""How long orders gather before a halted book trades on."""
+LENGTH_NS_MAX = 86_400 * NANOS
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 
 
 async def change_phase(request: web.Request) -> web.Response:
-    """POST /api/v1/admin/phases {symbol, phase}: continuous, auction or halted; an auction ends with an uncross."""
+    """POST /api/v1/admin/phases {symbol, phase, auction_s, kind}: continuous, auction or halted.
+
+    An auction ends with an uncross: after `auction_s` seconds, or where it has none when continuous is asked for. What
+    is halted goes on through an auction, of a few seconds where not said otherwise.
+    """
     symbol, body = await _asked(request, "phase")
     phase = orders.word("phase", body["phase"], PHASES)
-    return await _told(request, ChangePhase(symbol=symbol, phase=phase, **envelope(new_id())))
+    kind = orders.word("kind", body.get("kind", "intraday"), KINDS)
+    usual = REOPENING_AUCTION_NS if phase is TradingPhase.CONTINUOUS else 0
+    length = usual if body.get("auction_s") is None else seconds("auction_s", body["auction_s"])
+    return await _told(
+        request, ChangePhase(symbol=symbol, phase=phase, auction_kind=kind, auction_ns=length, **envelope(new_id()))
+    )
+
+
+def seconds(field: str, value: Any) -> int:
+    """Nanoseconds of so many seconds, which are not many."""
+    found = nanos(field, value)
+    if not 0 < found <= LENGTH_NS_MAX:
+        raise Problem(400, "BAD_VALUE", f"{field} lies between 0 and {LENGTH_NS_MAX // NANOS} seconds", field=field)
+    return found
 
 
 async def set_price_band(request: web.Request) -> web.Response:
@@ -73,7 +95,7 @@ async def _told(request: web.Request, command: Any) -> web.Response:
         sent = await send("order_books", command.symbol, command, request)
         if not await is_taken(replica, sent):
             return answers.answer({"command_id": command.command_id}, 202)
-    return answers.answer(answers.book_state(command.symbol, replica.rows["books"].get(command.symbol)))
+    return answers.answer(state(command.symbol))
 
 
 router.add_post("/api/v1/admin/phases", change_phase)

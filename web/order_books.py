@@ -30,14 +30,18 @@ async def order_book(request: web.Request) -> web.Response:
     if not 1 <= depth <= DEPTH_MAX:
         raise Problem(400, "BAD_LIMIT", f"depth lies between 1 and {DEPTH_MAX}")
     bids, asks = gateway.books_view.depths[symbol].top(depth)
-    row = gateway.books.of(symbol).rows["books"].get(symbol)
     return answers.answer(
-        answers.book_state(symbol, row)
+        state(symbol)
         | {
             "bids": [[text(price), text(units)] for price, units in bids],
             "asks": [[text(price), text(units)] for price, units in asks],
         }
     )
+
+
+def state(symbol: str) -> dict[str, Any]:
+    """How a book trades now."""
+    return answers.book_state(symbol, opened().books.of(symbol).rows)
 
 
 def instrument(symbol: str) -> Instrument | None:

@@ -5,6 +5,8 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from schemas.enums import (
+    AUCTIONKIND_AT,
+    AUCTIONKIND_BYTES,
     INSTRUMENTTYPE_AT,
     INSTRUMENTTYPE_BYTES,
     ORDERTYPE_AT,
@@ -21,6 +23,7 @@ from schemas.enums import (
     TRADINGPHASE_BYTES,
     VENUE_AT,
     VENUE_BYTES,
+    AuctionKind,
     InstrumentType,
     OrderType,
     ReasonCode,
@@ -111,6 +114,162 @@ class Mark(msgspec.Struct, frozen=True):
             bid=None if data["bid"] is None else bytes_to_nanos(data["bid"]),
             ask=None if data["ask"] is None else bytes_to_nanos(data["ask"]),
             last=None if data["last"] is None else bytes_to_nanos(data["last"]),
+        )
+
+
+class AuctionIndicated(Message, frozen=True):
+    """What an auction would bring if it ended now. Sent when it changes, a few times a second at most."""
+
+    schema_name: ClassVar[str] = "order_books.AuctionIndicated"
+
+    symbol: str
+    """Instrument, as listed."""
+    matched_quantity: int
+    """Units that would trade."""
+    surplus_quantity: int
+    """Units that would like to trade at that price, and find nobody."""
+    surplus_side: Side
+    """Whose they are; UNKNOWN where there are none."""
+    auction_kind: AuctionKind = AuctionKind.UNKNOWN
+    """What the auction is for."""
+    ends_at: int = 0
+    """When it ends by itself; zero where it does not."""
+    price: int | None = None
+    """Price at which all would trade; null where nobody would."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                AUCTIONKIND_BYTES[self.auction_kind],
+                LONG[self.ends_at],
+                b"\0" if self.price is None else b"\2" + NANOS_BYTES[self.price],
+                NANOS_BYTES[self.matched_quantity],
+                NANOS_BYTES[self.surplus_quantity],
+                SIDE_BYTES[self.surplus_side],
+                LONG[self.sequence],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        auction_kind = AUCTIONKIND_AT[data[at]]
+        at += 1
+        known = TIME_AT.get(data[at : at + 9])
+        ends_at, at = read_time(data, at) if known is None else (known, at + 9)
+        price: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        matched_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        surplus_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        surplus_side = SIDE_AT[data[at]]
+        at += 1
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            symbol,
+            matched_quantity,
+            surplus_quantity,
+            surplus_side,
+            auction_kind,
+            ends_at,
+            price,
+            sequence,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            matched_quantity=bytes_to_nanos(data["matched_quantity"]),
+            surplus_quantity=bytes_to_nanos(data["surplus_quantity"]),
+            surplus_side=Side(data["surplus_side"]),
+            auction_kind=AuctionKind(data["auction_kind"]),
+            ends_at=data["ends_at"],
+            price=None if data["price"] is None else bytes_to_nanos(data["price"]),
+            sequence=data["sequence"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
         )
 
 
@@ -513,6 +672,10 @@ class ChangePhase(Message, frozen=True):
     """Instrument, as listed."""
     phase: TradingPhase
     """How it trades from now on."""
+    auction_kind: AuctionKind = AuctionKind.UNKNOWN
+    """Of an auction: what it is for."""
+    auction_ns: int = 0
+    """Of an auction: nanoseconds until it ends by itself; zero where it ends when told so. Where a halted book is to trade continuously: of the auction in between; zero where there is none."""
     turn: int = 0
     """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
@@ -534,6 +697,8 @@ class ChangePhase(Message, frozen=True):
             (
                 STRING[self.symbol],
                 TRADINGPHASE_BYTES[self.phase],
+                AUCTIONKIND_BYTES[self.auction_kind],
+                LONG[self.auction_ns],
                 LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -551,6 +716,9 @@ class ChangePhase(Message, frozen=True):
         at = end
         phase = TRADINGPHASE_AT[data[at]]
         at += 1
+        auction_kind = AUCTIONKIND_AT[data[at]]
+        at += 1
+        auction_ns, at = read_long(data, at)
         turn, at = read_long(data, at)
         size = data[at]
         at += 1
@@ -591,7 +759,19 @@ class ChangePhase(Message, frozen=True):
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
-        return cls(symbol, phase, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+        return cls(
+            symbol,
+            phase,
+            auction_kind,
+            auction_ns,
+            turn,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
 
     @classmethod
     def from_avro(cls, data: dict[str, Any]) -> Self:
@@ -599,6 +779,8 @@ class ChangePhase(Message, frozen=True):
         return cls(
             symbol=data["symbol"],
             phase=TradingPhase(data["phase"]),
+            auction_kind=AuctionKind(data["auction_kind"]),
+            auction_ns=data["auction_ns"],
             turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
@@ -2502,6 +2684,10 @@ class PhaseChanged(Message, frozen=True):
     """Instrument, as listed."""
     phase: TradingPhase
     """How it trades from now on."""
+    auction_kind: AuctionKind = AuctionKind.UNKNOWN
+    """Of an auction: what it is for."""
+    ends_at: int = 0
+    """When the auction ends by itself; zero where it does not."""
     sequence: int = 0
     """Counts everything that happens in the book."""
     event_id: str = ""
@@ -2523,6 +2709,8 @@ class PhaseChanged(Message, frozen=True):
             (
                 STRING[self.symbol],
                 TRADINGPHASE_BYTES[self.phase],
+                AUCTIONKIND_BYTES[self.auction_kind],
+                LONG[self.ends_at],
                 LONG[self.sequence],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -2540,6 +2728,10 @@ class PhaseChanged(Message, frozen=True):
         at = end
         phase = TRADINGPHASE_AT[data[at]]
         at += 1
+        auction_kind = AUCTIONKIND_AT[data[at]]
+        at += 1
+        known = TIME_AT.get(data[at : at + 9])
+        ends_at, at = read_time(data, at) if known is None else (known, at + 9)
         sequence, at = read_long(data, at)
         size = data[at]
         at += 1
@@ -2580,7 +2772,19 @@ class PhaseChanged(Message, frozen=True):
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
-        return cls(symbol, phase, sequence, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+        return cls(
+            symbol,
+            phase,
+            auction_kind,
+            ends_at,
+            sequence,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
 
     @classmethod
     def from_avro(cls, data: dict[str, Any]) -> Self:
@@ -2588,6 +2792,8 @@ class PhaseChanged(Message, frozen=True):
         return cls(
             symbol=data["symbol"],
             phase=TradingPhase(data["phase"]),
+            auction_kind=AuctionKind(data["auction_kind"]),
+            ends_at=data["ends_at"],
             sequence=data["sequence"],
             event_id=data["event_id"],
             command_id=data["command_id"],
@@ -3718,6 +3924,7 @@ class TradeExecuted(Message, frozen=True):
 
 
 MESSAGES: tuple[type[Message], ...] = (
+    AuctionIndicated,
     CancelAllOrders,
     CancelRefused,
     CancelRestingOrder,

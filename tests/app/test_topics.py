@@ -95,7 +95,11 @@ def test_orders_live_by_account_books_and_trades_by_symbol() -> None:
     by_account = {"accounts-inbox", "positions-inbox", "order-commands", "order-events"}
     by_account |= {"balance-events", "position-events", "risk-events"}
     assert {name for name, key in keys.items() if key == "account_id"} == by_account
-    assert {name for name, key in keys.items() if key == "symbol"} == {"order-books-inbox", "trade-events"}
+    assert {name for name, key in keys.items() if key == "symbol"} == {
+        "order-books-inbox",
+        "trade-events",
+        "book-events",
+    }
     assert TOPICS["market-data"].key == "symbol"
     for routes in ROUTES.values():
         for ways in routes.values():

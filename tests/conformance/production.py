@@ -6,6 +6,7 @@ What accounts check before an order goes out, ticks and lots, is checked here by
 from collections.abc import Iterator
 from typing import Any
 
+from domain.auctions import indication
 from domain.instruments import Instrument
 from domain.order_terms import quantity_fault
 from domain.resting import RestingOrder
@@ -150,18 +151,20 @@ class Player:
             self.run(CancelAllOrders(SYMBOL, "" if owner is None else account_of(owner, 0), side), op)
         elif op == "clock":
             self.run(Tick(is_manual=False, timestamp=command["now"]), op)
-            while (due := self.book.expiries.first()) is not None and due <= self.machine.now:
-                self.run(
-                    Tick(is_manual=False, timestamp=command["now"]), op
-                )  # the shard hears the time until it is done
+            while self._is_due():  # the shard hears the time until it is done
+                self.run(Tick(is_manual=False, timestamp=command["now"]), op)
         elif op == "session_end":
             self.run(EndSession(SYMBOL), op)
         elif op == "state":
-            self.run(ChangePhase(SYMBOL, PHASES[command["state"]]), op)
+            self.run(ChangePhase(SYMBOL, PHASES[command["state"]], auction_ns=command.get("auction") or 0), op)
         elif op == "config":
             self._configure(command)
         else:
             raise ValueError(f"no such op: {op}")
+
+    def _is_due(self) -> bool:
+        due = self.machine.noun.deadline(self.machine.state)
+        return due is not None and due <= self.machine.now
 
     def _configure(self, command: dict[str, Any]) -> None:
         self.tick, self.lot = command.get("tick", self.tick), command.get("lot", self.lot)
@@ -285,7 +288,13 @@ class Player:
             "pending_stops": [int(stop.order.order_id) for stop in stops],
             "last": book.last,
             "displayed": [[name, price, sum(order.tradable for order in level)] for name, price, level in sides],
+            "state": next(name for name, phase in PHASES.items() if phase is book.phase),
+            "indication": self._indication(),
         }
+
+    def _indication(self) -> Any:
+        found = indication(self.book) if self.book.auction is not None else None
+        return None if found is None else [*found]
 
 
 def account_of(owner: Any, number: int) -> str:

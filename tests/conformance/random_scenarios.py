@@ -53,7 +53,8 @@ class Chance:
             owner = {"owner": rng.choice(OWNERS)} if self._is(0.8) else {}
             return owner | ({"side": rng.choice(["buy", "sell"])} if self._is(0.5) else {})
         if op == "state":
-            return {"state": rng.choice(["auction", "continuous", "continuous", "halt"])}
+            length = {"auction": rng.randint(1, 12)} if self._is(0.4) else {}
+            return {"state": rng.choice(["auction", "continuous", "continuous", "halt"])} | length
         if op == "config":
             band = [MIDDLE - rng.randint(3, 9), MIDDLE + rng.randint(3, 9)]
             return {"last": self._price()} if self._is(0.5) else {"band": band}

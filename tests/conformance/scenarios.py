@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 Run = Callable[[list[dict[str, Any]]], dict[str, Any]]
 """Plays commands on a fresh venue -> everything that a scenario may expect."""
 
-COMPARED = ("trades", "book", "cancels", "rejects", "pending_stops", "last", "displayed")
+COMPARED = ("trades", "book", "cancels", "rejects", "pending_stops", "last", "displayed", "state", "indication")
 NOTHING = "nothing"
 
 

@@ -82,7 +82,7 @@ def test_a_day_has_something_of_everything() -> None:
     statuses: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     fees = 0
-    for seed in range(6):
+    for seed in range(12):
         venue, seen = day(Random(seed), 600)
         statuses.update(event.status for event in seen.orders.values())
         reasons.update(event.reason_code for event in seen.orders.values() if event.reason_code)

@@ -195,6 +195,7 @@ class Day:
         return rng.choice(
             (
                 ChangePhase(symbol, rng.choice(phases)),
+                ChangePhase(symbol, rng.choice(phases), auction_ns=rng.choice((1, NANOS, 10 * NANOS))),
                 *[ChangePhase(symbol, TradingPhase.CONTINUOUS)] * 4,
                 EndSession(symbol),
                 SetPriceBand(symbol, *rng.choice(((None, None), (prices[0], prices[-2])))),

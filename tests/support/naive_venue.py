@@ -52,18 +52,25 @@ What the format, D30 and D31 leave open is decided here; whoever builds an engin
     leave one, so a plain halt resumes without an auction.
 24. What an uncross leaves of an iceberg keeps its place and shows a new slice.
 25. pending_stops is in order of age.
+26. `auction` with a state is a length: of that auction, which ends by itself when `clock` is there, in continuous
+    trading; or, where a halted book is to trade continuously, of the auction in between. Without it an auction ends
+    when it is told to, and a halted book goes on at once. An auction that ends by itself is not cut short by a state
+    `continuous` with `auction`; one without ends it. Orders whose time comes first, or at the same time, expire first.
+27. indication is what the book would uncross now, in an auction: price, volume, surplus of buyers (negative: of
+    sellers). None where there is no auction, or nobody would trade.
 """
 
 import copy
 from typing import Any
 
-from tests.support.naive_venue_auction import uncross
+from tests.support.naive_venue_auction import indication, uncross
 from tests.support.naive_venue_faults import Rules
 from tests.support.naive_venue_orders import (
     ACTING,
     ELECTED,
     ENTRIES,
     NEVER_REST,
+    RESTING,
     STOPS,
     WAITING,
     Command,
@@ -111,6 +118,8 @@ class NaiveVenue(Rules):
             "pending_stops": [order.order_id for order in self.at(WAITING)],
             "last": self.last,
             "displayed": [[side, price, sum(order.shown for order in level)] for side, price, level in levels],
+            "state": self.state,
+            "indication": indication(self.at(RESTING), self.last) if self.state == "auction" else None,
         }
 
     def _enter(self, command: Command) -> None:
@@ -243,8 +252,14 @@ class NaiveVenue(Rules):
 
     def _clock(self, command: Command) -> None:
         self.now = max(self.now, command["now"])
+        if self.ends is not None and self.ends <= self.now:
+            self._expire(self.ends)
+            self._trade_on()
+        self._expire(self.now)
+
+    def _expire(self, until: int) -> None:
         self.end_all(
-            [order for order in self.orders if order.time_in_force == "gtd" and (order.expire or 0) <= self.now],
+            [order for order in self.orders if order.time_in_force == "gtd" and (order.expire or 0) <= until],
             "expired",
         )
 
@@ -252,11 +267,21 @@ class NaiveVenue(Rules):
         self.end_all([order for order in self.orders if order.time_in_force == "day"], "expired")
 
     def _state(self, command: Command) -> None:
-        if command["state"] not in ("auction", "continuous", "halt"):
-            raise ValueError(f"state {command['state']!r} is unknown")
-        self.state = command["state"]
-        if self.state == "continuous":
-            uncross(self)
+        wanted, length = command["state"], command.get("auction")
+        if wanted not in ("auction", "continuous", "halt"):
+            raise ValueError(f"state {wanted!r} is unknown")
+        if wanted == self.state:
+            return
+        if wanted == "auction" or (wanted == "continuous" and self.state == "halt" and length):
+            self.state, self.ends = "auction", self.now + length if length else None
+        elif wanted == "halt":
+            self.state, self.ends = "halt", None
+        elif not (length and self.ends is not None):
+            self._trade_on()
+
+    def _trade_on(self) -> None:
+        self.state, self.ends = "continuous", None
+        uncross(self)
 
     def _config(self, command: Command) -> None:
         self.tick = command.get("tick", self.tick)

@@ -35,20 +35,27 @@ def uncross(book: Book) -> None:
 
 
 def auction_price(resting: list[Order], last: int | None) -> int | None:
+    found = indication(resting, last)
+    return None if found is None else found[0]
+
+
+def indication(resting: list[Order], last: int | None) -> list[int] | None:
+    """Price, volume and surplus."""
     candidates = [_candidate(resting, price) for price in sorted({order.resting_price for order in resting})]
     volume = max((candidate.volume for candidate in candidates), default=0)
     if not volume:
         return None
     best = [candidate for candidate in candidates if candidate.volume == volume]
     least = min(abs(candidate.surplus) for candidate in best)
-    best = [candidate for candidate in best if abs(candidate.surplus) == least]
+    return list(_nearest([candidate for candidate in best if abs(candidate.surplus) == least], last))
+
+
+def _nearest(best: list[Candidate], last: int | None) -> Candidate:
     if all(candidate.surplus > 0 for candidate in best):
-        return best[-1].price
-    if all(candidate.surplus < 0 for candidate in best):
-        return best[0].price
-    if last is None:
-        return best[0].price
-    return min(best, key=lambda candidate: (abs(candidate.price - last), candidate.price)).price
+        return best[-1]
+    if all(candidate.surplus < 0 for candidate in best) or last is None:
+        return best[0]
+    return min(best, key=lambda candidate: (abs(candidate.price - last), candidate.price))
 
 
 def pairs(resting: list[Order], price: int) -> list[tuple[Order, Order, int]]:

@@ -10,6 +10,8 @@ class Rules(Book):
     def __init__(self) -> None:
         super().__init__()
         self.state = "continuous"
+        self.ends: int | None = None
+        """When the auction ends by itself."""
         self.now = 0
         self.tick = 1
         self.band: tuple[int, int] | None = None

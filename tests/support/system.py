@@ -23,7 +23,15 @@ from kafka import free_port, stop_broker
 ROOT = Path(__file__).parents[2]
 FAUST = [str(Path(sys.executable).with_name("faust")), "-A", "app", "worker", "-l", "info"]
 READY_S = 60.0
-PUBLIC = ("order-events", "trade-events", "balance-events", "position-events", "risk-events", "dead-letters")
+PUBLIC = (
+    "order-events",
+    "trade-events",
+    "book-events",
+    "balance-events",
+    "position-events",
+    "risk-events",
+    "dead-letters",
+)
 
 
 class System:

@@ -1,5 +1,6 @@
 """Orders of every type through the front door: they wait, follow, hide, exclude each other, and gather in auctions."""
 
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -91,6 +92,16 @@ async def test_what_the_book_refuses_is_answered_alike_before_and_after_it_is_kn
     assert (status, second["order_id"], second["status"]) == (201, first["order_id"], "REJECTED")
 
 
+def is_indicated(system: System) -> Callable[[], Awaitable[Any]]:
+    """The book, once all four orders are in what it says."""
+
+    async def look() -> Any:
+        found = await system.get("/api/v1/orderbook/ADAUSDT")
+        return found if found["auction"]["surplus_qty"] == "4" else None
+
+    return look
+
+
 async def test_an_auction_gathers_orders_and_trades_them_at_one_price(funded: System) -> None:
     state = await funded.post("/api/v1/admin/phases", {"symbol": "ADAUSDT", "phase": "auction"}, 200)
     assert state["phase"] == "auction"
@@ -104,6 +115,15 @@ async def test_an_auction_gathers_orders_and_trades_them_at_one_price(funded: Sy
         await funded.status(order["order_id"], "OPEN")
     refused = await placed(funded, "cid", "sell", "1", limit_price="1.00", time_in_force="ioc")
     assert (await funded.status(refused["order_id"], "REJECTED"))["reason_code"] == "NOT_IN_AUCTION"
+    indicated = (await funded.eventually(is_indicated(funded)))["auction"]
+    assert indicated == {
+        "kind": "intraday",
+        "ends_at": None,
+        "indicative_price": "1.01",
+        "matched_qty": "10",
+        "surplus_qty": "4",
+        "surplus_side": "sell",
+    }
     await funded.post("/api/v1/admin/phases", {"symbol": "ADAUSDT", "phase": "continuous"}, 200)
     assert (await funded.status(orders[0]["order_id"], "FILLED"))["average_price"] == "1.01"
     trades = await funded.records("trade-events", 2)
@@ -112,6 +132,36 @@ async def test_an_auction_gathers_orders_and_trades_them_at_one_price(funded: Sy
         (2, Decimal("1.01"), True),
     ]
     assert await book(funded) == ([["1", "5"]], [["1.01", "4"]])
+    await funded.conserved()
+
+
+async def test_an_auction_says_what_it_would_bring_and_a_halt_ends_with_one(funded: System) -> None:
+    await funded.post("/api/v1/admin/phases", {"symbol": "ADAUSDT", "phase": "halted"}, 200)
+    state = await funded.post(
+        "/api/v1/admin/phases", {"symbol": "ADAUSDT", "phase": "continuous", "auction_s": "1.5"}, 200
+    )
+    assert (state["phase"], state["auction"]["kind"]) == ("auction", "reopening")
+    bid = await placed(funded, "ann", "buy", "10", limit_price="1.02")
+    ask = await placed(funded, "bob", "sell", "4", limit_price="0.99")
+    await funded.status(ask["order_id"], "FILLED")
+    await funded.status(bid["order_id"], "PARTIALLY_FILLED")
+    assert (await funded.get("/api/v1/orderbook/ADAUSDT"))["auction"] is None
+    told = await funded.records("book-events", 4)
+    indicated = [event for event in told if event["_message"] == "AuctionIndicated"]
+    assert (
+        indicated[-1]
+        | {
+            "price": Decimal("1.02"),
+            "matched_quantity": Decimal(4),
+            "surplus_quantity": Decimal(6),
+            "surplus_side": "BUY",
+            "auction_kind": "REOPENING",
+        }
+        == indicated[-1]
+    )
+    phases = [event["phase"] for event in told if event["_message"] == "PhaseChanged"]
+    assert phases == ["HALTED", "AUCTION", "CONTINUOUS"]
+    assert {event["actor_id"] for event in told if event["_message"] == "PhaseChanged"} >= {"operator"}
     await funded.conserved()
 
 

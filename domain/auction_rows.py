@@ -1,0 +1,20 @@
+"""What a book in an auction remembers of it."""
+
+import msgspec
+
+from schemas.enums import AuctionKind
+
+
+class AuctionRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An auction that goes on, and what was told last of what it would bring."""
+
+    kind: AuctionKind = AuctionKind.UNKNOWN
+    ends_at: int = 0
+    """Nanoseconds since the epoch; zero where it ends when told so."""
+    price: int | None = None
+    """None where nobody would trade."""
+    matched: int = 0
+    surplus: int = 0
+    """Units that want to buy at that price beyond those that want to sell; negative where sellers are more."""
+    sequence: int = 0
+    """Of the book, when somebody looked last."""

@@ -1,0 +1,73 @@
+"""Events of a book that stay inside, and names for what has to do with its phases and its operators."""
+
+import msgspec
+
+from schemas.order_books import (
+    AuctionIndicated,
+    CancelAllOrders,
+    ChangePhase,
+    EndSession,
+    PhaseChanged,
+    SetLastPrice,
+    SetPriceBand,
+)
+
+
+class BandSet(msgspec.Struct, frozen=True, gc=False):
+    """Limits of orders must lie within."""
+
+    symbol: str
+    low: int | None
+    high: int | None
+
+
+class LastPriceSet(msgspec.Struct, frozen=True, gc=False):
+    """The last trade had this price, somewhere."""
+
+    symbol: str
+    price: int
+
+
+class UncrossPaused(msgspec.Struct, frozen=True, gc=False):
+    """A record did as much as one may, and what there is to do is the rest of an uncross."""
+
+    symbol: str
+    price: int
+    filled: tuple[tuple[str, str], ...]
+
+
+class MatchingEnded(msgspec.Struct, frozen=True, gc=False):
+    """What was paused is taken up again."""
+
+    symbol: str
+
+
+class TurnGiven(msgspec.Struct, frozen=True, gc=False):
+    """One more command waits."""
+
+    symbol: str
+
+
+class TurnTaken(msgspec.Struct, frozen=True, gc=False):
+    """The command whose turn it was is decided on."""
+
+    symbol: str
+
+
+class ResetAsked(msgspec.Struct, frozen=True, gc=False):
+    """One account shard has asked for a reset."""
+
+    reset_id: str
+    source: str
+
+
+class AuctionLooked(msgspec.Struct, frozen=True, gc=False):
+    """What the auction would bring is what was told last."""
+
+    symbol: str
+
+
+PhaseEvent = PhaseChanged | AuctionIndicated | AuctionLooked
+"""What happens to the way in which a book trades."""
+Operation = CancelAllOrders | ChangePhase | EndSession | SetPriceBand | SetLastPrice
+"""What operators do with one book, in the order in which it comes."""
