@@ -17,6 +17,7 @@ check: .venv/.installed
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
 	$(BIN)/python -m app.topology --check
+	$(BIN)/python -m app.order_life_page --check
 
 fix: .venv/.installed
 	$(BIN)/ruff check --fix .
@@ -43,6 +44,7 @@ soak: .venv/.installed
 
 docs: .venv/.installed
 	$(BIN)/python -m app.topology
+	$(BIN)/python -m app.order_life_page
 
 up:
 	docker compose up --build --detach --wait

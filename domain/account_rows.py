@@ -48,10 +48,14 @@ class Balance(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Total quantity and limit price that an amend asks for."""
+    """What an amend asks for, or what an order has."""
 
     quantity: int
+    """Total, what is filled included."""
     price: int
+    """Up to which funds are held: the limit, or what a stop may cost once it is triggered."""
+    stop_price: int | None = None
+    trail: int | None = None
 
 
 class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -96,6 +100,8 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Its group, within the account."""
     held_by: str = ""
     """The order of its group that holds funds for it, too."""
+    trail: int | None = None
+    """Distance of a trailing stop."""
 
     @property
     def leaves(self) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import account_states, oco_groups, order_terms, orders, risk
+from domain import new_terms, oco_groups, order_life, orders, risk
 from domain.account_rows import (
     FINAL,
     Answered,
@@ -14,15 +14,16 @@ from domain.account_rows import (
     Outcome,
     State,
     Stored,
-    Terms,
 )
 from domain.book_reports import known, release
 from domain.ledger import answer, entry
+from domain.order_life import Step
+from domain.order_terms import WITH_LIMIT
 from schemas.accounts import (
     AmendOrder,
     CancelOrder,
 )
-from schemas.enums import BalanceReason, OrderStatus, OrderType, ReasonCode
+from schemas.enums import BalanceReason, ReasonCode
 from schemas.order_books import (
     CancelRefused,
     CancelRestingOrder,
@@ -30,9 +31,6 @@ from schemas.order_books import (
     ReplaceOrder,
     ReplaceRefused,
 )
-
-AMENDS_PENDING_MAX = 16
-"""Of one order, on their way to the book."""
 
 
 def amend(state: State, command: AmendOrder) -> Iterator[Event]:
@@ -43,27 +41,15 @@ def amend(state: State, command: AmendOrder) -> Iterator[Event]:
     if state.outcomes.get(command.command_id) is not None:
         return
     order = state.orders.get(command.order_id)
-    reason = _too_late(order, command)
+    reason = _too_late(order, command, Step.AMEND_ASKED)
     if order is None or reason is not None:
         yield from answer(state, command.command_id, command.order_id, reason)
         return
-    last = order.amends[-1] if order.amends else Terms(order.quantity, order.cap_price)
-    terms = Terms(
-        last.quantity if command.quantity is None else command.quantity,
-        last.price if command.limit_price is None else command.limit_price,
-    )
-    reason = _amend_fault(state, order, terms)
-    amended = order
-    if reason is None:
-        amended = orders.with_hold(msgspec.structs.replace(order, amends=(*order.amends, terms)))
-        if not orders.can_pay(state.balance(order.account_id, order.held_asset), amended.held - order.held):
-            reason = ReasonCode.BUYING_POWER
-        else:
-            reason = risk.amend_fault(state, order, amended)
-    if reason is not None:
-        yield from answer(state, command.command_id, order.order_id, reason)
+    amended = _with_new_terms(state, order, command)
+    if isinstance(amended, ReasonCode):
+        yield from answer(state, command.command_id, order.order_id, amended)
         return
-    more = amended.held - order.held
+    terms, more = amended.amends[-1], amended.held - order.held
     if more:
         yield entry(state, order.account_id, order.held_asset, 0, more, BalanceReason.HOLD, order.order_id)
     yield Stored(amended)
@@ -74,27 +60,27 @@ def amend(state: State, command: AmendOrder) -> Iterator[Event]:
         symbol=order.symbol,
         quantity=terms.quantity,
         limit_price=terms.price,
+        stop_price=command.stop_price,
+        trail=command.trail,
     )
 
 
-def _too_late(order: Order | None, command: AmendOrder | CancelOrder) -> ReasonCode | None:
+def _with_new_terms(state: State, order: Order, command: AmendOrder) -> Order | ReasonCode:
+    """The order with the new terms asked for, and with what is held meanwhile; or why not."""
+    terms = new_terms.terms_of(state, order, command)
+    if isinstance(terms, ReasonCode):
+        return terms
+    amended = oco_groups.with_hold(state, msgspec.structs.replace(order, amends=(*order.amends, terms)))
+    more = amended.held - order.held
+    if not orders.can_pay(state.balance(order.account_id, order.held_asset), more):
+        return ReasonCode.BUYING_POWER
+    return risk.amend_fault(state, order, amended) or amended
+
+
+def _too_late(order: Order | None, command: AmendOrder | CancelOrder, step: Step) -> ReasonCode | None:
     if order is None or order.account_id != command.account_id:
         return ReasonCode.UNKNOWN_ORDER
-    return ReasonCode.TOO_LATE if order.status in FINAL else None
-
-
-def _amend_fault(state: State, order: Order, terms: Terms) -> ReasonCode | None:
-    instrument = state.instruments.get(order.symbol)
-    assert instrument is not None
-    if order.order_type is not OrderType.LIMIT or oco_groups.shares(state, order):
-        return ReasonCode.UNSUPPORTED_ORDER_TYPE
-    if len(order.amends) >= AMENDS_PENDING_MAX:
-        return ReasonCode.TOO_LARGE
-    if state.risk.watched and (fault := account_states.trading_fault(state, order.account_id)) is not None:
-        return fault
-    return order_terms.quantity_fault(instrument, terms.quantity) or order_terms.price_fault(
-        instrument, terms.price, terms.quantity
-    )
+    return ReasonCode.TOO_LATE if order_life.answer(order.status, step) is None else None
 
 
 def _await_answer(state: State, command_id: str, order_id: str) -> Iterator[Event]:
@@ -105,22 +91,24 @@ def _await_answer(state: State, command_id: str, order_id: str) -> Iterator[Even
 def replaced(state: State, command: OrderReplaced) -> Iterator[Event]:
     """The new terms stand."""
     before = known(state, command.order_id)
-    status = OrderStatus.FILLED if command.quantity == before.filled else before.status
+    step = Step.AMENDED_TO_FILLED if command.quantity == before.filled else Step.AMENDED
     order = msgspec.structs.replace(
         before,
         quantity=command.quantity,
-        limit_price=command.limit_price,
+        limit_price=command.limit_price if before.order_type in WITH_LIMIT else None,
+        stop_price=before.stop_price if command.trail is not None else command.stop_price or before.stop_price,
+        trail=command.trail or before.trail,
         cap_price=command.limit_price,
-        status=status,
+        status=order_life.after(before.status, step),
         amends=before.amends[1:],
         version=before.version + 1,
         updated_at=state.now,
     )
-    order = orders.with_hold(order)
-    yield orders.told(order)
+    order = oco_groups.with_hold(state, order)
+    yield orders.told(order, step)
     yield from release(state, before, order)
     yield Stored(order)
-    if status is OrderStatus.FILLED:
+    if order.status in FINAL:
         yield Finished(order)
     yield from answer(state, command.command_id, order.order_id, None)
 
@@ -128,8 +116,8 @@ def replaced(state: State, command: OrderReplaced) -> Iterator[Event]:
 def replace_refused(state: State, command: ReplaceRefused) -> Iterator[Event]:
     """The old terms stand."""
     before = state.orders.get(command.order_id)
-    if before is not None and before.status not in FINAL:
-        order = orders.with_hold(msgspec.structs.replace(before, amends=before.amends[1:]))
+    if before is not None and order_life.answer(before.status, Step.REQUEST_REFUSED) is not None:
+        order = oco_groups.with_hold(state, msgspec.structs.replace(before, amends=before.amends[1:]))
         yield from release(state, before, order)
         yield Stored(order)
     yield from answer(state, command.command_id, command.order_id, command.reason_code)
@@ -145,7 +133,7 @@ def cancel(state: State, command: CancelOrder) -> Iterator[Event]:
     if state.outcomes.get(command.command_id) is not None:
         return
     order = state.orders.get(command.order_id)
-    reason = _too_late(order, command)
+    reason = _too_late(order, command, Step.CANCEL_ASKED)
     if order is None or reason is not None:
         yield from answer(state, command.command_id, command.order_id, reason)
         return

@@ -52,6 +52,7 @@ def replace(state: State, command: ReplaceOrder) -> Iterator[Event]:
         leaves_quantity=quantity - filled,
         sequence=book.sequence + 1,
         stop_price=_new_stop_price(stop, command),
+        trail=_new_trail(stop, command),
     )
     if quantity > filled and stop is None and not keeps_place(order, command):
         changed = msgspec.structs.replace(
@@ -64,11 +65,15 @@ def replace(state: State, command: ReplaceOrder) -> Iterator[Event]:
 def _replace_fault(book: Book, order: RestingOrder | None, command: ReplaceOrder) -> ReasonCode | None:
     if order is None or order.account_id != command.account_id:
         return ReasonCode.TOO_LATE
-    if command.limit_price != order.limit_price and not book.allows(command.limit_price):
+    stop = book.stops.get(order.order_id)
+    if stop is None and not (command.stop_price is None and command.trail is None):
+        return ReasonCode.ALREADY_TRIGGERED
+    is_limit = stop is None or not stops.is_market(stop.order_type)
+    if is_limit and command.limit_price != order.limit_price and not book.allows(command.limit_price):
         return ReasonCode.PRICE_BAND
     if book.phase is TradingPhase.HALTED:
         return ReasonCode.HALTED
-    is_open = order.order_id not in book.stops and book.phase is TradingPhase.CONTINUOUS
+    is_open = stop is None and book.phase is TradingPhase.CONTINUOUS
     if is_open and order.instructions is not None and order.instructions.is_post_only:
         best = book.opposite(order.side).best_price()
         if best is not None and crosses(order.side, command.limit_price, best):
@@ -77,9 +82,19 @@ def _replace_fault(book: Book, order: RestingOrder | None, command: ReplaceOrder
 
 
 def _new_stop_price(stop: StopOrder | None, command: ReplaceOrder) -> int | None:
+    """A trailing stop that gets another trail goes on from the best price that it has followed."""
     if stop is None:
         return None
-    return stop.stop_price if command.stop_price is None else command.stop_price
+    if stop.trail is None or stop.stop_price is None or command.trail is None:
+        return stop.stop_price if command.stop_price is None else command.stop_price
+    wider = command.trail - stop.trail
+    return stop.stop_price + wider if stop.waits_for_rise else stop.stop_price - wider
+
+
+def _new_trail(stop: StopOrder | None, command: ReplaceOrder) -> int | None:
+    if stop is None or stop.trail is None or command.trail is None:
+        return None if stop is None else stop.trail
+    return command.trail
 
 
 def keeps_place(order: RestingOrder, command: ReplaceOrder | OrderReplaced) -> bool:

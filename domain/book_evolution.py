@@ -206,9 +206,11 @@ def _stop_replaced(state: State, stop: StopOrder, event: OrderReplaced) -> None:
     order = msgspec.structs.replace(
         stop.order, quantity=event.quantity, leaves=event.leaves_quantity, limit_price=event.limit_price
     )
-    keeps = event.stop_price == stop.stop_price and keeps_place(stop.order, event)
+    keeps = (event.stop_price, event.trail) == (stop.stop_price, stop.trail) and keeps_place(stop.order, event)
     number = stop.number if keeps else event.sequence
-    changed_stop = msgspec.structs.replace(stop, order=order, stop_price=event.stop_price, number=number)
+    changed_stop = msgspec.structs.replace(
+        stop, order=order, stop_price=event.stop_price, trail=event.trail, number=number
+    )
     state.book(event.symbol).arm(changed_stop)
     state.stops.put(f"{event.symbol}|{event.order_id}", changed_stop)
 

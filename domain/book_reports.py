@@ -17,8 +17,9 @@ from domain.account_rows import (
     Stored,
 )
 from domain.ledger import answer, entry
+from domain.order_life import Step, after
 from domain.trades import Fill, fills_of
-from schemas.enums import BalanceReason, OrderStatus, Side
+from schemas.enums import BalanceReason, Side
 from schemas.order_books import (
     OrderArmed,
     OrderCancelled,
@@ -31,34 +32,40 @@ from schemas.order_books import (
 
 def rested(state: State, command: OrderRested) -> Iterator[Event]:
     """The order waits in the book."""
-    yield from _is_now(state, command.order_id, OrderStatus.OPEN)
+    yield from _goes_on(state, command.order_id, Step.RESTED)
 
 
 def armed(state: State, command: OrderArmed) -> Iterator[Event]:
     """The order waits for its trigger."""
-    yield from _is_now(state, command.order_id, OrderStatus.TRIGGER_WAIT)
+    yield from _goes_on(state, command.order_id, Step.ARMED)
 
 
 def triggered(state: State, command: OrderTriggered) -> Iterator[Event]:
     """The order became active."""
-    yield from _is_now(state, command.order_id, OrderStatus.OPEN)
+    yield from _goes_on(state, command.order_id, Step.TRIGGERED)
 
 
-def _is_now(state: State, order_id: str, status: OrderStatus) -> Iterator[Event]:
+def _goes_on(state: State, order_id: str, step: Step) -> Iterator[Event]:
     order = known(state, order_id)
+    status = after(order.status, step)
     order = msgspec.structs.replace(order, status=status, version=order.version + 1, updated_at=state.now)
-    yield orders.told(order)
+    yield orders.told(order, step)
     yield Stored(order)
 
 
 def reduced(state: State, command: OrderReduced) -> Iterator[Event]:
     """Units were taken off the order: what was held for them is released."""
     before = known(state, command.order_id)
-    order = msgspec.structs.replace(before, quantity=command.quantity, version=before.version + 1, updated_at=state.now)
-    if not oco_groups.shares(state, before):  # others may need all that it holds
-        order = orders.with_hold(order)
+    order = msgspec.structs.replace(
+        before,
+        quantity=command.quantity,
+        status=after(before.status, Step.REDUCED),
+        version=before.version + 1,
+        updated_at=state.now,
+    )
+    order = oco_groups.with_hold(state, order)
     assert order.leaves == command.leaves_quantity, "book and account count the same fills"
-    yield orders.told(order)
+    yield orders.told(order, Step.REDUCED)
     yield from release(state, before, order)
     yield Stored(order)
     yield from answer_if_asked(state, command, order)
@@ -89,7 +96,7 @@ def _filled(state: State, fill: Fill) -> Iterator[Event]:
     """What was held is spent, and what it was held too dear is released, in the same step."""
     before = yield from oco_groups.taken_over(state, known(state, fill.order_id))
     order = orders.after_fill(before, fill, state.now)
-    yield orders.told(order, fill)
+    yield orders.told(order, Step.FILLED, fill)
     released = before.held - order.held
     account_id, base, quote = order.account_id, order.base, order.quote
     about = (BalanceReason.TRADE, order.order_id, fill.trade_id)
@@ -113,16 +120,17 @@ def _filled(state: State, fill: Fill) -> Iterator[Event]:
 def cancelled(state: State, command: OrderCancelled) -> Iterator[Event]:
     """What was left of the order left the book: all that is still held is released."""
     before = yield from oco_groups.handed_over(state, known(state, command.order_id))
+    step = orders.ENDS.get(command.reason_code, Step.CANCELLED)
     order = msgspec.structs.replace(
         before,
-        status=orders.ENDS.get(command.reason_code, OrderStatus.CANCELLED),
+        status=after(before.status, step),
         reason_code=command.reason_code,
         held=0,
         amends=(),
         version=before.version + 1,
         updated_at=state.now,
     )
-    yield orders.told(order)
+    yield orders.told(order, step)
     yield from release(state, before, order)
     yield Stored(order)
     yield Finished(order)

@@ -49,6 +49,11 @@ def shares(state: State, order: Order) -> bool:
     return bool(order.held_by) or any(leg.held_by == order.order_id for leg in siblings(state, order))
 
 
+def with_hold(state: State, order: Order) -> Order:
+    """The order with what must be held for it now; one that shares stays, for others may need all that it holds."""
+    return order if order.oco_group and shares(state, order) else orders.with_hold(order)
+
+
 def taken_over(state: State, order: Order) -> Generator[Event, None, Order]:
     """The order trades: what another one holds for it is its own now. That one is about to be cancelled."""
     if not order.held_by:

@@ -108,6 +108,8 @@ def _handed_on(state: State, command: NewOrder | AmendRequest | CancelRequest) -
                 account_id=command.account_id,
                 quantity=command.quantity,
                 limit_price=command.limit_price,
+                stop_price=command.stop_price,
+                trail=command.trail,
             )
         case _:
             yield CancelOrder(order_id=command.order_id, account_id=command.account_id)

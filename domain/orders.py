@@ -2,11 +2,12 @@
 
 import msgspec
 
-from domain import order_terms
+from domain import order_life, order_terms
 from domain.account_rows import FINAL, Balance, Mark, Order, State, Terms
 from domain.instruments import Instrument
 from domain.money import AMOUNT_MAX, fee_of, value_of
 from domain.names import is_name
+from domain.order_life import EXEC_TYPES, Step
 from domain.risk_rows import RISK_REASON_TEXTS
 from domain.trades import Fill
 from schemas.accounts import OrderEvent, PlaceOrder
@@ -36,6 +37,9 @@ REASON_TEXTS = {
     ReasonCode.SELF_TRADE_PREVENTION: "It would have traded with the same account",
     ReasonCode.MONEY_SPENT: "Its money is spent",
     **RISK_REASON_TEXTS,
+    ReasonCode.ALREADY_TRIGGERED: "It is triggered: there is no stop price to change",
+    ReasonCode.TOO_LATE: "Too late: it has ended, or the book has it no longer",
+    ReasonCode.UNKNOWN_ORDER: "There is no such order",
 }
 BOOK_REFUSALS = frozenset(
     {
@@ -49,11 +53,11 @@ BOOK_REFUSALS = frozenset(
     }
 )
 """Reasons of a book that make an order REJECTED, not CANCELLED: it never worked (D7)."""
-ENDS = dict.fromkeys(BOOK_REFUSALS, OrderStatus.REJECTED) | {
-    ReasonCode.EXPIRED: OrderStatus.EXPIRED,
-    ReasonCode.MONEY_SPENT: OrderStatus.FILLED,
+ENDS = dict.fromkeys(BOOK_REFUSALS, Step.REJECTED) | {
+    ReasonCode.EXPIRED: Step.EXPIRED,
+    ReasonCode.MONEY_SPENT: Step.SPENT,
 }
-"""Status of an order that left its book for that reason; CANCELLED for any other (D8)."""
+"""What it means for an order that it left its book for that reason; CANCELLED for any other (D8)."""
 INVALID = "Invalid order parameters"
 """What the validation step says, whatever the code beside it is."""
 
@@ -62,6 +66,7 @@ _NO_TERMS = Instrument("", InstrumentType.UNKNOWN, "", "", 0, 0, 0, 0, 0, Venue.
 _NOTHING_YET = (0, 0, 0, 0, 0, 0, 0, ())
 """Cap price, what is filled, its value and fees, what is held, version, amends."""
 
+PENDING = order_life.after(None, Step.PLACED)
 TIMES_IN_FORCE = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY, TimeInForce.GTD})
 
 
@@ -105,7 +110,7 @@ def _word_fault(command: PlaceOrder) -> ReasonCode | None:
     return None
 
 
-def cap_price(instrument: Instrument, command: PlaceOrder, mark: Mark | None) -> int | None:
+def cap_price(instrument: Instrument, command: PlaceOrder | Order, mark: Mark | None) -> int | None:
     """Up to which price the order may buy, and down to which it may sell; None where no price says it.
 
     A limit says so itself. A market buy may go so much beyond the best ask, one that waits for its trigger so much
@@ -178,7 +183,7 @@ def new_order(state: State, command: PlaceOrder, instrument: Instrument | None, 
         command.limit_price,
         command.stop_price,
         command.time_in_force,
-        OrderStatus.PENDING,
+        PENDING,
         state.now,
         command.command_id,
         body_of(command),
@@ -193,14 +198,15 @@ def new_order(state: State, command: PlaceOrder, instrument: Instrument | None, 
         None,
         state.now,
         command.oco_group,
+        "",
+        command.trail,
     )
 
 
 def after_fill(order: Order, fill: Fill, now: int) -> Order:
     """The order after one more trade. Its status follows from what is left."""
     filled = order.filled + fill.quantity
-    status = OrderStatus.FILLED if filled == order.quantity else OrderStatus.PARTIALLY_FILLED
-    is_done = status is OrderStatus.FILLED
+    is_done = filled == order.quantity
     filled_order = msgspec.structs.replace(
         order,
         held=0 if is_done else order.held,
@@ -208,7 +214,7 @@ def after_fill(order: Order, fill: Fill, now: int) -> Order:
         filled_value=order.filled_value + fill.value,
         fee=order.fee + fill.fee,
         fee_accrued=fill.fee_accrued,
-        status=status,
+        status=order_life.after(order.status, Step.FILLED if is_done else Step.FILLED_IN_PART),
         version=order.version + 1,
         updated_at=now,
     )
@@ -222,13 +228,15 @@ def with_hold(order: Order) -> Order:
     return order if held == order.held else msgspec.structs.replace(order, held=held)
 
 
-def told(order: Order, fill: Fill | None = None) -> OrderEvent:
-    """What the world hears of an order."""
-    return told_as(order, order.status, order.version, order.held, fill)
+def told(order: Order, step: Step, fill: Fill | None = None) -> OrderEvent:
+    """What the world hears of an order after a step."""
+    return told_as(order, order.status, step, order.version, order.held, fill)
 
 
-def told_as(order: Order, status: OrderStatus, version: int, held: int, fill: Fill | None = None) -> OrderEvent:
-    """The same at a step of its own. By position (schemas/message_code.py): built five times an order."""
+def told_as(
+    order: Order, status: OrderStatus, step: Step, version: int, held: int, fill: Fill | None = None
+) -> OrderEvent:
+    """The same as it was in between. By position (schemas/message_code.py): built five times an order."""
     reason = order.reason_code
     return OrderEvent(
         order.order_id,
@@ -238,6 +246,7 @@ def told_as(order: Order, status: OrderStatus, version: int, held: int, fill: Fi
         order.side,
         order.quantity,
         status,
+        EXEC_TYPES[step],
         order.order_number,
         order.time_in_force,
         order.filled,

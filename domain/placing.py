@@ -16,11 +16,15 @@ from domain.account_rows import (
 from domain.instruments import Instrument
 from domain.ledger import answer, entry
 from domain.money import AMOUNT_MAX, NUMBERS_PER_COUNT, value_of
+from domain.order_life import Step, after
 from schemas.accounts import PlaceOrder, RiskChecked
-from schemas.enums import BalanceReason, OrderStatus, ReasonCode
+from schemas.enums import BalanceReason, ReasonCode
 from schemas.order_books import (
     EnterOrder,
 )
+
+VALIDATED = after(orders.PENDING, Step.VALIDATED)
+APPROVED = after(VALIDATED, Step.APPROVED)
 
 
 def place(state: State, command: PlaceOrder) -> Iterator[Event]:
@@ -63,7 +67,7 @@ def _with_funds(state: State, command: PlaceOrder, order: Order, instrument: Ins
     if value_of(order.quantity, cap, instrument.multiplier) > AMOUNT_MAX:
         return ReasonCode.AMOUNT_OUT_OF_RANGE
     held = orders.hold_at(order, cap)
-    order = msgspec.structs.replace(order, cap_price=cap, held=held, status=OrderStatus.RISK_APPROVED, version=3)
+    order = msgspec.structs.replace(order, cap_price=cap, held=held, status=APPROVED, version=3)
     if order.oco_group and (holder := oco_groups.holder_for(state, order)) is not None:
         return msgspec.structs.replace(order, held=0, held_by=holder.order_id)
     if not orders.can_pay(state.balance(order.account_id, order.held_asset), held):
@@ -82,8 +86,9 @@ def _placed_before(state: State, command: PlaceOrder, order_id: str, reason: Rea
 
 
 def _refuse(order: Order, reason: ReasonCode) -> Iterator[Event]:
-    refused = msgspec.structs.replace(order, status=OrderStatus.REJECTED, reason_code=reason, held=0, version=1)
-    yield orders.told(refused)
+    status = after(None, Step.REFUSED)
+    refused = msgspec.structs.replace(order, status=status, reason_code=reason, held=0, version=1)
+    yield orders.told(refused, Step.REFUSED)
     yield Stored(refused)
     yield Finished(refused)
 
@@ -92,10 +97,10 @@ def _accept(
     state: State, command: PlaceOrder, order: Order, instrument: Instrument, verdict: RiskChecked
 ) -> Iterator[Event]:
     """Told step by step, as the pipeline knows them: received, validated, funds held."""
-    yield orders.told_as(order, OrderStatus.PENDING, 1, 0)
-    yield orders.told_as(order, OrderStatus.VALIDATED, 2, 0)
+    yield orders.told_as(order, orders.PENDING, Step.PLACED, 1, 0)
+    yield orders.told_as(order, VALIDATED, Step.VALIDATED, 2, 0)
     yield verdict
-    yield orders.told(order)
+    yield orders.told(order, Step.APPROVED)
     if not order.held_by:
         yield entry(state, order.account_id, order.held_asset, 0, order.held, BalanceReason.HOLD, order.order_id)
     yield Stored(order)

@@ -47,6 +47,24 @@ class BalanceReason(StrEnum):
 BALANCEREASON_AT, BALANCEREASON_BYTES = positions(BalanceReason)
 
 
+class ExecType(StrEnum):
+    """Why an order event tells what it tells; FIX ExecType in words."""
+
+    UNKNOWN = "UNKNOWN"
+    PENDING_NEW = "PENDING_NEW"
+    NEW = "NEW"
+    TRADE = "TRADE"
+    CANCELLED = "CANCELLED"
+    REPLACED = "REPLACED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    TRIGGERED = "TRIGGERED"
+    RESTATED = "RESTATED"
+
+
+EXECTYPE_AT, EXECTYPE_BYTES = positions(ExecType)
+
+
 class InstrumentType(StrEnum):
     """What kind of thing is traded."""
 
@@ -156,6 +174,7 @@ class ReasonCode(StrEnum):
     LOSS_LIMIT = "LOSS_LIMIT"
     MARGIN_CALL = "MARGIN_CALL"
     OPEN_ORDERS = "OPEN_ORDERS"
+    ALREADY_TRIGGERED = "ALREADY_TRIGGERED"
 
 
 REASONCODE_AT, REASONCODE_BYTES = positions(ReasonCode)

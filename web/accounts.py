@@ -17,6 +17,8 @@ from web.views import Sequence, in_order
 router = app.http.router
 
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+QUANTITIES, LIMITS, STOPS, TRAILS = ("qty", "quantity"), ("limit_price", "price"), ("stop_price",), ("trail",)
+"""What an amend may name, each by any of these names."""
 REQUIRED = ("account_id", "symbol", "side", "type", "qty")
 SPECIAL = ("trail", "display_qty", "slippage", "expire_at", "stp", "oco_group", "post_only")
 FIELDS = (*REQUIRED, "limit_price", "stop_price", "time_in_force", "client_order_id", *SPECIAL)
@@ -98,30 +100,28 @@ async def get_order(request: web.Request) -> web.Response:
 
 
 async def amend_order(request: web.Request) -> web.Response:
-    """PUT or PATCH /api/v1/orders/{id}: qty is the new total."""
+    """PUT or PATCH /api/v1/orders/{id}: qty is the new total; what is not there stays."""
     body = parse(await request.read())
-    orders.only(body, "qty", "quantity", "limit_price", "price")
+    orders.only(body, *QUANTITIES, *LIMITS, *STOPS, *TRAILS)
     order = orders.find(request.match_info["id"])
-    amended = await orders.amend(request, order, *new_terms(body, ("qty", "quantity"), ("limit_price", "price")))
+    amended = await orders.amend(request, order, new_terms(body, QUANTITIES, LIMITS))
     if amended is None:
         return answers.answer({"order_id": order.order_id, "status": order.status.value}, 202)
     return answers.answer(answers.order(amended))
 
 
-def new_terms(
-    body: dict[str, Any], quantities: tuple[str, ...], prices: tuple[str, ...]
-) -> tuple[int | None, int | None]:
-    """-> quantity and price that a body asks for; one of them at least."""
+def new_terms(body: dict[str, Any], quantities: tuple[str, ...], limits: tuple[str, ...]) -> orders.NewTerms:
+    """What a body asks for; one thing at least."""
     found: list[int | None] = []
-    for fields in (quantities, prices):
+    for fields in (quantities, limits, STOPS, TRAILS):
         field = next((field for field in fields if body.get(field) is not None), None)
         value = None if field is None else nanos(field, body[field])
         if value is not None and value <= 0:
             raise Problem(400, "BAD_QUANTITY" if fields is quantities else "BAD_PRICE", f"{field} is above zero")
         found.append(value)
-    if found == [None, None]:
-        raise Problem(400, "MISSING_FIELD", f"{quantities[0]} or {prices[0]} is missing")
-    return found[0], found[1]
+    if not any(found):
+        raise Problem(400, "MISSING_FIELD", f"{quantities[0]}, {limits[0]}, {STOPS[0]} or {TRAILS[0]} is missing")
+    return orders.NewTerms(*found)
 
 
 async def cancel_order(request: web.Request) -> web.Response:

@@ -73,11 +73,11 @@ async def list_orders(request: web.Request) -> web.Response:
 
 
 async def amend(request: web.Request) -> web.Response:
-    """PUT /orders/{id}: quantity is the new total."""
+    """PUT /orders/{id}: quantity is the new total; a stop may get another stop_price or trail."""
     body = parse(await request.read())
     order = orders.find(request.match_info["id"])
     quantities, prices = ("quantity", "updated_quantity"), ("price", "updated_price")
-    amended = await orders.amend(request, order, *new_terms(body, quantities, prices))
+    amended = await orders.amend(request, order, new_terms(body, quantities, prices))
     return answers.answer(answers.legacy_order(amended or order), 202 if amended is None else 200)
 
 

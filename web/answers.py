@@ -12,25 +12,12 @@ from domain.auction_rows import AuctionRow
 from domain.book_rows import BookRow, TradeRow
 from domain.indications import side_of
 from domain.money import half_even
+from domain.order_life import WORDS
 from domain.orders import reason_text
 from domain.positions import Position, value_at
-from schemas.enums import OrderStatus, Side
+from schemas.enums import Side
 from schemas.wire import NANOS
 from web.numbers import text, text_or_none
-
-LEGACY_STATUS = {
-    OrderStatus.PENDING: "pending",
-    OrderStatus.VALIDATED: "pending",
-    OrderStatus.RISK_APPROVED: "pending",
-    OrderStatus.OPEN: "pending",
-    OrderStatus.TRIGGER_WAIT: "pending",
-    OrderStatus.PARTIALLY_FILLED: "partially filled",
-    OrderStatus.FILLED: "filled",
-    OrderStatus.CANCELLED: "cancelled",
-    OrderStatus.EXPIRED: "expired",
-    OrderStatus.REJECTED: "rejected",
-}
-"""The words of the exchange API for the states of an order."""
 
 
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
@@ -73,6 +60,7 @@ def order(row: Order) -> dict[str, Any]:
         "qty": text(row.quantity),
         "limit_price": text_or_none(row.limit_price),
         "stop_price": text_or_none(row.stop_price),
+        "trail": text_or_none(row.trail),
         "status": row.status.value,
         "filled_qty": text(row.filled),
         "leaves_qty": text(row.leaves),
@@ -83,6 +71,7 @@ def order(row: Order) -> dict[str, Any]:
         "held_asset": row.held_asset,
         "reason_code": row.reason_code.value if row.reason_code else None,
         "reason": reason_text(row.reason_code) if row.reason_code else None,
+        "pending_replaces": len(row.amends),
         "version": row.version,
         "created_at": time_text(row.created_at),
         "updated_at": time_text(row.updated_at),
@@ -103,7 +92,7 @@ def legacy_order(row: Order) -> dict[str, Any]:
         "side": 1 if row.side is Side.BUY else -1,
         "quantity": number(row.quantity),
         "price": number(row.limit_price),
-        "status": LEGACY_STATUS[row.status],
+        "status": WORDS[row.status].exchange,
         "filled_quantity": number(row.filled),
         "leaves_quantity": number(row.leaves),
         "order_quantity": number(row.quantity),

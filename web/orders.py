@@ -6,14 +6,16 @@ from aiohttp import web
 
 from domain.account_rows import Order, Outcome
 from domain.names import is_name
+from domain.order_life import CXL_REJ_REASON_OTHER, CXL_REJ_REASONS, WORDS
 from domain.order_terms import NOTHING_SPECIAL, Special
 from domain.orders import body_of, reason_text
 from schemas.accounts import AmendOrder, CancelOrder, PlaceOrder
-from schemas.enums import OrderType, Side, TimeInForce
+from schemas.enums import OrderType, ReasonCode, Side, TimeInForce
 from web import clock
 from web.commands import happens, is_taken, place_in_line, send, wants_no_answer
 from web.gateway import opened
 from web.ids import id_of_key, new_id
+from web.numbers import text
 from web.problems import Problem, refused
 
 ACTOR = "anonymous"
@@ -33,6 +35,15 @@ class Wanted(NamedTuple):
     time_in_force: TimeInForce = TimeInForce.GTC
     client_order_id: str | None = None
     special: Special = NOTHING_SPECIAL
+
+
+class NewTerms(NamedTuple):
+    """What an amend asks for; None where it stays."""
+
+    quantity: int | None
+    limit_price: int | None
+    stop_price: int | None
+    trail: int | None
 
 
 class Placed(NamedTuple):
@@ -144,14 +155,13 @@ def find(order_id: str) -> Order:
     raise Problem(404, "UNKNOWN_ORDER", f"no order {order_id}")
 
 
-async def amend(request: web.Request, order: Order, quantity: int | None, limit_price: int | None) -> Order | None:
+async def amend(request: web.Request, order: Order, terms: NewTerms) -> Order | None:
     """Changes an order and waits for the book's answer; None where it takes too long. Raises Problem where refused."""
     command_id = new_id()
     command = AmendOrder(
         order_id=order.order_id,
         account_id=order.account_id,
-        quantity=quantity,
-        limit_price=limit_price,
+        **terms._asdict(),
         event_id=command_id,
         command_id=command_id,
         correlation_id=order.command_id,
@@ -192,5 +202,18 @@ async def _outcome(request: web.Request, order: Order, command: AmendOrder | Can
     outcome = answer()
     assert outcome is not None
     if outcome.reason_code is not None:
-        raise refused(outcome.reason_code, f"order {order.order_id}: {outcome.reason_code}", order_id=order.order_id)
+        raise _request_refused(find(order.order_id), outcome.reason_code)
     return outcome
+
+
+def _request_refused(order: Order, reason: ReasonCode) -> Problem:
+    """A cancel or amend that is refused says how the order is now, and why in FIX's words, too."""
+    return refused(
+        reason,
+        f"order {order.order_id} is {order.status}: {reason_text(reason)}",
+        order_id=order.order_id,
+        order_status=order.status.value,
+        ord_status=WORDS[order.status].ord_status,
+        filled_qty=text(order.filled),
+        cxl_rej_reason=CXL_REJ_REASONS.get(reason, CXL_REJ_REASON_OTHER),
+    )

@@ -7,6 +7,8 @@ from schemas.enums import (
     ACCOUNTSTATE_BYTES,
     BALANCEREASON_AT,
     BALANCEREASON_BYTES,
+    EXECTYPE_AT,
+    EXECTYPE_BYTES,
     LIQUIDITY_AT,
     LIQUIDITY_BYTES,
     ORDERSTATUS_AT,
@@ -25,6 +27,7 @@ from schemas.enums import (
     VENUE_BYTES,
     AccountState,
     BalanceReason,
+    ExecType,
     Liquidity,
     OrderStatus,
     OrderType,
@@ -282,6 +285,10 @@ class AmendOrder(Message, frozen=True):
     """New total quantity, what is filled included."""
     limit_price: int | None = None
     """New worst price."""
+    stop_price: int | None = None
+    """New price at which an order that waits for its trigger begins to work."""
+    trail: int | None = None
+    """New distance of a trailing stop from the best price of a trade since it waits."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -303,6 +310,8 @@ class AmendOrder(Message, frozen=True):
                 STRING[self.account_id],
                 b"\0" if self.quantity is None else b"\2" + NANOS_BYTES[self.quantity],
                 b"\0" if self.limit_price is None else b"\2" + NANOS_BYTES[self.limit_price],
+                b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
+                b"\0" if self.trail is None else b"\2" + NANOS_BYTES[self.trail],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -335,6 +344,18 @@ class AmendOrder(Message, frozen=True):
         if is_there(data[at - 1]):
             end = at + NANOS_SIZE_AT[data[at]]
             limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        stop_price: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        trail: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
         size = data[at]
         at += 1
@@ -380,6 +401,8 @@ class AmendOrder(Message, frozen=True):
             account_id,
             quantity,
             limit_price,
+            stop_price,
+            trail,
             event_id,
             command_id,
             correlation_id,
@@ -396,6 +419,8 @@ class AmendOrder(Message, frozen=True):
             account_id=data["account_id"],
             quantity=None if data["quantity"] is None else bytes_to_nanos(data["quantity"]),
             limit_price=None if data["limit_price"] is None else bytes_to_nanos(data["limit_price"]),
+            stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
+            trail=None if data["trail"] is None else bytes_to_nanos(data["trail"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1162,6 +1187,8 @@ class OrderEvent(Message, frozen=True):
     """Total units of the base asset."""
     status: OrderStatus
     """State after this event."""
+    exec_type: ExecType
+    """Why this is told: FIX's ExecType (150)."""
     order_number: int
     """The order's number: unique, increasing within its shard."""
     time_in_force: TimeInForce
@@ -1232,6 +1259,7 @@ class OrderEvent(Message, frozen=True):
                 b"\0" if self.price is None else b"\2" + NANOS_BYTES[self.price],
                 b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
                 ORDERSTATUS_BYTES[self.status],
+                EXECTYPE_BYTES[self.exec_type],
                 b"\0" if self.rejection_reason is None else b"\2" + STRING[self.rejection_reason],
                 b"\0" if self.reason_code is None else b"\2" + REASONCODE_BYTES[self.reason_code],
                 LONG[self.order_number],
@@ -1300,6 +1328,8 @@ class OrderEvent(Message, frozen=True):
             stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
         status = ORDERSTATUS_AT[data[at]]
+        at += 1
+        exec_type = EXECTYPE_AT[data[at]]
         at += 1
         rejection_reason: str | None = None
         at += 1
@@ -1442,6 +1472,7 @@ class OrderEvent(Message, frozen=True):
             side,
             quantity,
             status,
+            exec_type,
             order_number,
             time_in_force,
             filled_quantity,
@@ -1483,6 +1514,7 @@ class OrderEvent(Message, frozen=True):
             side=Side(data["side"]),
             quantity=bytes_to_nanos(data["quantity"]),
             status=OrderStatus(data["status"]),
+            exec_type=ExecType(data["exec_type"]),
             order_number=data["order_number"],
             time_in_force=TimeInForce(data["time_in_force"]),
             filled_quantity=bytes_to_nanos(data["filled_quantity"]),

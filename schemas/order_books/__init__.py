@@ -2283,6 +2283,8 @@ class OrderReplaced(Message, frozen=True):
     """Counts everything that happens in the book."""
     stop_price: int | None = None
     """Stop price of an order that waits for its trigger."""
+    trail: int | None = None
+    """Distance of a trailing stop from now on; null where the order is none, or is triggered."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -2308,6 +2310,7 @@ class OrderReplaced(Message, frozen=True):
                 NANOS_BYTES[self.leaves_quantity],
                 LONG[self.sequence],
                 b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
+                b"\0" if self.trail is None else b"\2" + NANOS_BYTES[self.trail],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2351,6 +2354,12 @@ class OrderReplaced(Message, frozen=True):
         if is_there(data[at - 1]):
             end = at + NANOS_SIZE_AT[data[at]]
             stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        trail: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
         size = data[at]
         at += 1
@@ -2400,6 +2409,7 @@ class OrderReplaced(Message, frozen=True):
             leaves_quantity,
             sequence,
             stop_price,
+            trail,
             event_id,
             command_id,
             correlation_id,
@@ -2420,6 +2430,7 @@ class OrderReplaced(Message, frozen=True):
             leaves_quantity=bytes_to_nanos(data["leaves_quantity"]),
             sequence=data["sequence"],
             stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
+            trail=None if data["trail"] is None else bytes_to_nanos(data["trail"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -2961,6 +2972,8 @@ class ReplaceOrder(Message, frozen=True):
     """New worst price."""
     stop_price: int | None = None
     """New stop price of an order that waits for its trigger; null where it stays."""
+    trail: int | None = None
+    """New distance of a trailing stop; null where it stays."""
     turn: int = 0
     """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
@@ -2986,6 +2999,7 @@ class ReplaceOrder(Message, frozen=True):
                 NANOS_BYTES[self.quantity],
                 NANOS_BYTES[self.limit_price],
                 b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
+                b"\0" if self.trail is None else b"\2" + NANOS_BYTES[self.trail],
                 LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -3026,6 +3040,12 @@ class ReplaceOrder(Message, frozen=True):
         if is_there(data[at - 1]):
             end = at + NANOS_SIZE_AT[data[at]]
             stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        trail: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
         turn, at = read_long(data, at)
         size = data[at]
@@ -3074,6 +3094,7 @@ class ReplaceOrder(Message, frozen=True):
             quantity,
             limit_price,
             stop_price,
+            trail,
             turn,
             event_id,
             command_id,
@@ -3093,6 +3114,7 @@ class ReplaceOrder(Message, frozen=True):
             quantity=bytes_to_nanos(data["quantity"]),
             limit_price=bytes_to_nanos(data["limit_price"]),
             stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
+            trail=None if data["trail"] is None else bytes_to_nanos(data["trail"]),
             turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],

@@ -46,6 +46,10 @@ class AmendRequest(Message, frozen=True):
     """New total quantity, what is filled included."""
     limit_price: int | None = None
     """New worst price."""
+    stop_price: int | None = None
+    """New price at which an order that waits for its trigger begins to work."""
+    trail: int | None = None
+    """New distance of a trailing stop from the best price of a trade since it waits."""
     sent_at: int | None = None
     """When the sender sent it; nanoseconds since the epoch."""
     event_id: str = ""
@@ -69,6 +73,8 @@ class AmendRequest(Message, frozen=True):
                 STRING[self.order_id],
                 b"\0" if self.quantity is None else b"\2" + NANOS_BYTES[self.quantity],
                 b"\0" if self.limit_price is None else b"\2" + NANOS_BYTES[self.limit_price],
+                b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
+                b"\0" if self.trail is None else b"\2" + NANOS_BYTES[self.trail],
                 b"\0" if self.sent_at is None else b"\2" + LONG[self.sent_at],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -102,6 +108,18 @@ class AmendRequest(Message, frozen=True):
         if is_there(data[at - 1]):
             end = at + NANOS_SIZE_AT[data[at]]
             limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        stop_price: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        trail: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
         sent_at: int | None = None
         at += 1
@@ -152,6 +170,8 @@ class AmendRequest(Message, frozen=True):
             order_id,
             quantity,
             limit_price,
+            stop_price,
+            trail,
             sent_at,
             event_id,
             command_id,
@@ -169,6 +189,8 @@ class AmendRequest(Message, frozen=True):
             order_id=data["order_id"],
             quantity=None if data["quantity"] is None else bytes_to_nanos(data["quantity"]),
             limit_price=None if data["limit_price"] is None else bytes_to_nanos(data["limit_price"]),
+            stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
+            trail=None if data["trail"] is None else bytes_to_nanos(data["trail"]),
             sent_at=data["sent_at"],
             event_id=data["event_id"],
             command_id=data["command_id"],

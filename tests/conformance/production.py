@@ -257,12 +257,17 @@ class Player:
         if fault is None and command.get("stop") is not None:
             has_stop = stop is not None and stop.trail is None
             fault = self._price_fault(command["stop"]) if has_stop else ReasonCode.BAD_PRICE
+        if fault is None and command.get("trail") is not None:
+            is_trailing = stop is not None and stop.trail is not None
+            fault = self._price_fault(command["trail"]) if is_trailing else ReasonCode.BAD_PRICE
         if fault is not None:
             self.reject(number, "modify", fault)
             return
         price = order.limit_price if command.get("price") is None else command["price"]
         filled = order.quantity - order.leaves
-        replace = ReplaceOrder(str(number), order.account_id, SYMBOL, quantity, price, stop_price=command.get("stop"))
+        replace = ReplaceOrder(
+            *(str(number), order.account_id, SYMBOL, quantity, price), command.get("stop"), command.get("trail")
+        )
         self.run(replace, "modify")
         if quantity <= filled and self.book.find(str(number)) is None:
             self.cancels.append([number, 0, "modify_below_filled"])

@@ -111,4 +111,6 @@ class Chance:
                 change["price"] = self._price()
             if self._is(0.15):
                 change["stop"] = self._price()
+            if self._is(0.1):
+                change["trail"] = rng.randint(1, WIDTH)
         return change

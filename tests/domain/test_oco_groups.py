@@ -21,7 +21,7 @@ from examples import (
 from machines import Machine, of_type
 
 from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce
-from schemas.order_books import CancelRestingOrder, EnterOrder, OrderArmed, OrderCancelled
+from schemas.order_books import CancelRestingOrder, EnterOrder, OrderArmed, OrderCancelled, OrderTriggered
 
 STOP = OrderType.STOP
 
@@ -147,3 +147,12 @@ def test_a_book_refuses_an_order_whose_holder_is_gone_or_has_traded_meanwhile() 
     book.run(CancelRestingOrder("1", "ann", "ADAUSDT"))
     (refused,) = of_type(book.run(entered("late", "1", units(4)), at=SECOND), OrderCancelled)
     assert refused.reason_code is ReasonCode.OCO
+
+
+def test_an_order_that_has_traded_leaves_nothing_to_one_that_the_book_will_refuse() -> None:
+    armed, fired = OrderArmed("1", "ann", "ADAUSDT", 1), OrderTriggered("1", "ann", "ADAUSDT", 2)
+    machine = with_ada(stop_at("1", 1), stop_at("2", 1), armed, fired)
+    machine.run_all([fill("1", 4, 1, 6, side=SELL), cancelled("1", 6, ReasonCode.MARKET_REMAINDER, "place 1")])
+    assert (held(machine, "2"), balance(machine, asset="ADA")) == (0, (6, 0))
+    machine.run(cancelled("2", 10, ReasonCode.OCO, "place 2"))
+    assert balance(machine, asset="ADA") == (6, 0)

@@ -32,7 +32,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from machines import Machine, about, of_type
 
-from domain import account_evolution, amending
+from domain import account_evolution, new_terms
 from domain.account_rows import CLEARING, FEES, FINAL, Account, Answered, Order, Outcome, Terms
 from domain.money import AMOUNT_MAX, fee_of
 from domain.orders import hold_of, reason_text
@@ -494,7 +494,7 @@ def test_a_larger_total_at_a_lower_price_is_covered_whatever_is_filled_before_it
 
 
 def test_what_an_amend_leaves_out_stays_as_the_amend_before_it_asked() -> None:
-    machine = accounts_with(deposit(1000), place("1", BUY, 10, 2), amend("1", price=3, command="a"))
+    machine = accounts_with(deposit(1000), place("1", BUY, 10, 2), rested("1"), amend("1", price=3, command="a"))
     (replace,) = of_type(machine.run(amend("1", 5, command="b")), ReplaceOrder)
     assert about(replace, "quantity", "limit_price") == (units(5), units(3))
     machine.run(replaced("1", 10, 3, 10, command="a"))
@@ -527,10 +527,10 @@ def test_an_answer_for_an_order_that_is_forgotten_is_an_answer_all_the_same() ->
 
 def test_only_so_many_amends_of_one_order_may_be_on_their_way() -> None:
     machine = accounts_with(deposit(100), place("1"))
-    for number in range(amending.AMENDS_PENDING_MAX + 1):
+    for number in range(new_terms.AMENDS_PENDING_MAX + 1):
         machine.run(amend("1", 9, command=str(number)))
-    assert outcome(machine, str(amending.AMENDS_PENDING_MAX)).reason_code is ReasonCode.TOO_LARGE
-    assert len(order(machine).amends) == amending.AMENDS_PENDING_MAX
+    assert outcome(machine, str(new_terms.AMENDS_PENDING_MAX)).reason_code is ReasonCode.TOO_LARGE
+    assert len(order(machine).amends) == new_terms.AMENDS_PENDING_MAX
 
 
 def test_a_seller_holds_the_largest_total_that_is_asked_for() -> None:
@@ -570,6 +570,7 @@ class Cornered:
         self.machine = accounts_with(taker_fee_rate=rate, lot=NANOS)
         self.accrued = self.count = 0
         self.ask(place("1", side, first.quantity // NANOS, first.price // NANOS))
+        self.machine.run(rested("1"))
 
     def ask(self, command: Any) -> None:
         self.count += 1

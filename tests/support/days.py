@@ -14,6 +14,7 @@ from app.topics import partition_of
 from domain import exposures
 from domain.account_rows import CLEARING, FINAL, Cleared, Order
 from domain.entering import NO_LIMIT
+from domain.order_life import ANSWERS, EXEC_TYPES
 from schemas.accounts import (
     AmendOrder,
     BalanceEvent,
@@ -56,26 +57,6 @@ PRICES = {
     "ETHADA": [CENT * n for n in (95, 100, 105)],
 }
 LOTS = {"ADAUSDT": NANOS // 1_000, "ETHUSDT": NANOS, "ETHADA": NANOS // 10}
-
-ENDED = {OrderStatus.CANCELLED, OrderStatus.EXPIRED}
-LEGAL: dict[OrderStatus | None, set[OrderStatus]] = {
-    None: {OrderStatus.PENDING, OrderStatus.REJECTED},
-    OrderStatus.PENDING: {OrderStatus.VALIDATED},
-    OrderStatus.VALIDATED: {OrderStatus.RISK_APPROVED},
-    OrderStatus.RISK_APPROVED: {
-        OrderStatus.RISK_APPROVED,
-        OrderStatus.TRIGGER_WAIT,
-        OrderStatus.OPEN,
-        OrderStatus.PARTIALLY_FILLED,
-        OrderStatus.FILLED,
-        OrderStatus.REJECTED,
-        *ENDED,
-    },
-    OrderStatus.TRIGGER_WAIT: {OrderStatus.TRIGGER_WAIT, OrderStatus.OPEN, *ENDED},
-    OrderStatus.OPEN: {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED, *ENDED},
-    OrderStatus.PARTIALLY_FILLED: {OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED, *ENDED},
-}
-"""What may follow what: nothing follows a final state."""
 
 
 class Day:
@@ -241,7 +222,14 @@ class Day:
 
     def _amend(self) -> AmendOrder:
         order, account, symbol = self._known()
-        return AmendOrder(order, account, *self._new_terms(symbol))
+        prices = PRICES[symbol]
+        stop_price, trail = self.rng.choice(
+            ((None, None), (None, None), (self.rng.choice(prices), None), (None, prices[2] - prices[0]))
+        )
+        quantity, price = self._new_terms(symbol)
+        if stop_price or trail:
+            quantity, price = self.rng.choice((quantity, None)), self.rng.choice((price, None, None))
+        return AmendOrder(order, account, quantity, price, stop_price, trail)
 
     def _cancel(self) -> CancelOrder:
         order, account, _ = self._known()
@@ -379,7 +367,9 @@ class Invariants:
         key = event.account_id, event.order_id
         before = self.orders.get(key)
         assert event.version == (before.version if before else 0) + 1, "versions of an order have no gap"
-        assert event.status in LEGAL.get(before.status if before else None, set()), f"{before} then {event}"
+        was = before.status if before else None
+        steps = [step for step, exec_type in EXEC_TYPES.items() if exec_type is event.exec_type]
+        assert event.status in [ANSWERS[step][was] for step in steps if was in ANSWERS[step]], f"{before} then {event}"
         if event.status in FINAL:
             assert event.leaves_quantity == event.held == 0
         else:

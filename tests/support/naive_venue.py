@@ -21,7 +21,7 @@ What the format, D30 and D31 leave open is decided here; whoever builds an engin
    cancelled by the user; a smaller one reports nothing.
 9. A modify keeps the place when price and stop are the same and the total is not larger; else the order goes to the
    back, in an auction and among waiting stops too. A post-only order stays post-only. A trailing stop's stop cannot
-   be set.
+   be set; with another trail it goes to the back, and on from the best price that it has followed.
 10. An iceberg that is made smaller loses hidden quantity first. One that goes to the back, for whatever reason,
     shows a new slice.
 11. Decrement takes from both what the print would have traded, of an iceberg the slice; both totals go down, the
@@ -228,14 +228,17 @@ class NaiveVenue(Rules):
             self._refuse(command, fault or "unknown")
             return
         total, price, stop = command.get("qty", order.total), command.get("price"), command.get("stop")
+        trail = command.get("trail", order.trail)
+        is_same = price in (None, order.price) and stop in (None, order.stop) and trail == order.trail
         if total <= order.filled:
             self.end(order, 0, "modify_below_filled")
-        elif total <= order.total and price in (None, order.price) and stop in (None, order.stop):
+        elif total <= order.total and is_same:
             self._shrink(order, total)
         else:
             order.total = total
             order.price = order.price if price is None else price
             order.stop = order.stop if stop is None else stop
+            order.widen(trail)
             self._put_again(order)
 
     def _put_again(self, order: Order) -> None:

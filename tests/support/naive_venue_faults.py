@@ -42,6 +42,7 @@ class Rules(Book):
         if order is None:
             return "unknown"
         is_stop = order.place == WAITING and order.op != "trailing_stop"
+        is_trailing = order.place == WAITING and order.op == "trailing_stop"
         has_limit = order.op not in ("stop", "trailing_stop")
         crosses = "price" in command and order.place != WAITING and self.would_cross(order.side, command["price"])
         return _first(
@@ -49,7 +50,8 @@ class Rules(Book):
                 "bad_quantity": "qty" in command and not self._is_whole(command["qty"]),
                 "bad_price": not self._has_good_prices(command)
                 or ("price" in command and not has_limit)
-                or ("stop" in command and not is_stop),
+                or ("stop" in command and not is_stop)
+                or ("trail" in command and not is_trailing),
                 "price_band": command.get("price") != order.price and not self._is_in_band(command),
                 "halted": self.state == "halt",
                 "post_only_would_cross": order.is_post_only and crosses,

@@ -126,6 +126,14 @@ class Order:
         else:
             self.stop = last + self.trail if self.stop is None else min(self.stop, last + self.trail)
 
+    def widen(self, trail: int | None) -> None:
+        """Another distance from the best price that it has followed."""
+        if self.trail is None or trail is None:
+            return
+        if self.stop is not None:
+            self.stop += (trail - self.trail) * (1 if self.side == BUY else -1)
+        self.trail = trail
+
     def is_touched(self, last: int) -> bool:
         if self.stop is None:
             return False

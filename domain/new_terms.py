@@ -1,0 +1,73 @@
+"""What an amend asks for, brought together with what the order has: checked, and priced for its hold."""
+
+import msgspec
+
+from domain import account_states, oco_groups, order_terms, orders
+from domain.account_rows import Order, State, Terms
+from domain.instruments import Instrument
+from domain.money import AMOUNT_MAX, value_of
+from domain.order_terms import WITH_LIMIT, WITH_STOP
+from schemas.accounts import AmendOrder
+from schemas.enums import OrderStatus, OrderType, ReasonCode, Side
+
+AMENDS_PENDING_MAX = 16
+"""Of one order, on their way to the book."""
+WAITING = (OrderStatus.RISK_APPROVED, OrderStatus.TRIGGER_WAIT)
+"""States in which an order with a stop price has not been triggered, as far as its account knows."""
+
+
+def terms_of(state: State, order: Order, command: AmendOrder) -> Terms | ReasonCode:
+    """The terms that the order shall have, or why it cannot have them. Amends on their way count as if they stood."""
+    instrument = state.instruments.get(order.symbol)
+    assert instrument is not None
+    last = order.amends[-1] if order.amends else Terms(order.quantity, order.cap_price, order.stop_price, order.trail)
+    wanted = msgspec.structs.replace(
+        order,
+        quantity=last.quantity if command.quantity is None else command.quantity,
+        limit_price=_limit_of(order, last) if command.limit_price is None else command.limit_price,
+        stop_price=last.stop_price if command.stop_price is None else command.stop_price,
+        trail=last.trail if command.trail is None else command.trail,
+    )
+    fault = _fault(state, order, command, last) or _amounts_fault(instrument, wanted)
+    if fault is not None:
+        return fault
+    cap = last.price
+    if command.limit_price is not None or command.stop_price is not None or command.trail is not None:
+        found = orders.cap_price(instrument, wanted, state.marks.get(order.symbol))
+        if found is None:
+            return ReasonCode.NO_REFERENCE_PRICE
+        cap = found
+    if value_of(wanted.quantity, cap, instrument.multiplier) > AMOUNT_MAX:
+        return ReasonCode.AMOUNT_OUT_OF_RANGE
+    return Terms(wanted.quantity, cap, wanted.stop_price, wanted.trail)
+
+
+def _limit_of(order: Order, last: Terms) -> int | None:
+    return last.price if order.order_type in WITH_LIMIT else None
+
+
+def _fault(state: State, order: Order, command: AmendOrder, last: Terms) -> ReasonCode | None:
+    """Whether this order can be amended in this way at all."""
+    kind = order.order_type
+    if kind is OrderType.MARKET:
+        return ReasonCode.UNSUPPORTED_ORDER_TYPE
+    can_have = (kind in WITH_LIMIT, kind in WITH_STOP, kind is OrderType.TRAILING_STOP)
+    asked = (command.limit_price, command.stop_price, command.trail)
+    if any(price is not None and not can for price, can in zip(asked, can_have, strict=True)):
+        return ReasonCode.BAD_PRICE
+    if asked[1:] != (None, None) and order.status not in WAITING:
+        return ReasonCode.ALREADY_TRIGGERED
+    needs_more = order.side is Side.BUY or command.quantity not in (None, last.quantity)
+    if needs_more and order.oco_group and oco_groups.shares(state, order):  # what is held once is for all of them
+        return ReasonCode.UNSUPPORTED_ORDER_TYPE
+    if len(order.amends) >= AMENDS_PENDING_MAX:
+        return ReasonCode.TOO_LARGE
+    return account_states.trading_fault(state, order.account_id) if state.risk.watched else None
+
+
+def _amounts_fault(instrument: Instrument, wanted: Order) -> ReasonCode | None:
+    fault = order_terms.quantity_fault(instrument, wanted.quantity)
+    for price in (wanted.limit_price, wanted.stop_price, wanted.trail):
+        if fault is None and price is not None:
+            fault = order_terms.price_fault(instrument, price, wanted.quantity)
+    return fault

@@ -1,0 +1,71 @@
+"""What becomes of an order by what its owner asks later: cancels that come too late, stops that move, money, exits."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from system import System
+
+
+async def placed(system: System, account_id: str, side: str, status: int = 201, **more: Any) -> dict[str, Any]:
+    body = {"account_id": account_id, "symbol": "ADAUSDT", "side": side, "type": "limit"} | more
+    answer: dict[str, Any] = await system.post("/api/v1/orders", body, status)
+    return answer
+
+
+@pytest.fixture
+async def funded(system: System) -> System:
+    """Accounts that can buy and sell."""
+    for account_id in ("ann", "bob"):
+        await system.deposit(account_id, "USDT", "1000")
+        await system.deposit(account_id, "ADA", "100")
+    return system
+
+
+async def trade_at(system: System, price: str) -> None:
+    """One unit changes hands."""
+    ask = await placed(system, "bob", "sell", qty="1", limit_price=price)
+    await system.status(ask["order_id"], "OPEN")
+    bid = await placed(system, "bob", "buy", qty="1", limit_price=price)
+    await system.status(bid["order_id"], "FILLED")
+
+
+async def test_a_cancel_that_comes_too_late_is_told_how_the_order_is(funded: System) -> None:
+    ask = await placed(funded, "ann", "sell", qty="1", limit_price="2.00")
+    await funded.status(ask["order_id"], "OPEN")
+    bid = await placed(funded, "bob", "buy", qty="1", limit_price="2.00")
+    await funded.status(bid["order_id"], "FILLED")
+    await funded.status(ask["order_id"], "FILLED")
+    for method, body in (("DELETE", None), ("PATCH", {"qty": "3"})):
+        status, problem = await funded.ask(method, f"/api/v1/orders/{ask['order_id']}", body)
+        assert (status, problem["code"]) == (409, "TOO_LATE")
+        told = (problem["order_status"], problem["ord_status"], problem["filled_qty"], problem["cxl_rej_reason"])
+        assert told == ("FILLED", "2", "1", 0)
+    events = [event for event in await funded.records("order-events") if event["orderId"] == ask["order_id"]]
+    assert [(event["status"], event["exec_type"]) for event in events] == [
+        ("PENDING", "PENDING_NEW"),
+        ("VALIDATED", "PENDING_NEW"),
+        ("RISK_APPROVED", "PENDING_NEW"),
+        ("OPEN", "NEW"),
+        ("FILLED", "TRADE"),
+    ]
+
+
+async def test_a_stop_moves_while_it_waits_and_not_when_it_is_triggered(funded: System) -> None:
+    await trade_at(funded, "2.00")
+    stop = await placed(funded, "ann", "buy", qty="10", type="stop_limit", stop_price="2.50", limit_price="2.50")
+    path = f"/api/v1/orders/{stop['order_id']}"
+    await funded.status(stop["order_id"], "TRIGGER_WAIT")
+    status, moved = await funded.ask("PATCH", path, {"stop_price": "2.20", "limit_price": "2.60"})
+    assert (status, moved["stop_price"], moved["limit_price"], moved["held"]) == (200, "2.2", "2.6", "26")
+    await trade_at(funded, "2.30")
+    await funded.status(stop["order_id"], "OPEN")
+    status, problem = await funded.ask("PATCH", path, {"stop_price": "2.10"})
+    assert (status, problem["code"], problem["order_status"]) == (422, "ALREADY_TRIGGERED", "OPEN")
+    status, moved = await funded.ask("PUT", f"/orders/{stop['order_id']}", {"price": "2.10"})
+    assert (status, moved["price"]) == (200, Decimal("2.10"))
+    trailing = await placed(funded, "ann", "sell", qty="1", type="trailing_stop", trail="1")
+    await funded.status(trailing["order_id"], "TRIGGER_WAIT")
+    status, moved = await funded.ask("PUT", f"/orders/{trailing['order_id']}", {"trail": "0.5"})
+    assert (status, (await funded.get(f"/api/v1/orders/{trailing['order_id']}"))["trail"]) == (200, "0.5")
+    await funded.conserved()
