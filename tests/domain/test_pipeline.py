@@ -53,7 +53,7 @@ def test_no_money_is_made_or_lost_however_records_arrive(seed: int) -> None:
     drain(venue, seen)
     check_at_rest(venue, seen)
     check_settlement(venue, seen)
-    assert len(seen.trades) > 20
+    assert len(seen.trades) > 5
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 40))
