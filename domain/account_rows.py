@@ -5,7 +5,7 @@ import msgspec
 from domain.instruments import Instrument
 from domain.risk_rows import AccountRisk, Exposure, PositionLimit, RiskEvent, RiskTables
 from domain.state import Table
-from schemas.accounts import AccountOpened, BalanceEvent, OrderEvent, SetKillSwitch
+from schemas.accounts import AccountOpened, BalanceEvent, CancelOpenOrders, OrderEvent, SetKillSwitch
 from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce, Venue
 from schemas.order_books import (
     CancelAllOrders,
@@ -217,6 +217,7 @@ Event = (
     | EnterOrder
     | ReplaceOrder
     | CancelRestingOrder
+    | CancelOpenOrders
     | ResetBooks
     | InstrumentListed
     | MarkPrices

@@ -6,11 +6,12 @@ Double entry: whatever an account gains or loses, a system account of the same s
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from domain import account_states, amending, book_reports, ledger, limits, placing
+from domain import account_states, amending, book_reports, cancelling, ledger, limits, placing
 from domain.account_evolution import evolve
 from domain.account_rows import BEGUN, BookEmptied, Cleared, Contra, Event, ResetBegun, State
 from schemas.accounts import (
     AmendOrder,
+    CancelOpenOrders,
     CancelOrder,
     ChangeAccountState,
     DepositFunds,
@@ -47,6 +48,7 @@ Command = (
     | PlaceOrder
     | AmendOrder
     | CancelOrder
+    | CancelOpenOrders
     | OrderRested
     | TradeExecuted
     | OrderCancelled
@@ -123,6 +125,7 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     ReplaceRefused: amending.replace_refused,
     CancelOrder: amending.cancel,
     CancelRefused: amending.cancel_refused,
+    CancelOpenOrders: cancelling.cancel_all,
     DepositFunds: ledger.deposit,
     WithdrawFunds: ledger.withdraw,
     OpenAccount: _open,

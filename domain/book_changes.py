@@ -143,10 +143,13 @@ def _cancel_refused(command: ReduceOrder | CancelRestingOrder) -> CancelRefused:
 
 def cancel_all(state: State, command: CancelAllOrders) -> Iterator[Event]:
     """Takes out all orders of an account, or of everybody, of one side or both; the oldest number first."""
+    newest = command.order_number_max
     found = [
         order
         for order in state.book(command.symbol).all_orders()
-        if command.account_id in ("", order.account_id) and command.side in (Side.UNKNOWN, order.side)
+        if command.account_id in ("", order.account_id)
+        and command.side in (Side.UNKNOWN, order.side)
+        and (not newest or order.order_number <= newest)
     ]
     yield from _cancel_some(state, found, command.reason_code, command)
 

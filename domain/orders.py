@@ -34,6 +34,8 @@ REASON_TEXTS = {
     ReasonCode.EXPIRED: "Its time is over",
     ReasonCode.OCO: "Another order of its group traded",
     ReasonCode.MASS_CANCEL: "Cancelled with all orders",
+    ReasonCode.CANCEL_TIMER: "The account's cancel timer ran out",
+    ReasonCode.DISCONNECTED: "The account's connection was lost",
     ReasonCode.SELF_TRADE_PREVENTION: "It would have traded with the same account",
     ReasonCode.MONEY_SPENT: "Its money is spent",
     **RISK_REASON_TEXTS,

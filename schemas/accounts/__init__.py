@@ -619,6 +619,152 @@ class BalanceEvent(Message, frozen=True):
         )
 
 
+class CancelOpenOrders(Message, frozen=True):
+    """Takes all orders of an account out of the market that are there when its shard hears of it; later ones stay."""
+
+    schema_name: ClassVar[str] = "accounts.CancelOpenOrders"
+
+    account_id: str
+    """Account whose orders."""
+    symbol: str = ""
+    """Only those in this instrument; empty for all."""
+    side: Side = Side.UNKNOWN
+    """Only those of this side; UNKNOWN for both."""
+    reason_code: ReasonCode = ReasonCode.MASS_CANCEL
+    """Why: MASS_CANCEL, CANCEL_TIMER or DISCONNECTED."""
+    after_symbol: str = ""
+    """Where the shard goes on with what one record could not do: symbols up to this one are done. Else empty."""
+    order_number_max: int = 0
+    """Where the shard goes on: the last order that was there at the beginning. Else zero."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.account_id],
+                STRING[self.symbol],
+                SIDE_BYTES[self.side],
+                REASONCODE_BYTES[self.reason_code],
+                STRING[self.after_symbol],
+                LONG[self.order_number_max],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        side = SIDE_AT[data[at]]
+        at += 1
+        reason_code = REASONCODE_AT[data[at]]
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        after_symbol = data[at:end].decode()
+        at = end
+        order_number_max, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            account_id,
+            symbol,
+            side,
+            reason_code,
+            after_symbol,
+            order_number_max,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            account_id=data["account_id"],
+            symbol=data["symbol"],
+            side=Side(data["side"]),
+            reason_code=ReasonCode(data["reason_code"]),
+            after_symbol=data["after_symbol"],
+            order_number_max=data["order_number_max"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class CancelOrder(Message, frozen=True):
     """Takes what is left of an order out of the market."""
 
@@ -2545,6 +2691,7 @@ MESSAGES: tuple[type[Message], ...] = (
     AccountStateChanged,
     AmendOrder,
     BalanceEvent,
+    CancelOpenOrders,
     CancelOrder,
     ChangeAccountState,
     DepositFunds,

@@ -288,6 +288,8 @@ class CancelAllOrders(Message, frozen=True):
     """Why, as the orders will say."""
     turn: int = 0
     """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
+    order_number_max: int = 0
+    """Only orders with numbers up to this one: those that came later stay. Zero for all."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -310,6 +312,7 @@ class CancelAllOrders(Message, frozen=True):
                 SIDE_BYTES[self.side],
                 REASONCODE_BYTES[self.reason_code],
                 LONG[self.turn],
+                LONG[self.order_number_max],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -336,6 +339,7 @@ class CancelAllOrders(Message, frozen=True):
         reason_code = REASONCODE_AT[data[at]]
         at += 1
         turn, at = read_long(data, at)
+        order_number_max, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -381,6 +385,7 @@ class CancelAllOrders(Message, frozen=True):
             side,
             reason_code,
             turn,
+            order_number_max,
             event_id,
             command_id,
             correlation_id,
@@ -398,6 +403,7 @@ class CancelAllOrders(Message, frozen=True):
             side=Side(data["side"]),
             reason_code=ReasonCode(data["reason_code"]),
             turn=data["turn"],
+            order_number_max=data["order_number_max"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],

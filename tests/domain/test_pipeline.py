@@ -53,7 +53,7 @@ def test_no_money_is_made_or_lost_however_records_arrive(seed: int) -> None:
     drain(venue, seen)
     check_at_rest(venue, seen)
     check_settlement(venue, seen)
-    assert len(seen.trades) > 5
+    assert seen.trades
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 40))
@@ -82,8 +82,10 @@ def test_a_day_has_something_of_everything() -> None:
     statuses: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     fees = 0
-    for seed in range(12):
+    trades = 0
+    for seed in range(20):
         venue, seen = day(Random(seed), 600)
+        trades += len(seen.trades)
         statuses.update(event.status for event in seen.orders.values())
         reasons.update(event.reason_code for event in seen.orders.values() if event.reason_code)
         fees += sum(row.total for machine in venue.of("accounts") for _, row in machine.state.balances.scan(f"{FEES}|"))
@@ -100,8 +102,10 @@ def test_a_day_has_something_of_everything() -> None:
         ReasonCode.CONCENTRATION,
         ReasonCode.ACCOUNT_HALTED,
         ReasonCode.KILL_SWITCH,
+        ReasonCode.DISCONNECTED,
     } <= reasons.keys()
     assert fees > 0
+    assert trades > 20 * 20
 
 
 @pytest.mark.parametrize("seed", seeds(5))

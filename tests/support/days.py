@@ -18,6 +18,7 @@ from domain.order_life import ANSWERS, EXEC_TYPES
 from schemas.accounts import (
     AmendOrder,
     BalanceEvent,
+    CancelOpenOrders,
     CancelOrder,
     ChangeAccountState,
     DepositFunds,
@@ -28,7 +29,16 @@ from schemas.accounts import (
     SetLimits,
     WithdrawFunds,
 )
-from schemas.enums import AccountState, OrderStatus, OrderType, SelfTradePrevention, Side, TimeInForce, TradingPhase
+from schemas.enums import (
+    AccountState,
+    OrderStatus,
+    OrderType,
+    ReasonCode,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TradingPhase,
+)
 from schemas.order_books import (
     CancelAllOrders,
     ChangePhase,
@@ -177,11 +187,12 @@ class Day:
             (
                 ChangePhase(symbol, rng.choice(phases)),
                 ChangePhase(symbol, rng.choice(phases), auction_ns=rng.choice((1, NANOS, 10 * NANOS))),
-                *[ChangePhase(symbol, TradingPhase.CONTINUOUS)] * 4,
+                *[ChangePhase(symbol, TradingPhase.CONTINUOUS)] * 6,
                 EndSession(symbol),
                 SetPriceBand(symbol, *rng.choice(((None, None), (prices[0], prices[-2])))),
                 SetLastPrice(symbol, rng.choice(prices)),
                 CancelAllOrders(symbol, rng.choice(ACCOUNTS), Side.UNKNOWN),
+                CancelOpenOrders(rng.choice(ACCOUNTS), rng.choice(("", symbol)), reason_code=ReasonCode.DISCONNECTED),
             )
         )
 
