@@ -4,10 +4,15 @@ import msgspec
 
 from schemas.order_books import (
     AuctionIndicated,
+    BreakerRearmed,
+    BreakerSet,
+    BreakerTripped,
     CancelAllOrders,
     ChangePhase,
     EndSession,
     PhaseChanged,
+    RearmBreaker,
+    SetBreaker,
     SetLastPrice,
     SetPriceBand,
 )
@@ -67,7 +72,7 @@ class AuctionLooked(msgspec.Struct, frozen=True, gc=False):
     symbol: str
 
 
-PhaseEvent = PhaseChanged | AuctionIndicated | AuctionLooked
+PhaseEvent = PhaseChanged | AuctionIndicated | AuctionLooked | BreakerSet | BreakerTripped | BreakerRearmed
 """What happens to the way in which a book trades."""
-Operation = CancelAllOrders | ChangePhase | EndSession | SetPriceBand | SetLastPrice
+Operation = CancelAllOrders | ChangePhase | EndSession | SetPriceBand | SetLastPrice | SetBreaker | RearmBreaker
 """What operators do with one book, in the order in which it comes."""

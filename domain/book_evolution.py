@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from domain import breakers
 from domain.auction_evolution import AUCTION_EVOLVERS, end_auction
 from domain.book_changes import keeps_place
 from domain.book_events import BandSet, LastPriceSet, ResetAsked
@@ -23,6 +24,7 @@ from domain.book_rows import (
 )
 from domain.book_waiting import WAITING_EVOLVERS
 from domain.books import NO_BAND, Book, band_of
+from domain.breakers import BREAKER_EVOLVERS
 from domain.instruments import from_listing
 from domain.resting import RestingOrder, StopOrder, changed
 from schemas.accounts import ResetAccounts
@@ -133,6 +135,8 @@ def _moved(state: State, _event: BooksMoved) -> None:
         low, high = book.band
         state.books.put(symbol, BookRow(book.sequence, book.last, book.marked, book.phase, low, high))
         state.unmarked.add(symbol)
+        if book.breaker is not None:
+            breakers.store(state, symbol, book)
     state.moved.clear()
     if state.trade_count != state.trades_stored:
         state.trades_stored = state.trade_count
@@ -163,6 +167,8 @@ def _traded(state: State, event: TradeExecuted) -> None:
         state.trades.delete(f"{count - TRADES_KEPT_MAX:012d}")
     book = state.book(event.symbol)
     book.last = event.price
+    if book.breaker is not None:
+        (book.breaker.begin if event.is_auction else book.breaker.take)(event.price, state.now)
     _fill(state, book, event.buy_order_id, event.quantity, event.buy_leaves_quantity, event.buy_fee_accrued)
     _fill(state, book, event.sell_order_id, event.quantity, event.sell_leaves_quantity, event.sell_fee_accrued)
     book.sequence += 1
@@ -259,6 +265,7 @@ def _reset(state: State, _event: ResetAccounts) -> None:
         book = state.book(symbol)
         book.last, book.phase, book.band = None, TradingPhase.CONTINUOUS, NO_BAND
         end_auction(state, symbol)
+        breakers.forget(state, symbol)
         state.books.put(symbol, BookRow(row.sequence, None, row.marked))
         state.unmarked.add(symbol)
 
@@ -271,6 +278,7 @@ def _last_price_set(state: State, event: LastPriceSet) -> None:
 _EVOLVERS: dict[type, Callable[[State, Any], None]] = (
     WAITING_EVOLVERS
     | AUCTION_EVOLVERS
+    | BREAKER_EVOLVERS
     | {
         TradeExecuted: _traded,
         Booked: _booked,

@@ -15,6 +15,7 @@ from domain.book_events import (
     UncrossPaused,
 )
 from domain.books import Book, band_of
+from domain.breaker_rows import Breaker, BreakerRow
 from domain.instruments import Instrument
 from domain.resting import RestingOrder, StopOrder
 from domain.state import Table
@@ -192,12 +193,13 @@ class State:
         resets: Table[int],
         waiting: Table[Waiting],
         auctions: Table[AuctionRow],
+        breakers: Table[BreakerRow],
         partition: int,
         account_shards: int,
     ) -> None:
         self.instruments, self.orders, self.stops, self.books = instruments, orders, stops, books
         self.trades, self.shard, self.resets, self.waiting = trades, shard, resets, waiting
-        self.auctions = auctions
+        self.auctions, self.breakers = auctions, breakers
         self.partition, self.account_shards = partition, account_shards
         self.now = 0
         self.steps_left = 0
@@ -221,6 +223,8 @@ class State:
             self.book(order.symbol).rest(order)
         for stop in sorted((row for _, row in self.stops.scan()), key=lambda stop: (stop.elected, stop.number)):
             self.book(stop.order.symbol).arm(stop)
+        for symbol, breaker in self.breakers.scan():
+            self.book(symbol).breaker = Breaker(breaker)
         self.timed: dict[str, int] = {}
         """When the phases of books end by themselves."""
         self.phase_due_at = NEVER

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from domain.auction_rows import AuctionRow
+from domain.breaker_rows import Breaker
 from domain.levels import Expiries, Levels, Stops
 from domain.resting import RestingOrder, StopOrder
 from schemas.enums import Side, TradingPhase
@@ -19,6 +20,7 @@ class Book:
         "auction",
         "band",
         "bids",
+        "breaker",
         "elected",
         "expiries",
         "falls",
@@ -47,6 +49,8 @@ class Book:
         self.marked: tuple[int | None, int | None, int | None] = (None, None, None)
         self.phase = TradingPhase.CONTINUOUS
         self.band: tuple[int | None, int | None] = NO_BAND
+        self.breaker: Breaker | None = None
+        """There where one is set."""
         self.auction: AuctionRow | None = None
         """There while the book is in an auction."""
 
@@ -100,7 +104,7 @@ class Book:
         """Lets a stop wait, in place of what it was before."""
         order = stop.order
         before = self.stops.get(order.order_id)
-        if before is not None:
+        if before is not None and not (before.elected and stop.elected):
             self._disarm(before)
         self.stops[order.order_id] = stop
         if stop.elected:

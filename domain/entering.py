@@ -10,6 +10,7 @@ import msgspec
 from domain import stops
 from domain.book_rows import Booked, Event, Paused, Rested, State, StopArmed
 from domain.books import Book, crosses
+from domain.breaker_rows import Sweep
 from domain.matching import can_go_on, cancelled, match
 from domain.resting import Instructions, RestingOrder, StopOrder, with_slice
 from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, Side, TimeInForce, TradingPhase
@@ -114,7 +115,7 @@ def _fault(state: State, book: Book, command: EnterOrder, order: RestingOrder) -
     if (
         command.time_in_force is TimeInForce.FOK
         and command.order_type not in WAITING
-        and reachable(book, order) < order.quantity
+        and reachable(book, order, state.now) < order.quantity
     ):
         return ReasonCode.FOK_UNFILLABLE
     return None
@@ -153,27 +154,32 @@ def _is_market(command: EnterOrder) -> bool:
     return stops.is_market(command.order_type)
 
 
-def reachable(book: Book, order: RestingOrder) -> int:
+def reachable(book: Book, order: RestingOrder, now: int) -> int:
     """Units that the order could trade now, up to its own quantity.
 
-    What self-trade prevention stops does not count, nor do orders whose sibling of an OCO group trades before them.
+    What self-trade prevention stops does not count, nor do orders whose sibling of an OCO group trades before them, nor
+    what stands behind a trade that trips the breaker.
     """
     asked = order.instructions
     prevention = SelfTradePrevention.NONE if asked is None else asked.self_trade_prevention
     hit: set[str] = set()
+    sweep = None if book.breaker is None else Sweep(book.breaker, now)
     found = 0
     for price, level in book.opposite(order.side).from_best():
         if found >= order.quantity or not crosses(order.side, order.limit_price, price):
             break
-        units, is_over = _reachable_at(level.values(), order, prevention, hit)
+        is_last = sweep is not None and sweep.trips(price)
+        units, is_over = _reachable_at(level.values(), order, prevention, hit, is_last=is_last)
         found += units
-        if is_over:
+        if is_over or (is_last and units):
             break
+        if sweep is not None and units:
+            sweep.take(price)
     return min(found, order.quantity)
 
 
 def _reachable_at(
-    level: Iterable[RestingOrder], order: RestingOrder, prevention: SelfTradePrevention, hit: set[str]
+    level: Iterable[RestingOrder], order: RestingOrder, prevention: SelfTradePrevention, hit: set[str], *, is_last: bool
 ) -> tuple[int, bool]:
     """-> units, and whether it ends here. An own order stands before what icebergs hide; `hit`: groups that traded."""
     shown = hidden = 0
@@ -186,6 +192,8 @@ def _reachable_at(
             continue
         if maker.group and maker.group == order.group:  # what both leave is cancelled
             return shown + maker.tradable, True
+        if is_last:  # the first trade here is the last one
+            return maker.tradable, True
         hit |= {maker.group, order.group} - {""}
         shown += maker.tradable
         hidden += maker.leaves - maker.tradable
@@ -245,7 +253,8 @@ def meets(book: Book, order: RestingOrder) -> bool:
 def _end_of_money(book: Book, order: RestingOrder) -> ReasonCode:
     """It bought what its money pays, or there was nothing more to buy."""
     best = book.opposite(order.side).best_price()
-    is_offered = best is not None and crosses(order.side, order.limit_price, best)
+    is_open = book.phase is TradingPhase.CONTINUOUS
+    is_offered = is_open and best is not None and crosses(order.side, order.limit_price, best)
     is_spent = not order.money or (is_offered and order.leaves < order.quantity)
     return ReasonCode.MONEY_SPENT if is_spent else ReasonCode.MARKET_REMAINDER
 
@@ -269,7 +278,7 @@ def fire(state: State, book: Book, stop: StopOrder) -> Iterator[Event]:
     """The stop becomes an order like any other."""
     order = stop.order
     yield OrderTriggered(order.order_id, order.account_id, order.symbol, book.sequence + 1)
-    if stop.time_in_force is TimeInForce.FOK and reachable(book, order) < order.quantity:
+    if stop.time_in_force is TimeInForce.FOK and reachable(book, order, state.now) < order.quantity:
         yield cancelled(book, order, order.leaves, ReasonCode.FOK_UNFILLABLE)
         return
     yield from act(state, book, order, reason_not_to_rest(stop.order_type, stop.time_in_force))

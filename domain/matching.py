@@ -2,18 +2,18 @@
 
 from collections.abc import Generator, Iterator
 
-from domain import stops
+from domain import breakers, stops
 from domain.book_rows import Booked, Event, State
 from domain.books import Book, crosses
 from domain.instruments import Instrument
 from domain.money import NUMBERS_PER_COUNT, fee_of, value_of
 from domain.resting import RestingOrder, changed, with_slice
 from domain.self_trades import prevent
-from schemas.enums import ReasonCode, SelfTradePrevention, Side
+from schemas.enums import ReasonCode, SelfTradePrevention, Side, TradingPhase
 from schemas.order_books import OrderCancelled, TradeExecuted
 from schemas.wire import NANOS
 
-NO_PREVENTION = SelfTradePrevention.NONE
+NO_PREVENTION, CONTINUOUS = SelfTradePrevention.NONE, TradingPhase.CONTINUOUS
 Parties = tuple[RestingOrder, RestingOrder, RestingOrder]
 """Taker, buyer, seller."""
 Amounts = tuple[int, int, int, int, int, int, int]
@@ -27,7 +27,7 @@ def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, Non
     opposite, is_buy, limit = book.opposite(taker.side), taker.side is Side.BUY, taker.limit_price
     asked = taker.instructions
     prevention = NO_PREVENTION if asked is None else asked.self_trade_prevention
-    while taker.leaves and state.steps_left:
+    while taker.leaves and state.steps_left and book.phase is CONTINUOUS:
         level = opposite.best()
         if level is None:
             break
@@ -51,6 +51,8 @@ def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, Non
         taker = after_trade(taker, trade, is_buy=is_buy)
         if asked is not None or maker.instructions is not None:
             taker = yield from _after_special(book, maker, taker, quantity)
+        if book.breaker is not None:
+            yield from breakers.trip_if_too_far(state, book, trade)
     return taker
 
 
@@ -62,6 +64,8 @@ def affordable(instrument: Instrument, money: int, price: int) -> int:
 
 def can_go_on(state: State, book: Book, order: RestingOrder) -> bool:
     """Is there still somebody with whom the order trades?"""
+    if book.phase is not CONTINUOUS:
+        return False
     best = book.opposite(order.side).best_price()
     if not order.leaves or best is None or not crosses(order.side, order.limit_price, best):
         return False

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from domain import auctions, book_changes, book_resets, entering, indications, phases, quick
+from domain import auctions, book_changes, book_resets, breakers, entering, indications, phases, quick
 from domain.book_events import MatchingEnded, Operation, TurnGiven, TurnTaken
 from domain.book_evolution import evolve
 from domain.book_rows import BOOKS_MOVED, Event, State
@@ -18,9 +18,11 @@ from schemas.order_books import (
     EnterOrder,
     ListInstrument,
     MarkPrices,
+    RearmBreaker,
     ReduceOrder,
     ReplaceOrder,
     ResetBooks,
+    SetBreaker,
     SetLastPrice,
     SetPriceBand,
 )
@@ -132,6 +134,8 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     ChangePhase: phases.change_phase,
     EndSession: book_changes.end_session,
     SetPriceBand: book_changes.set_price_band,
+    SetBreaker: breakers.set_breaker,
+    RearmBreaker: phases.rearm_breaker,
     SetLastPrice: book_changes.set_last_price,
     ListInstrument: book_resets.list_instrument,
     ResetBooks: book_resets.reset,

@@ -7,6 +7,7 @@ from app.machine import Noun, Place
 from domain import order_books as machine
 from domain.auction_rows import AuctionRow
 from domain.book_rows import BookRow, ShardRow, State, TradeRow, Waiting
+from domain.breaker_rows import BreakerRow
 from domain.instruments import Instrument
 from domain.resting import RestingOrder, StopOrder
 
@@ -33,6 +34,7 @@ NOUN = Noun(
         "resets": int,
         "waiting": Waiting,
         "auctions": AuctionRow,
+        "breakers": BreakerRow,
     },
     state=state,
     decide=machine.decide,

@@ -10,6 +10,7 @@ from app.exactly_once.rows import Rows
 from domain.account_rows import FINAL, Balance, Order
 from domain.auction_rows import AuctionRow
 from domain.book_rows import BookRow, TradeRow
+from domain.breaker_rows import BreakerRow
 from domain.indications import side_of
 from domain.money import half_even
 from domain.order_life import WORDS
@@ -165,6 +166,7 @@ def book_state(symbol: str, rows: Rows) -> dict[str, Any]:
     """How a book trades now; of the tables of its shard."""
     row: BookRow = rows["books"].get(symbol) or BookRow()
     auction: AuctionRow | None = rows["auctions"].get(symbol)
+    breaker: BreakerRow | None = rows["breakers"].get(symbol)
     return {
         "symbol": symbol,
         "sequence": row.sequence,
@@ -172,6 +174,17 @@ def book_state(symbol: str, rows: Rows) -> dict[str, Any]:
         "auction": None if auction is None else auction_state(auction),
         "last": text_or_none(row.last),
         "price_band": [text_or_none(row.low), text_or_none(row.high)],
+        "breaker": None if breaker is None else breaker_state(breaker),
+    }
+
+
+def breaker_state(row: BreakerRow) -> dict[str, Any]:
+    """A breaker, as it is set, and whether it waits to be armed again."""
+    return {
+        "limit": text(row.limit_rate),
+        "pause_s": text_or_none(row.pause_ns or None),
+        "rearm": "manual" if row.is_manual else "auto",
+        "is_tripped": row.is_tripped,
     }
 
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from app.main import app
 from schemas.enums import AuctionKind, Side, TradingPhase
-from schemas.order_books import CancelAllOrders, ChangePhase, EndSession, SetPriceBand
+from schemas.order_books import CancelAllOrders, ChangePhase, EndSession, RearmBreaker, SetBreaker, SetPriceBand
 from schemas.wire import NANOS
 from web import answers, orders
 from web.commands import is_taken, place_in_line, send
@@ -23,6 +23,8 @@ PHASES = {phase.value.lower(): phase for phase in TradingPhase if phase is not T
 KINDS = {kind.value.lower(): kind for kind in AuctionKind if kind is not AuctionKind.UNKNOWN}
 REOPENING_AUCTION_NS = 5 * NANOS
 """How long orders gather before a halted book trades on."""
+PAUSE_NS = 300 * NANOS
+"""How long orders gather after a breaker tripped."""
 LENGTH_NS_MAX = 86_400 * NANOS
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 
@@ -34,6 +36,9 @@ async def change_phase(request: web.Request) -> web.Response:
     is halted goes on through an auction, of a few seconds where not said otherwise.
     """
     symbol, body = await _asked(request, "phase")
+    breaker = opened().books.of(symbol).rows["breakers"].get(symbol)
+    if breaker is not None and breaker.is_tripped:
+        raise Problem(409, "BREAKER_TRIPPED", f"the breaker of {symbol} tripped: arm it again by breaker-rearms")
     phase = orders.word("phase", body["phase"], PHASES)
     kind = orders.word("kind", body.get("kind", "intraday"), KINDS)
     usual = REOPENING_AUCTION_NS if phase is TradingPhase.CONTINUOUS else 0
@@ -58,6 +63,33 @@ async def set_price_band(request: web.Request) -> web.Response:
     if low is not None and high is not None and low > high:
         raise Problem(400, "BAD_VALUE", "low is above high", field="low")
     return await _told(request, SetPriceBand(symbol=symbol, low=low, high=high, **envelope(new_id())))
+
+
+async def set_breaker(request: web.Request) -> web.Response:
+    """POST /api/v1/admin/breakers {symbol, limit, pause_s, rearm}: a trade so far from another one pauses trading.
+
+    `limit` is a rate, 0.05 for 5 %; 0 takes the breaker away. Orders gather for `pause_s` seconds, 300 where not said
+    otherwise, then the book reopens with them; where `rearm` is manual it is halted until it is armed again.
+    """
+    symbol, body = await _asked(request, "limit")
+    limit = nanos("limit", body["limit"])
+    if not 0 <= limit <= NANOS:
+        raise Problem(400, "BAD_VALUE", "limit lies between 0 and 1", field="limit")
+    command = SetBreaker(
+        symbol=symbol,
+        limit_rate=limit,
+        pause_ns=PAUSE_NS if body.get("pause_s") is None else seconds("pause_s", body["pause_s"]),
+        is_manual=orders.word("rearm", body.get("rearm", "auto"), {"auto": False, "manual": True}),
+        **envelope(new_id()),
+    )
+    return await _told(request, command)
+
+
+async def rearm_breaker(request: web.Request) -> web.Response:
+    """POST /api/v1/admin/breaker-rearms {symbol, auction_s}: the book reopens, through an auction."""
+    symbol, body = await _asked(request)
+    length = REOPENING_AUCTION_NS if body.get("auction_s") is None else seconds("auction_s", body["auction_s"])
+    return await _told(request, RearmBreaker(symbol=symbol, auction_ns=length, **envelope(new_id())))
 
 
 async def end_session(request: web.Request) -> web.Response:
@@ -100,5 +132,7 @@ async def _told(request: web.Request, command: Any) -> web.Response:
 
 router.add_post("/api/v1/admin/phases", change_phase)
 router.add_post("/api/v1/admin/price-bands", set_price_band)
+router.add_post("/api/v1/admin/breakers", set_breaker)
+router.add_post("/api/v1/admin/breaker-rearms", rearm_breaker)
 router.add_post("/api/v1/admin/session-ends", end_session)
 router.add_post("/api/v1/admin/mass-cancels", cancel_all)

@@ -273,6 +273,405 @@ class AuctionIndicated(Message, frozen=True):
         )
 
 
+class BreakerRearmed(Message, frozen=True):
+    """The breaker of a book looks at its trades again."""
+
+    schema_name: ClassVar[str] = "order_books.BreakerRearmed"
+
+    symbol: str
+    """Instrument, as listed."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                LONG[self.sequence],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, sequence, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            sequence=data["sequence"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class BreakerSet(Message, frozen=True):
+    """The breaker of a book is set like this from now on."""
+
+    schema_name: ClassVar[str] = "order_books.BreakerSet"
+
+    symbol: str
+    """Instrument, as listed."""
+    limit_rate: int
+    """How far a trade may lie from any other of the last five minutes, in billionths of that one; at exactly so much the breaker trips. Zero: there is none."""
+    pause_ns: int
+    """How long orders gather after it tripped, before the book reopens with them, in nanoseconds."""
+    is_manual: bool
+    """Once it tripped the book is halted, until an operator arms the breaker again. Else it reopens by itself."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                LONG[self.limit_rate],
+                LONG[self.pause_ns],
+                BOOLEAN[self.is_manual],
+                LONG[self.sequence],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        limit_rate, at = read_long(data, at)
+        pause_ns, at = read_long(data, at)
+        is_manual = data[at] == 1
+        at += 1
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            symbol,
+            limit_rate,
+            pause_ns,
+            is_manual,
+            sequence,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            limit_rate=data["limit_rate"],
+            pause_ns=data["pause_ns"],
+            is_manual=data["is_manual"],
+            sequence=data["sequence"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class BreakerTripped(Message, frozen=True):
+    """A trade was too far away from the others of the last five minutes: trading pauses."""
+
+    schema_name: ClassVar[str] = "order_books.BreakerTripped"
+
+    symbol: str
+    """Instrument, as listed."""
+    account_id: str
+    """Account of the order that brought the trade."""
+    order_id: str
+    """That order."""
+    trade_id: str
+    """The trade. It stands."""
+    price: int
+    """Its price."""
+    reference_price: int
+    """The price, of the last five minutes, from which it was too far away."""
+    limit_rate: int
+    """How far a trade may lie from any other of the last five minutes, in billionths of that one; at exactly so much the breaker trips. Zero: there is none."""
+    is_manual: bool
+    """Once it tripped the book is halted, until an operator arms the breaker again. Else it reopens by itself."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                STRING[self.account_id],
+                STRING[self.order_id],
+                STRING[self.trade_id],
+                NANOS_BYTES[self.price],
+                NANOS_BYTES[self.reference_price],
+                LONG[self.limit_rate],
+                BOOLEAN[self.is_manual],
+                LONG[self.sequence],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        order_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        trade_id = data[at:end].decode()
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        reference_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        limit_rate, at = read_long(data, at)
+        is_manual = data[at] == 1
+        at += 1
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            symbol,
+            account_id,
+            order_id,
+            trade_id,
+            price,
+            reference_price,
+            limit_rate,
+            is_manual,
+            sequence,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            account_id=data["account_id"],
+            order_id=data["order_id"],
+            trade_id=data["trade_id"],
+            price=bytes_to_nanos(data["price"]),
+            reference_price=bytes_to_nanos(data["reference_price"]),
+            limit_rate=data["limit_rate"],
+            is_manual=data["is_manual"],
+            sequence=data["sequence"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class CancelAllOrders(Message, frozen=True):
     """Takes out every order of an account, or of everybody, in a symbol."""
 
@@ -2821,6 +3220,110 @@ class PhaseChanged(Message, frozen=True):
         )
 
 
+class RearmBreaker(Message, frozen=True):
+    """Arms a breaker again that tripped: its book reopens with an auction."""
+
+    schema_name: ClassVar[str] = "order_books.RearmBreaker"
+
+    symbol: str
+    """Instrument, as listed."""
+    auction_ns: int = 0
+    """How long the auction takes, in nanoseconds; zero where the book goes on at once."""
+    turn: int = 0
+    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                LONG[self.auction_ns],
+                LONG[self.turn],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        auction_ns, at = read_long(data, at)
+        turn, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, auction_ns, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            auction_ns=data["auction_ns"],
+            turn=data["turn"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class ReduceOrder(Message, frozen=True):
     """Takes off units of an order; it keeps its place."""
 
@@ -3360,6 +3863,133 @@ class ResetBooks(Message, frozen=True):
         return cls(
             reset_id=data["reset_id"],
             source=data["source"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class SetBreaker(Message, frozen=True):
+    """Sets the breaker of a book, or takes it away."""
+
+    schema_name: ClassVar[str] = "order_books.SetBreaker"
+
+    symbol: str
+    """Instrument, as listed."""
+    limit_rate: int
+    """How far a trade may lie from any other of the last five minutes, in billionths of that one; at exactly so much the breaker trips. Zero: there is none."""
+    pause_ns: int = 0
+    """How long orders gather after it tripped, before the book reopens with them, in nanoseconds."""
+    is_manual: bool = False
+    """Once it tripped the book is halted, until an operator arms the breaker again. Else it reopens by itself."""
+    turn: int = 0
+    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                LONG[self.limit_rate],
+                LONG[self.pause_ns],
+                BOOLEAN[self.is_manual],
+                LONG[self.turn],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        limit_rate, at = read_long(data, at)
+        pause_ns, at = read_long(data, at)
+        is_manual = data[at] == 1
+        at += 1
+        turn, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            symbol,
+            limit_rate,
+            pause_ns,
+            is_manual,
+            turn,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            limit_rate=data["limit_rate"],
+            pause_ns=data["pause_ns"],
+            is_manual=data["is_manual"],
+            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -3953,6 +4583,9 @@ class TradeExecuted(Message, frozen=True):
 
 MESSAGES: tuple[type[Message], ...] = (
     AuctionIndicated,
+    BreakerRearmed,
+    BreakerSet,
+    BreakerTripped,
     CancelAllOrders,
     CancelRefused,
     CancelRestingOrder,
@@ -3971,10 +4604,12 @@ MESSAGES: tuple[type[Message], ...] = (
     OrderRested,
     OrderTriggered,
     PhaseChanged,
+    RearmBreaker,
     ReduceOrder,
     ReplaceOrder,
     ReplaceRefused,
     ResetBooks,
+    SetBreaker,
     SetLastPrice,
     SetPriceBand,
     TradeExecuted,

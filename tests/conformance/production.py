@@ -28,8 +28,10 @@ from schemas.order_books import (
     EnterOrder,
     InstrumentListed,
     OrderCancelled,
+    RearmBreaker,
     ReduceOrder,
     ReplaceOrder,
+    SetBreaker,
     SetLastPrice,
     SetPriceBand,
     TradeExecuted,
@@ -39,6 +41,8 @@ from schemas.wire import NANOS
 from tests.support.machines import Machine
 
 SYMBOL = "TICKS"
+UNIT = 20 * NANOS
+"""Of the clock: so a breaker looks back over 15 of them."""
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 TYPES = {
     "market": OrderType.MARKET,
@@ -150,13 +154,15 @@ class Player:
             owner, side = command.get("owner"), SIDES.get(command.get("side", ""), Side.UNKNOWN)
             self.run(CancelAllOrders(SYMBOL, "" if owner is None else account_of(owner, 0), side), op)
         elif op == "clock":
-            self.run(Tick(is_manual=False, timestamp=command["now"]), op)
+            self.run(Tick(is_manual=False, timestamp=command["now"] * UNIT), op)
             while self._is_due():  # the shard hears the time until it is done
-                self.run(Tick(is_manual=False, timestamp=command["now"]), op)
+                self.run(Tick(is_manual=False, timestamp=command["now"] * UNIT), op)
         elif op == "session_end":
             self.run(EndSession(SYMBOL), op)
         elif op == "state":
-            self.run(ChangePhase(SYMBOL, PHASES[command["state"]], auction_ns=command.get("auction") or 0), op)
+            self.run(ChangePhase(SYMBOL, PHASES[command["state"]], auction_ns=length_of(command)), op)
+        elif op == "rearm":
+            self.run(RearmBreaker(SYMBOL, length_of(command)), op)
         elif op == "config":
             self._configure(command)
         else:
@@ -172,6 +178,10 @@ class Player:
         if "band" in command:
             low, high = command["band"] or (None, None)
             self.run(SetPriceBand(SYMBOL, low, high), "config")
+        if "breaker" in command:
+            breaker = command["breaker"] or {"limit": 0}
+            pause, is_manual = (breaker.get("pause") or 0) * UNIT, not breaker.get("pause")
+            self.run(SetBreaker(SYMBOL, breaker["limit"] * NANOS // 100, pause, is_manual), "config")
         if "last" in command:
             self.run(SetLastPrice(SYMBOL, command["last"]), "config")
 
@@ -201,7 +211,7 @@ class Player:
                 display_quantity=command.get("display"),
                 slippage=None if command.get("slip") is None else command["slip"] * self.tick,
                 spend=command.get("quote"),
-                expires_at=command.get("expire") or 0,
+                expires_at=(command.get("expire") or 0) * UNIT,
                 self_trade_prevention=prevention_of(command),
                 oco_group="" if command.get("oco") is None else str(command["oco"]),
                 is_post_only=bool(command.get("post_only")) and op == "limit",
@@ -281,7 +291,7 @@ class Player:
             for name, side in (("buy", book.bids), ("sell", book.asks))
             for price, level in side.from_best()
         ]
-        stops = sorted(book.stops.values(), key=lambda stop: stop.number)
+        stops = sorted(book.stops.values(), key=lambda stop: (stop.elected, stop.number))
         return {
             "trades": self.trades,
             "book": [
@@ -300,6 +310,11 @@ class Player:
     def _indication(self) -> Any:
         found = indication(self.book) if self.book.auction is not None else None
         return None if found is None else [*found]
+
+
+def length_of(command: dict[str, Any]) -> int:
+    """Of the auction."""
+    return (command.get("auction") or 0) * UNIT
 
 
 def account_of(owner: Any, number: int) -> str:

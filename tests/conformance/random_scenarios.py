@@ -18,7 +18,7 @@ OPS = (
     *["limit"] * 10,
     *("ioc", "fok", "market", "market", "stop", "stop_limit", "trailing_stop"),
     *("cancel", "cancel", "cancel", "reduce", "modify", "modify", "modify"),
-    *("mass_cancel", "clock", "session_end", "state", "config"),
+    *("mass_cancel", "clock", "session_end", "state", "state", "config", "config", "rearm"),
 )
 PREVENTIONS = ("none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement")
 QUANTITIES = (0, *[1, 2, 3, 4, 5, 7, 10, 20] * 4)
@@ -52,13 +52,26 @@ class Chance:
         if op == "mass_cancel":
             owner = {"owner": rng.choice(OWNERS)} if self._is(0.8) else {}
             return owner | ({"side": rng.choice(["buy", "sell"])} if self._is(0.5) else {})
+        if op == "rearm":
+            return {"auction": rng.randint(1, 12)} if self._is(0.5) else {}
         if op == "state":
             length = {"auction": rng.randint(1, 12)} if self._is(0.4) else {}
             return {"state": rng.choice(["auction", "continuous", "continuous", "halt"])} | length
-        if op == "config":
-            band = [MIDDLE - rng.randint(3, 9), MIDDLE + rng.randint(3, 9)]
-            return {"last": self._price()} if self._is(0.5) else {"band": band}
-        return {}
+        return self._config() if op == "config" else {}
+
+    def _config(self) -> dict[str, Any]:
+        rng = self.rng
+        if self._is(0.5):
+            return {"last": self._price()}
+        if self._is(0.3):
+            return {"breaker": self._breaker()}
+        return {"band": [MIDDLE - rng.randint(3, 9), MIDDLE + rng.randint(3, 9)]}
+
+    def _breaker(self) -> dict[str, Any] | None:
+        rng = self.rng
+        if self._is(0.2):
+            return None
+        return {"limit": rng.randint(1, 8)} | ({"pause": rng.randint(1, 12)} if self._is(0.7) else {})
 
     def _order(self, op: str) -> dict[str, Any]:
         rng = self.rng

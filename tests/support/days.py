@@ -43,6 +43,8 @@ from schemas.order_books import (
     CancelAllOrders,
     ChangePhase,
     EndSession,
+    RearmBreaker,
+    SetBreaker,
     SetLastPrice,
     SetPriceBand,
     TradeExecuted,
@@ -186,11 +188,13 @@ class Day:
         return rng.choice(
             (
                 ChangePhase(symbol, rng.choice(phases)),
-                ChangePhase(symbol, rng.choice(phases), auction_ns=rng.choice((1, NANOS, 10 * NANOS))),
-                *[ChangePhase(symbol, TradingPhase.CONTINUOUS)] * 6,
+                ChangePhase(symbol, rng.choice(phases), auction_ns=rng.choice((1, NANOS // 10, NANOS // 2))),
+                *[ChangePhase(symbol, TradingPhase.CONTINUOUS)] * 7,
                 EndSession(symbol),
                 SetPriceBand(symbol, *rng.choice(((None, None), (prices[0], prices[-2])))),
                 SetLastPrice(symbol, rng.choice(prices)),
+                SetBreaker(symbol, rng.choice((0, NANOS // 50, NANOS // 20)), NANOS // 10, rng.random() < 0.2),
+                *[RearmBreaker(symbol, rng.choice((0, NANOS // 10)))] * 2,
                 CancelAllOrders(symbol, rng.choice(ACCOUNTS), Side.UNKNOWN),
                 CancelOpenOrders(rng.choice(ACCOUNTS), rng.choice(("", symbol)), reason_code=ReasonCode.DISCONNECTED),
             )

@@ -58,6 +58,16 @@ What the format, D30 and D31 leave open is decided here; whoever builds an engin
     `continuous` with `auction`; one without ends it. Orders whose time comes first, or at the same time, expire first.
 27. indication is what the book would uncross now, in an auction: price, volume, surplus of buyers (negative: of
     sellers). None where there is no auction, or nobody would trade.
+28. `config breaker` {limit in percent, pause} sets a breaker, null takes it away. It looks at the prices of trades
+    since it was set and since the last auction, of this and the last 15 units of the clock. A trade that is so many
+    percent of one of them away from it, or more, trips it: the book is in an auction for `pause`, or, where there
+    is none, halted until `rearm`, and no state but halt can be asked for. Orders are taken as in any auction or halt.
+29. The trade that trips stands, with what it does to siblings and icebergs. The incoming order trades no further: what
+    is left rests, or ends as its time in force says; a fok that this would cut short is killed before. Prices of
+    before a pause are forgotten; the price of an uncross never trips, and is the first that the breaker looks at.
+    A last price given by `config` is none.
+30. Stops whose price had come when trading paused act when it goes on, before others, whatever was amended of them.
+    pending_stops has them at its end.
 """
 
 import copy
@@ -94,12 +104,14 @@ class NaiveVenue(Rules):
         self.rejects: list[list[Any]] = []
 
     def apply(self, command: Command) -> None:
-        """A field that is null is not there; only a band is taken away by it."""
-        command = {field: value for field, value in command.items() if value is not None or field == "band"}
+        """A field that is null is not there; only a band and a breaker are taken away by it."""
+        command = {
+            field: value for field, value in command.items() if value is not None or field in ("band", "breaker")
+        }
         op = command["op"]
         if op in ENTRIES:
             self._enter(command)
-        elif op in ("cancel", "reduce", "modify", "mass_cancel", "clock", "session_end", "state", "config"):
+        elif op in ("cancel", "reduce", "modify", "mass_cancel", "clock", "session_end", "state", "config", "rearm"):
             getattr(self, f"_{op}")(command)
         else:
             raise ValueError(f"op {op!r} is unknown")
@@ -115,7 +127,7 @@ class NaiveVenue(Rules):
             ],
             "cancels": self.cancels,
             "rejects": self.rejects,
-            "pending_stops": [order.order_id for order in self.at(WAITING)],
+            "pending_stops": [order.order_id for order in self.at(WAITING) + self.at(ELECTED)],
             "last": self.last,
             "displayed": [[side, price, sum(order.shown for order in level)] for side, price, level in levels],
             "state": self.state,
@@ -171,7 +183,9 @@ class NaiveVenue(Rules):
     def _settle_money(self, order: Order) -> None:
         """Change that does not pay a lot at the next price is nobody's business; money without offers is."""
         best = self.best_opposite(order.side)
-        is_change = order.filled > 0 and best is not None and order.accepts(best.resting_price)
+        is_change = (
+            self.state == "continuous" and order.filled > 0 and best is not None and order.accepts(best.resting_price)
+        )
         if is_change:
             self.finish(order)
         else:
@@ -244,7 +258,7 @@ class NaiveVenue(Rules):
     def _put_again(self, order: Order) -> None:
         if order.place == WAITING:
             self.put_last(order)
-        else:
+        elif order.place != ELECTED:
             self._act(order)
 
     def _mass_cancel(self, command: Command) -> None:
@@ -258,6 +272,7 @@ class NaiveVenue(Rules):
         if self.ends is not None and self.ends <= self.now:
             self._expire(self.ends)
             self._trade_on()
+            self._fire_stops()
         self._expire(self.now)
 
     def _expire(self, until: int) -> None:
@@ -273,7 +288,7 @@ class NaiveVenue(Rules):
         wanted, length = command["state"], command.get("auction")
         if wanted not in ("auction", "continuous", "halt"):
             raise ValueError(f"state {wanted!r} is unknown")
-        if wanted == self.state:
+        if wanted == self.state or self.has_tripped:
             return
         if wanted == "auction" or (wanted == "continuous" and self.state == "halt" and length):
             self.state, self.ends = "auction", self.now + length if length else None
@@ -281,6 +296,11 @@ class NaiveVenue(Rules):
             self.state, self.ends = "halt", None
         elif not (length and self.ends is not None):
             self._trade_on()
+
+    def _rearm(self, command: Command) -> None:
+        if self.has_tripped:
+            self.has_tripped = False
+            self._state({"state": "continuous", "auction": command.get("auction")})
 
     def _trade_on(self) -> None:
         self.state, self.ends = "continuous", None
@@ -291,5 +311,9 @@ class NaiveVenue(Rules):
         self.lot = command.get("lot", self.lot)
         if "band" in command:
             self.band = None if command["band"] is None else (command["band"][0], command["band"][1])
+        if "breaker" in command:
+            self.breaker = command["breaker"]
+            self.prices_seen = self.prices_seen if self.breaker else []
+            self.has_tripped = self.has_tripped and self.breaker is not None
         if "last" in command:
             self.print(command["last"])

@@ -30,6 +30,7 @@ def uncross(book: Book) -> None:
         if order.is_empty:
             book.finish(order)
     book.print(price)
+    book.prices_seen = [(book.now, price)] if book.breaker else []
     for order in traded:
         book.cancel_siblings(order)
 

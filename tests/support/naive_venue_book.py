@@ -4,6 +4,9 @@ from typing import Any
 
 from tests.support.naive_venue_orders import BUY, RESTING, SELL, WAITING, Order
 
+WINDOW = 15
+"""How far back the breaker looks."""
+
 
 class Book:
     def __init__(self) -> None:
@@ -12,6 +15,15 @@ class Book:
         self.cancels: list[list[Any]] = []
         self.last: int | None = None
         self.lot = 1
+        self.now = 0
+        self.state = "continuous"
+        self.ends: int | None = None
+        """When the auction ends by itself."""
+        self.breaker: dict[str, Any] | None = None
+        self.prices_seen: list[tuple[int, int]] = []
+        """When, and at which price, trades were that the breaker looks at."""
+        self.has_tripped = False
+        """It waits for somebody to arm it again."""
 
     def find(self, order_id: int) -> Order | None:
         return next((order for order in self.orders if order.order_id == order_id), None)
@@ -26,8 +38,8 @@ class Book:
         return min(offers, key=lambda offer: sign * offer.resting_price, default=None)
 
     def match(self, taker: Order) -> None:
-        """Trades until the order has ended, has what it wants, or finds nobody at its price."""
-        while not taker.has_ended:
+        """Trades until the order has ended, has what it wants, or finds nobody at its price; or trading pauses."""
+        while not taker.has_ended and self.state == "continuous":
             maker = self.best_opposite(taker.side)
             if maker is None or not taker.accepts(maker.resting_price):
                 return
@@ -68,6 +80,19 @@ class Book:
         self.print(price)
         self.cancel_siblings(taker)
         self.cancel_siblings(maker)
+        self.look(price)
+
+    def look(self, price: int) -> None:
+        """A trade too far away from one of the last minutes pauses trading."""
+        if not self.breaker:
+            return
+        self.prices_seen.append((self.now, price))
+        seen = [old for time, old in self.prices_seen if self.now - time <= WINDOW]
+        if any(abs(price - old) * 100 >= self.breaker["limit"] * old for old in seen):
+            self.prices_seen = []
+            pause = self.breaker.get("pause")
+            self.state, self.has_tripped = ("auction", False) if pause else ("halt", True)
+            self.ends = self.now + pause if pause else None
 
     def refresh(self, maker: Order) -> None:
         if not maker.has_ended and not maker.shown:

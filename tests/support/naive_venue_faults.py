@@ -1,7 +1,7 @@
 """Why the naive venue refuses a command: every reason is looked at, and the first that applies is the answer."""
 
 from tests.support.naive_venue_book import Book
-from tests.support.naive_venue_orders import LIMITS, WAITING, Command, Order
+from tests.support.naive_venue_orders import ELECTED, LIMITS, WAITING, Command, Order
 
 
 class Rules(Book):
@@ -9,10 +9,6 @@ class Rules(Book):
 
     def __init__(self) -> None:
         super().__init__()
-        self.state = "continuous"
-        self.ends: int | None = None
-        """When the auction ends by itself."""
-        self.now = 0
         self.tick = 1
         self.band: tuple[int, int] | None = None
 
@@ -41,10 +37,11 @@ class Rules(Book):
         order = self.named(command)
         if order is None:
             return "unknown"
-        is_stop = order.place == WAITING and order.op != "trailing_stop"
-        is_trailing = order.place == WAITING and order.op == "trailing_stop"
+        is_pending = order.place in (WAITING, ELECTED)
+        is_stop = is_pending and order.op != "trailing_stop"
+        is_trailing = is_pending and order.op == "trailing_stop"
         has_limit = order.op not in ("stop", "trailing_stop")
-        crosses = "price" in command and order.place != WAITING and self.would_cross(order.side, command["price"])
+        crosses = "price" in command and not is_pending and self.would_cross(order.side, command["price"])
         return _first(
             {
                 "bad_quantity": "qty" in command and not self._is_whole(command["qty"]),

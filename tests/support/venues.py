@@ -24,7 +24,16 @@ from app.settings import Profile
 from app.topics import INBOXES, ROUTES, partition_of, partitions_of
 from domain.order_commands import Refused
 from schemas.accounts import ResetAccounts, SetKillSwitch, SetLimits
-from schemas.order_books import CancelAllOrders, ChangePhase, EndSession, ListInstrument, SetLastPrice, SetPriceBand
+from schemas.order_books import (
+    CancelAllOrders,
+    ChangePhase,
+    EndSession,
+    ListInstrument,
+    RearmBreaker,
+    SetBreaker,
+    SetLastPrice,
+    SetPriceBand,
+)
 from schemas.order_commands import AmendRequest, CancelRequest, NewOrder
 from schemas.shared import Tick
 
@@ -34,11 +43,21 @@ SHARDS = {"accounts": 3, "order_books": 2, "positions": 2, "order_commands": 1}
 
 Place = tuple[str, int]
 Watch = Callable[[Machine, Any, list[Any]], None]
+OF_BOOKS = (
+    ListInstrument,
+    CancelAllOrders,
+    ChangePhase,
+    EndSession,
+    SetBreaker,
+    RearmBreaker,
+    SetLastPrice,
+    SetPriceBand,
+)
 
 
 def door_of(command: Any) -> tuple[str, str | None]:
     """Where somebody outside sends a command: the noun, and the key, or None for every shard."""
-    if isinstance(command, ListInstrument | CancelAllOrders | ChangePhase | EndSession | SetLastPrice | SetPriceBand):
+    if isinstance(command, OF_BOOKS):
         return "order_books", command.symbol
     if isinstance(command, NewOrder | AmendRequest | CancelRequest):
         return "order_commands", command.account_id

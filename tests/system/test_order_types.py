@@ -165,6 +165,45 @@ async def test_an_auction_says_what_it_would_bring_and_a_halt_ends_with_one(fund
     await funded.conserved()
 
 
+async def test_a_trade_too_far_away_pauses_trading_until_an_auction_reopens_the_book(funded: System) -> None:
+    state = await funded.post("/api/v1/admin/breakers", {"symbol": "ADAUSDT", "limit": "0.05", "pause_s": "1"}, 200)
+    assert state["breaker"] == {"limit": "0.05", "pause_s": "1", "rearm": "auto", "is_tripped": False}
+    await trade_at(funded, "2.00")
+    await trade_at(funded, "2.10")
+    gathered = [
+        await placed(funded, "ann", "buy", "3", limit_price="2.50"),
+        await placed(funded, "bob", "sell", "3", limit_price="2.50"),
+    ]
+    for order in gathered:
+        await funded.status(order["order_id"], "FILLED")
+    (tripped,) = [event for event in await funded.records("book-events", 5) if event["_message"] == "BreakerTripped"]
+    assert (tripped["price"], tripped["reference_price"]) == (Decimal("2.1"), Decimal(2))
+    told = [event["_message"] for event in await funded.records("risk-events", 1)]
+    assert told.count("BreakerTripped") == 1
+    await funded.conserved()
+
+
+async def test_a_breaker_that_is_armed_by_hand_halts_the_book_until_then(funded: System) -> None:
+    body = {"symbol": "ADAUSDT", "limit": "0.05", "rearm": "manual"}
+    await funded.post("/api/v1/admin/breakers", body, 200)
+    stays = await placed(funded, "ann", "buy", "1", limit_price="1.00")
+    await trade_at(funded, "2.00")
+    await trade_at(funded, "2.10")
+    refused = await placed(funded, "ann", "buy", "1", limit_price="1.00")
+    assert (await funded.status(refused["order_id"], "REJECTED"))["reason_code"] == "HALTED"
+    assert (await funded.ask("DELETE", f"/api/v1/orders/{stays['order_id']}"))[0] == 200
+    status, problem = await funded.ask("POST", "/api/v1/admin/phases", {"symbol": "ADAUSDT", "phase": "continuous"})
+    assert (status, problem["code"]) == (409, "BREAKER_TRIPPED")
+    state = await funded.post("/api/v1/admin/breaker-rearms", {"symbol": "ADAUSDT", "auction_s": "0.5"}, 200)
+    assert (state["auction"]["kind"], state["breaker"]["is_tripped"]) == ("reopening", False)
+
+    async def is_open() -> bool:
+        return bool((await funded.get("/api/v1/orderbook/ADAUSDT"))["phase"] == "continuous")
+
+    await funded.eventually(is_open)
+    await funded.conserved()
+
+
 async def test_orders_for_the_day_end_with_the_session_and_a_halt_takes_no_orders(funded: System) -> None:
     day = await placed(funded, "ann", "buy", "5", limit_price="1.00", time_in_force="day")
     stays = await placed(funded, "ann", "buy", "5", limit_price="0.90")

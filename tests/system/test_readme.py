@@ -89,7 +89,7 @@ async def test_the_walkthrough_does_what_it_says(tmp_path: Path) -> None:
 
 async def _walk(system: System) -> None:
     walk = steps()
-    assert len(walk) == 15
+    assert len(walk) == 16
     for step in walk:
 
         async def is_so(step: Step = step) -> bool:
