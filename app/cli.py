@@ -18,6 +18,7 @@ from app.exactly_once.adopt import NothingToAdopt
 from app.exactly_once.changelog import ChangelogError
 from app.exactly_once.log import Unavailable
 from app.feeds import binance, replay
+from app.feeds.door import ReplayError
 from app.main import app
 from app.settings import NOUNS, Profile
 from app.topics import TOPICS
@@ -25,7 +26,7 @@ from schemas.wire import NANOS
 
 EX_DIFFERENCE = 1
 EX_UNAVAILABLE = 69
-EXPECTED = (binance.FeedError, replay.ReplayError, operating.NoSuchShard, NothingToAdopt, ChangelogError)
+EXPECTED = (binance.FeedError, ReplayError, operating.NoSuchShard, NothingToAdopt, ChangelogError)
 """Errors whose message is all that there is to say."""
 
 

@@ -65,7 +65,7 @@ def web_server(settings: Settings) -> dict[str, Any]:
 
 def modules(settings: Settings) -> list[str]:
     """Leaf modules, for a package would hide their import errors."""
-    modules = [*[f"agents.{noun}" for noun in settings.nouns], "app.cli", "web.health"]
+    modules = [*[f"agents.{noun}" for noun in settings.nouns], "app.cli", "app.flow_cli", "web.health"]
     if settings.is_gateway:
         modules += [
             "web.accounts",
