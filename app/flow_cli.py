@@ -7,6 +7,7 @@ import click
 from faust.cli import AppCommand, argument, option
 
 from app.cli import EX_DIFFERENCE, in_words, say
+from app.feeds import lobster
 from app.feeds.flow_replay import Comparison
 from app.feeds.flow_system import SystemReplay, replay_through
 from app.feeds.order_flow import FlowError
@@ -14,6 +15,7 @@ from app.main import app
 
 EX_DAMAGED = 2
 A_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+A_NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @app.command(
@@ -63,3 +65,29 @@ def _tell(comparison: Comparison, system: SystemReplay | None) -> None:
         say(f"first difference at {difference}")
     if not found:
         say("all equal")
+
+
+@app.command(
+    argument("messages", type=A_FILE),
+    argument("orderbook", type=A_FILE),
+    argument("commands", type=A_NEW_FILE),
+    argument("expected", type=A_NEW_FILE),
+)
+async def convert_lobster(
+    self: AppCommand,  # noqa: ARG001
+    messages: Path,
+    orderbook: Path,
+    commands: Path,
+    expected: Path,
+) -> None:
+    """Turns order flow in the layout of LOBSTER into COMMANDS and EXPECTED for `replay-orders`, and counts it.
+
+    What each type of message becomes, and what cannot be played, is told in app/feeds/lobster.py.
+    """
+    try:
+        counts = lobster.convert(messages, orderbook, commands, expected)
+    except lobster.LobsterError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(EX_DAMAGED)
+    for what, count in counts.items():
+        say(f"{what}  {count}")
