@@ -25,6 +25,15 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     maker_fee_rate: int
     taker_fee_rate: int
     venue: Venue
+    quantity_max: int | None = None
+    """Units of one order at most; None where there is no limit."""
+    notional_max: int | None = None
+    """What one order may be worth at most; None where there is no limit."""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether some orders are too large."""
+        return self.quantity_max is not None or self.notional_max is not None
 
     @property
     def fee_rate_max(self) -> int:
@@ -45,6 +54,8 @@ def from_listing(listing: InstrumentListed | ListInstrument) -> Instrument:
         listing.maker_fee_rate,
         listing.taker_fee_rate,
         listing.venue,
+        listing.quantity_max,
+        listing.notional_max,
     )
 
 
@@ -75,4 +86,11 @@ def listing_fault(listing: ListInstrument) -> tuple[ReasonCode, str] | None:
         return ReasonCode.BAD_PRICE, "tick x lot x multiplier is a whole number of nanos of the quote asset"
     if not (0 <= listing.maker_fee_rate <= FEE_RATE_MAX and 0 <= listing.taker_fee_rate <= FEE_RATE_MAX):
         return ReasonCode.AMOUNT_OUT_OF_RANGE, "fee rates lie between zero and one half"
-    return None
+    return _limits_fault(listing)
+
+
+def _limits_fault(listing: ListInstrument) -> tuple[ReasonCode, str] | None:
+    limits = (listing.quantity_max, listing.notional_max)
+    if all(limit is None or 0 < limit <= AMOUNT_MAX for limit in limits):
+        return None
+    return ReasonCode.AMOUNT_OUT_OF_RANGE, "what one order may be at most is above zero"

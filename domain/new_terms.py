@@ -2,7 +2,7 @@
 
 import msgspec
 
-from domain import account_states, oco_groups, order_terms, orders
+from domain import account_states, oco_groups, order_sizes, order_terms, orders
 from domain.account_rows import Order, State, Terms
 from domain.instruments import Instrument
 from domain.money import AMOUNT_MAX, value_of
@@ -39,6 +39,8 @@ def terms_of(state: State, order: Order, command: AmendOrder) -> Terms | ReasonC
         cap = found
     if value_of(wanted.quantity, cap, instrument.multiplier) > AMOUNT_MAX:
         return ReasonCode.AMOUNT_OUT_OF_RANGE
+    if instrument.is_limited and (fault := order_sizes.size_fault(instrument, wanted, state.marks.get(order.symbol))):
+        return fault
     return Terms(wanted.quantity, cap, wanted.stop_price, wanted.trail)
 
 

@@ -37,6 +37,8 @@ REASON_TEXTS = {
     ReasonCode.CANCEL_TIMER: "The account's cancel timer ran out",
     ReasonCode.DISCONNECTED: "The account's connection was lost",
     ReasonCode.SELF_TRADE_PREVENTION: "It would have traded with the same account",
+    ReasonCode.QUANTITY_LIMIT: "More units than one order may have",
+    ReasonCode.NOTIONAL_LIMIT: "Worth more than one order may be",
     ReasonCode.MONEY_SPENT: "Its money is spent",
     **RISK_REASON_TEXTS,
     ReasonCode.ALREADY_TRIGGERED: "It is triggered: there is no stop price to change",

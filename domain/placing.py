@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import account_states, oco_groups, orders, risk
+from domain import account_states, oco_groups, order_sizes, orders, risk
 from domain.account_rows import (
     Event,
     Finished,
@@ -42,6 +42,8 @@ def place(state: State, command: PlaceOrder) -> Iterator[Event]:
     order = orders.new_order(state, command, instrument, number)
     yield Numbered()
     reason = orders.validation_fault(state, command, instrument)
+    if reason is None and instrument is not None and instrument.is_limited:
+        reason = order_sizes.size_fault(instrument, command, state.marks.get(command.symbol))
     if reason is None and state.risk.watched:
         reason = yield from account_states.admitted(state, command)
     if instrument is None or reason is not None:

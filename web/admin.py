@@ -15,7 +15,7 @@ from web import answers, clock, orders, seeding
 from web.commands import happens, is_taken, place_in_line, send, send_to_all
 from web.gateway import opened
 from web.ids import id_of_key, new_id
-from web.numbers import nanos, parse
+from web.numbers import nanos, nanos_or_none, parse
 from web.order_books import instrument, listing
 from web.problems import Problem, refused
 from web.seeding import envelope, listed
@@ -60,6 +60,8 @@ async def list_instrument(request: web.Request) -> web.Response:
         maker_fee_rate=nanos("maker_fee_rate", body.get("maker_fee_rate", "0")),
         taker_fee_rate=nanos("taker_fee_rate", body.get("taker_fee_rate", "0")),
         venue=Venue.INTERNAL,
+        quantity_max=nanos_or_none(body, "quantity_max"),
+        notional_max=nanos_or_none(body, "notional_max"),
         **envelope(new_id()),
     )
     fault = await listed(command)

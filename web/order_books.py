@@ -9,7 +9,7 @@ from domain.book_rows import TradeRow
 from domain.instruments import Instrument
 from web import answers
 from web.gateway import cut, opened, page_of
-from web.numbers import text
+from web.numbers import text, text_or_none
 from web.problems import Problem
 from web.views import in_order
 
@@ -91,6 +91,8 @@ def listing(row: Instrument) -> dict[str, Any]:
         "maker_fee_rate": text(row.maker_fee_rate),
         "taker_fee_rate": text(row.taker_fee_rate),
         "venue": row.venue.value,
+        "quantity_max": text_or_none(row.quantity_max),
+        "notional_max": text_or_none(row.notional_max),
     }
 
 

@@ -1715,6 +1715,10 @@ class InstrumentListed(Message, frozen=True):
     """Fee of the incoming side, in billionths of the value."""
     venue: Venue
     """Where orders in it execute."""
+    quantity_max: int | None = None
+    """Units of one order at most; null where there is no limit."""
+    notional_max: int | None = None
+    """What one order may be worth at most, in quote units; null where there is no limit."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1742,6 +1746,8 @@ class InstrumentListed(Message, frozen=True):
                 LONG[self.maker_fee_rate],
                 LONG[self.taker_fee_rate],
                 VENUE_BYTES[self.venue],
+                b"\0" if self.quantity_max is None else b"\2" + NANOS_BYTES[self.quantity_max],
+                b"\0" if self.notional_max is None else b"\2" + NANOS_BYTES[self.notional_max],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1785,6 +1791,18 @@ class InstrumentListed(Message, frozen=True):
         taker_fee_rate, at = read_long(data, at)
         venue = VENUE_AT[data[at]]
         at += 1
+        quantity_max: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            quantity_max = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        notional_max: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            notional_max = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1835,6 +1853,8 @@ class InstrumentListed(Message, frozen=True):
             maker_fee_rate,
             taker_fee_rate,
             venue,
+            quantity_max,
+            notional_max,
             event_id,
             command_id,
             correlation_id,
@@ -1857,6 +1877,8 @@ class InstrumentListed(Message, frozen=True):
             maker_fee_rate=data["maker_fee_rate"],
             taker_fee_rate=data["taker_fee_rate"],
             venue=Venue(data["venue"]),
+            quantity_max=None if data["quantity_max"] is None else bytes_to_nanos(data["quantity_max"]),
+            notional_max=None if data["notional_max"] is None else bytes_to_nanos(data["notional_max"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -2002,6 +2024,10 @@ class ListInstrument(Message, frozen=True):
     """Fee of the incoming side, in billionths of the value."""
     venue: Venue
     """Where orders in it execute."""
+    quantity_max: int | None = None
+    """Units of one order at most; null where there is no limit."""
+    notional_max: int | None = None
+    """What one order may be worth at most, in quote units; null where there is no limit."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -2029,6 +2055,8 @@ class ListInstrument(Message, frozen=True):
                 LONG[self.maker_fee_rate],
                 LONG[self.taker_fee_rate],
                 VENUE_BYTES[self.venue],
+                b"\0" if self.quantity_max is None else b"\2" + NANOS_BYTES[self.quantity_max],
+                b"\0" if self.notional_max is None else b"\2" + NANOS_BYTES[self.notional_max],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2072,6 +2100,18 @@ class ListInstrument(Message, frozen=True):
         taker_fee_rate, at = read_long(data, at)
         venue = VENUE_AT[data[at]]
         at += 1
+        quantity_max: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            quantity_max = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        notional_max: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            notional_max = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
         size = data[at]
         at += 1
         if size & 0x81:
@@ -2122,6 +2162,8 @@ class ListInstrument(Message, frozen=True):
             maker_fee_rate,
             taker_fee_rate,
             venue,
+            quantity_max,
+            notional_max,
             event_id,
             command_id,
             correlation_id,
@@ -2144,6 +2186,8 @@ class ListInstrument(Message, frozen=True):
             maker_fee_rate=data["maker_fee_rate"],
             taker_fee_rate=data["taker_fee_rate"],
             venue=Venue(data["venue"]),
+            quantity_max=None if data["quantity_max"] is None else bytes_to_nanos(data["quantity_max"]),
+            notional_max=None if data["notional_max"] is None else bytes_to_nanos(data["notional_max"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],

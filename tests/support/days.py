@@ -55,12 +55,14 @@ from schemas.wire import NANOS
 
 ACCOUNTS = ["ann", "bob", "cid", "dot", "eve"]
 ASSETS = ["ADA", "ETH", "USDT"]
+LIMITS = {"quantity_max": 50 * NANOS, "notional_max": 40 * NANOS}
+"""Of one order in ETHADA."""
 LISTINGS = (
     listing(maker_fee_rate=1_000_000, taker_fee_rate=2_500_000),
     listing(
         symbol="ETHUSDT", base="ETH", tick=1, lot=NANOS, maker_fee_rate=333_333_333, taker_fee_rate=7, multiplier=NANOS
     ),
-    listing(symbol="ETHADA", base="ETH", quote="ADA", tick=5 * CENT, lot=NANOS // 10, multiplier=2 * NANOS),
+    listing(symbol="ETHADA", base="ETH", quote="ADA", tick=5 * CENT, lot=NANOS // 10, multiplier=2 * NANOS, **LIMITS),
 )
 """Usual fees; prices of single nanos, where every fee is a question of rounding; a multiplier, and no fees."""
 PRICES = {
@@ -392,6 +394,10 @@ class Invariants:
         filled_before = before.filled_quantity if before else 0
         assert event.filled_quantity == filled_before + (event.last_quantity or 0)
         assert (event.status is OrderStatus.FILLED) == (event.filled_quantity == event.quantity > 0)
+        if event.symbol == "ETHADA" and event.status is not OrderStatus.REJECTED:
+            assert event.quantity <= LIMITS["quantity_max"]
+            if event.price is not None:
+                assert 2 * event.quantity * event.price <= LIMITS["notional_max"] * NANOS
         if event.last_price is not None and event.price is not None:
             assert event.last_price <= event.price if event.side is BUY else event.last_price >= event.price
         self.orders[key] = event

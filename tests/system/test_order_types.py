@@ -204,6 +204,20 @@ async def test_a_breaker_that_is_armed_by_hand_halts_the_book_until_then(funded:
     await funded.conserved()
 
 
+async def test_an_order_larger_than_one_may_be_is_refused_before_anything_is_held(funded: System) -> None:
+    terms = {"symbol": "ADALIMITED", "base": "ADA", "quote": "USDT", "tick": "0.01", "lot": "0.1"}
+    listed = await funded.post("/api/v1/admin/instruments", terms | {"quantity_max": "50", "notional_max": "80"})
+    assert (listed["quantity_max"], listed["notional_max"]) == ("50", "80")
+    body = {"account_id": "ann", "symbol": "ADALIMITED", "side": "buy", "type": "limit", "limit_price": "2"}
+    for quantity, code in (("50.1", "QUANTITY_LIMIT"), ("40.1", "NOTIONAL_LIMIT")):
+        status, problem = await funded.ask("POST", "/api/v1/orders", body | {"qty": quantity})
+        assert (status, problem["code"]) == (422, code)
+    assert (await funded.get("/balance/ann"))["reserved"]["USDT"] == 0
+    taken = await funded.post("/api/v1/orders", body | {"qty": "40"}, 201)
+    await funded.status(taken["order_id"], "OPEN")
+    await funded.conserved()
+
+
 async def test_orders_for_the_day_end_with_the_session_and_a_halt_takes_no_orders(funded: System) -> None:
     day = await placed(funded, "ann", "buy", "5", limit_price="1.00", time_in_force="day")
     stays = await placed(funded, "ann", "buy", "5", limit_price="0.90")
