@@ -53,7 +53,7 @@ def evolve(state: State, event: Event) -> None:
 def _balance(state: State, event: BalanceEvent) -> None:
     state.balances.put(f"{event.account_id}|{event.asset}", Balance(event.total, event.reserved, event.version))
     if event.account_id in state.risk.tracked:
-        exposures.follow_balance(state, event)
+        exposures.remember(state, event.account_id, event.asset)
 
 
 def _contra(state: State, event: Contra) -> None:
@@ -66,6 +66,8 @@ def _stored(state: State, event: Stored) -> None:
     order = event.order
     if state.risk.is_limited(order.account_id, order.symbol):
         exposures.follow(state, order)
+    if order.is_reduce_only:
+        exposures.follow_reducing(state, order)
     state.orders.put(order.order_id, order)
     if order.client_order_id is not None and order.status in (OrderStatus.RISK_APPROVED, OrderStatus.REJECTED):
         state.client_orders.put(f"{order.account_id}|{order.client_order_id}", order.order_id)

@@ -1,9 +1,11 @@
 """Rows of the accounts machine, and the state made of them."""
 
+from typing import Any
+
 import msgspec
 
 from domain.instruments import Instrument
-from domain.risk_rows import AccountRisk, Exposure, PositionLimit, RiskEvent, RiskTables
+from domain.risk_rows import RiskEvent, RiskTables
 from domain.state import Table
 from schemas.accounts import AccountOpened, BalanceEvent, CancelOpenOrders, OrderEvent, SetKillSwitch
 from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce, Venue
@@ -102,6 +104,11 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The order of its group that holds funds for it, too."""
     trail: int | None = None
     """Distance of a trailing stop."""
+    is_margin: bool = False
+    """It holds nothing: the equity of its account bears it."""
+    is_reduce_only: bool = False
+    is_leaving: bool = False
+    """Reduce-only, and asked to leave its book: another order uses the position up."""
 
     @property
     def leaves(self) -> int:
@@ -252,11 +259,9 @@ class State:
         shard: Table[ShardRow],
         resets: Table[int],
         groups: Table[GroupRow],
-        risks: Table[AccountRisk],
-        exposures: Table[Exposure],
-        position_limits: Table[PositionLimit],
         partition: int,
         book_shards: int,
+        **risk: Any,
     ) -> None:
         self.accounts, self.balances, self.orders = accounts, balances, orders
         self.client_orders, self.finished = client_orders, finished
@@ -268,7 +273,7 @@ class State:
             resets,
             groups,
         )
-        self.risk = RiskTables(risks, exposures, position_limits, instruments)
+        self.risk = RiskTables(instruments, **risk)
         self.partition, self.book_shards = partition, book_shards
         self.now = 0
 

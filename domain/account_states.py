@@ -23,17 +23,18 @@ SYMBOLS_PER_RECORD_MAX = 250
 def admitted(state: State, command: PlaceOrder) -> Generator[Event, None, ReasonCode | None]:
     """Whether the account may place orders now: None where it may, or why not."""
     yield from ()
-    return trading_fault(state, command.account_id)
+    return trading_fault(state, command.account_id, is_reducing=command.is_reduce_only)
 
 
-def trading_fault(state: State, account_id: str) -> ReasonCode | None:
-    """Why the account may not trade now; None where it may."""
+def trading_fault(state: State, account_id: str, *, is_reducing: bool) -> ReasonCode | None:
+    """Why the account may not trade now, or not but to reduce; None where it may."""
     row = state.risk.of(account_id)
     if row.is_killed or state.risk.of(EVERYBODY).is_killed:
         return ReasonCode.KILL_SWITCH
     if row.state is AccountState.HALTED:
         return ReasonCode.ACCOUNT_HALTED
-    return ReasonCode.ACCOUNT_REDUCE_ONLY if row.state is AccountState.REDUCE_ONLY else None
+    is_wrong = row.state is AccountState.REDUCE_ONLY and not is_reducing
+    return ReasonCode.ACCOUNT_REDUCE_ONLY if is_wrong else None
 
 
 def change(state: State, command: ChangeAccountState) -> Iterator[Event]:

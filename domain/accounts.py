@@ -6,13 +6,14 @@ Double entry: whatever an account gains or loses, a system account of the same s
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from domain import account_states, amending, book_reports, cancelling, ledger, limits, placing
+from domain import account_states, amending, book_reports, cancelling, ledger, limits, margin_terms, placing
 from domain.account_evolution import evolve
 from domain.account_rows import BEGUN, BookEmptied, Cleared, Contra, Event, ResetBegun, State
 from schemas.accounts import (
     AmendOrder,
     CancelOpenOrders,
     CancelOrder,
+    ChangeAccountKind,
     ChangeAccountState,
     DepositFunds,
     OpenAccount,
@@ -20,6 +21,7 @@ from schemas.accounts import (
     ResetAccounts,
     SetKillSwitch,
     SetLimits,
+    SetMarginRates,
     WithdrawFunds,
 )
 from schemas.enums import BalanceReason
@@ -64,6 +66,8 @@ Command = (
     | ChangeAccountState
     | SetKillSwitch
     | SetLimits
+    | ChangeAccountKind
+    | SetMarginRates
     | Tick
 )
 
@@ -135,5 +139,7 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     ChangeAccountState: account_states.change,
     SetKillSwitch: account_states.switch,
     SetLimits: limits.set_limits,
+    ChangeAccountKind: margin_terms.change_kind,
+    SetMarginRates: margin_terms.set_rates,
     Tick: _nothing,
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import new_terms, oco_groups, order_life, orders, risk
+from domain import new_terms, oco_groups, order_life, orders, reduce_only, risk
 from domain.account_rows import (
     FINAL,
     Answered,
@@ -53,6 +53,8 @@ def amend(state: State, command: AmendOrder) -> Iterator[Event]:
     if more:
         yield entry(state, order.account_id, order.held_asset, 0, more, BalanceReason.HOLD, order.order_id)
     yield Stored(amended)
+    if amended.is_margin:
+        yield from reduce_only.make_room(state, amended)
     yield from _await_answer(state, command.command_id, order.order_id)
     yield ReplaceOrder(
         order_id=order.order_id,
@@ -72,7 +74,7 @@ def _with_new_terms(state: State, order: Order, command: AmendOrder) -> Order | 
         return terms
     amended = oco_groups.with_hold(state, msgspec.structs.replace(order, amends=(*order.amends, terms)))
     more = amended.held - order.held
-    if not orders.can_pay(state.balance(order.account_id, order.held_asset), more):
+    if not (order.is_margin or orders.can_pay(state.balance(order.account_id, order.held_asset), more)):
         return ReasonCode.BUYING_POWER
     return risk.amend_fault(state, order, amended) or amended
 

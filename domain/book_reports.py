@@ -19,7 +19,7 @@ from domain.account_rows import (
 from domain.ledger import answer, entry
 from domain.order_life import Step, after
 from domain.trades import Fill, fills_of
-from schemas.enums import BalanceReason, Side
+from schemas.enums import BalanceReason, ReasonCode, Side
 from schemas.order_books import (
     OrderArmed,
     OrderCancelled,
@@ -120,11 +120,13 @@ def _filled(state: State, fill: Fill) -> Iterator[Event]:
 def cancelled(state: State, command: OrderCancelled) -> Iterator[Event]:
     """What was left of the order left the book: all that is still held is released."""
     before = yield from oco_groups.handed_over(state, known(state, command.order_id))
-    step = orders.ENDS.get(command.reason_code, Step.CANCELLED)
+    step, reason_code = orders.ENDS.get(command.reason_code, Step.CANCELLED), command.reason_code
+    if before.is_leaving and reason_code is ReasonCode.REQUESTED:
+        reason_code = ReasonCode.REDUCE_ONLY_WOULD_INCREASE
     order = msgspec.structs.replace(
         before,
         status=after(before.status, step),
-        reason_code=command.reason_code,
+        reason_code=reason_code,
         held=0,
         amends=(),
         version=before.version + 1,

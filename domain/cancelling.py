@@ -22,7 +22,7 @@ def cancel_open_orders(state: State, command: CancelOpenOrders) -> Iterator[Even
     """Asks every book in which the account may have orders to take them out; the books say what becomes of each.
 
     An order that works has funds reserved, for itself or by another one of its group: so an account with nothing
-    reserved has none, and one with reserves has them in instruments of these assets.
+    reserved has none, and one with reserves has them in instruments of these assets. What is open on margin is counted.
     """
     newest = command.order_number_max or state.shard_row().orders * NUMBERS_PER_COUNT + state.partition
     symbols = [symbol for symbol in _symbols(state, command) if symbol > command.after_symbol]
@@ -51,6 +51,8 @@ def _symbols(state: State, command: CancelOpenOrders) -> Iterator[str]:
         return reserved[asset]
 
     def may_be_in(instrument: Instrument) -> bool:
+        if state.risk.exposures.get(f"{command.account_id}|{instrument.symbol}") is not None:
+            return True
         buys = command.side is not Side.SELL and has_reserved(instrument.quote)
         return buys or (command.side is not Side.BUY and has_reserved(instrument.base))
 

@@ -9,7 +9,6 @@ import msgspec
 
 from domain.account_rows import FINAL, Order, State
 from domain.risk_rows import AccountRisk, Exposure
-from schemas.accounts import BalanceEvent
 from schemas.enums import Side
 from schemas.wire import NANOS
 
@@ -28,6 +27,8 @@ def follow(state: State, order: Order) -> None:
     change = open_units(order) - (0 if before is None else open_units(before))
     if not change:
         return
+    if order.account_id in state.risk.tracked:
+        remember(state, order.account_id, order.base)
     key = f"{order.account_id}|{order.symbol}"
     exposure = _plus(state.risk.exposures.get(key) or Exposure(), order.side, change)
     if exposure == Exposure():
@@ -36,12 +37,24 @@ def follow(state: State, order: Order) -> None:
         state.risk.exposures.put(key, exposure)
 
 
-def follow_balance(state: State, event: BalanceEvent) -> None:
-    """A balance of an account that is tracked changes: remembers the asset."""
-    row = state.risk.of(event.account_id)
-    if event.asset not in row.assets:
-        assets = (*row.assets, event.asset)
-        state.risk.put(event.account_id, msgspec.structs.replace(row, assets=assets))
+def follow_reducing(state: State, order: Order) -> None:
+    """A reduce-only order becomes like this: it is among the open ones, or no more."""
+    key = f"{order.account_id}|{order.symbol}"
+    before = state.risk.reducing.get(key) or ()
+    after = tuple(each for each in before if each != order.order_id) if order.status in FINAL else before
+    if order.status not in FINAL and order.order_id not in before:
+        after = (*before, order.order_id)
+    if after:
+        state.risk.reducing.put(key, after)
+    elif before:
+        state.risk.reducing.delete(key)
+
+
+def remember(state: State, account_id: str, asset: str) -> None:
+    """An account that is tracked has, or may come to have, something of this asset."""
+    row = state.risk.of(account_id)
+    if asset not in row.assets:
+        state.risk.put(account_id, msgspec.structs.replace(row, assets=(*row.assets, asset)))
 
 
 def _plus(exposure: Exposure, side: Side, change: int) -> Exposure:
@@ -61,6 +74,13 @@ def counted(state: State, account_id: str, symbol: str) -> tuple[tuple[str, Expo
     return tuple(sorted(found.items()))
 
 
+def base_of(state: State, key: str) -> str:
+    """The asset of an account and symbol."""
+    instrument = state.instruments.get(key.partition("|")[2])
+    assert instrument is not None
+    return instrument.base
+
+
 def worth(units: int, price: int, multiplier: int) -> int:
     """Quote nanos that units are worth at a price, rounded down: a deposit need not be a whole number of lots."""
     return units * price * multiplier // (NANOS * NANOS)
@@ -68,10 +88,11 @@ def worth(units: int, price: int, multiplier: int) -> int:
 
 def equity_of(state: State, account_id: str, row: AccountRisk, quote: str) -> int:
     """All that an account owns, in quote nanos at last prices; what has no price in that asset counts for nothing."""
-    return sum(_value_in(state, asset, state.balance(account_id, asset).total, quote) for asset in row.assets)
+    return sum(value_in(state, asset, state.balance(account_id, asset).total, quote) for asset in row.assets)
 
 
-def _value_in(state: State, asset: str, units: int, quote: str) -> int:
+def value_in(state: State, asset: str, units: int, quote: str) -> int:
+    """What units of an asset are worth in another one, at the last price; nothing where there is none."""
     if asset == quote:
         return units
     symbol = state.risk.symbols.get((asset, quote))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from domain import orders
+from domain import margin, orders
 from domain.account_rows import (
     EXTERNAL,
     Answered,
@@ -35,7 +35,10 @@ def entry(
     """One side of an entry: the balance after it."""
     balance = state.balance(account_id, asset)
     total, reserved = balance.total + change, balance.reserved + reserved_change
-    assert 0 <= reserved <= total, f"{account_id} {asset}: {reserved} reserved of {total}"
+    assert reserved >= 0, f"{account_id} {asset}: {reserved} reserved"
+    assert reserved <= total or account_id in state.risk.margin_accounts, (
+        f"{account_id} {asset}: {reserved} reserved of {total}"
+    )
     return BalanceEvent(
         account_id,
         asset,
@@ -80,6 +83,8 @@ def withdraw(state: State, command: WithdrawFunds) -> Iterator[Event]:
         reason = ReasonCode.UNKNOWN_ACCOUNT
     if reason is None and not orders.can_pay(state.balance(account_id, asset), amount):
         reason = ReasonCode.BUYING_POWER
+    if reason is None and account_id in state.risk.margin_accounts:
+        reason = margin.withdrawal_fault(state, account_id, asset, amount)
     if reason is None:
         yield entry(state, account_id, asset, -amount, 0, BalanceReason.WITHDRAWAL)
         yield Contra(EXTERNAL, asset, amount)

@@ -17,7 +17,7 @@ def set_limits(state: State, command: SetLimits) -> Iterator[Event]:
         return
     reason = _fault(state, command)
     if reason is None:
-        yield from _tracked(state, command.account_id, command.symbol)
+        yield from tracked(state, command.account_id, command.symbol)
         yield LimitsChanged(
             account_id=command.account_id,
             symbol=command.symbol,
@@ -27,11 +27,13 @@ def set_limits(state: State, command: SetLimits) -> Iterator[Event]:
     yield from answer(state, command.command_id, "", reason)
 
 
-def _tracked(state: State, account_id: str, symbol: str) -> Iterator[Event]:
+def tracked(state: State, account_id: str, symbol: str = "") -> Iterator[Event]:
     """Open units are counted from now on, if they were not before."""
     if account_id and account_id not in state.risk.tracked:
-        assets = tuple(key.partition("|")[2] for key, _ in state.balances.scan(f"{account_id}|"))
-        yield TrackingBegun(account_id, assets, exposures.counted(state, account_id, ""))
+        found = exposures.counted(state, account_id, "")
+        assets = {key.partition("|")[2] for key, _ in state.balances.scan(f"{account_id}|")}
+        assets |= {exposures.base_of(state, key) for key, _ in found}
+        yield TrackingBegun(account_id, tuple(sorted(assets)), found)
     elif not account_id and symbol not in state.risk.tracked_symbols:
         yield TrackingBegun("", (), exposures.counted(state, "", symbol))
 

@@ -64,7 +64,7 @@ def _fault(state: State, order: Order, command: AmendOrder, last: Terms) -> Reas
         return ReasonCode.UNSUPPORTED_ORDER_TYPE
     if len(order.amends) >= AMENDS_PENDING_MAX:
         return ReasonCode.TOO_LARGE
-    return account_states.trading_fault(state, order.account_id) if state.risk.watched else None
+    return account_states.trading_fault(state, order.account_id, is_reducing=order.is_reduce_only)
 
 
 def _amounts_fault(instrument: Instrument, wanted: Order) -> ReasonCode | None:

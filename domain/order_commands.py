@@ -99,6 +99,7 @@ def _handed_on(state: State, command: NewOrder | AmendRequest | CancelRequest) -
                 self_trade_prevention=command.self_trade_prevention,
                 oco_group=command.oco_group,
                 is_post_only=command.is_post_only,
+                is_reduce_only=command.is_reduce_only,
                 sent_at=command.sent_at,
                 source="kafka",
             )

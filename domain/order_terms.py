@@ -23,9 +23,10 @@ class Special(NamedTuple):
     self_trade_prevention: SelfTradePrevention
     oco_group: str
     is_post_only: bool
+    is_reduce_only: bool
 
 
-NOTHING_SPECIAL = Special(None, None, None, 0, SelfTradePrevention.NONE, "", False)
+NOTHING_SPECIAL = Special(None, None, None, 0, SelfTradePrevention.NONE, "", False, False)
 _LIMIT, _NO_PREVENTION = OrderType.LIMIT, SelfTradePrevention.NONE
 
 
@@ -39,6 +40,7 @@ def special_of(command: PlaceOrder) -> Special:
         command.self_trade_prevention,
         command.oco_group,
         command.is_post_only,
+        command.is_reduce_only,
     )
 
 
@@ -52,6 +54,7 @@ def is_plain(command: PlaceOrder) -> bool:
         and command.self_trade_prevention is _NO_PREVENTION
         and not command.oco_group
         and not command.is_post_only
+        and not command.is_reduce_only
     )
 
 

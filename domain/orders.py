@@ -140,6 +140,8 @@ def hold_of(order: Order) -> int:
 
     No fill spends more than it frees, however fills and the answers to amends follow each other.
     """
+    if order.is_margin:
+        return 0
     amends = order.amends if order.leaves else ()
     if order.side is Side.SELL:
         return max(order.quantity, *(terms.quantity for terms in amends)) - order.filled if amends else order.leaves

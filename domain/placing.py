@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import account_states, oco_groups, order_sizes, orders, risk
+from domain import account_states, margin, oco_groups, order_sizes, orders, reduce_only, risk
 from domain.account_rows import (
     Event,
     Finished,
@@ -68,13 +68,15 @@ def _with_funds(state: State, command: PlaceOrder, order: Order, instrument: Ins
         return ReasonCode.NO_REFERENCE_PRICE
     if value_of(order.quantity, cap, instrument.multiplier) > AMOUNT_MAX:
         return ReasonCode.AMOUNT_OUT_OF_RANGE
-    held = orders.hold_at(order, cap)
-    order = msgspec.structs.replace(order, cap_price=cap, held=held, status=APPROVED, version=3)
-    if order.oco_group and (holder := oco_groups.holder_for(state, order)) is not None:
+    is_margin = bool(state.risk.margin_accounts) and margin.is_on_margin(state, order.account_id, instrument)
+    held = 0 if is_margin else orders.hold_at(order, cap)
+    order = msgspec.structs.replace(order, cap_price=cap, held=held, status=APPROVED, version=3, is_margin=is_margin)
+    if command.is_reduce_only:
+        order = msgspec.structs.replace(order, is_reduce_only=True)
+    if order.oco_group and not is_margin and (holder := oco_groups.holder_for(state, order)) is not None:
         return msgspec.structs.replace(order, held=0, held_by=holder.order_id)
-    if not orders.can_pay(state.balance(order.account_id, order.held_asset), held):
-        return ReasonCode.BUYING_POWER
-    return order
+    can_pay = is_margin or orders.can_pay(state.balance(order.account_id, order.held_asset), held)
+    return order if can_pay else ReasonCode.BUYING_POWER
 
 
 def _placed_before(state: State, command: PlaceOrder, order_id: str, reason: ReasonCode) -> Iterator[Event]:
@@ -103,9 +105,11 @@ def _accept(
     yield orders.told_as(order, VALIDATED, Step.VALIDATED, 2, 0)
     yield verdict
     yield orders.told(order, Step.APPROVED)
-    if not order.held_by:
+    if order.held:
         yield entry(state, order.account_id, order.held_asset, 0, order.held, BalanceReason.HOLD, order.order_id)
     yield Stored(order)
+    if order.is_margin:
+        yield from reduce_only.make_room(state, order)
     holder = state.orders.get(order.held_by) if order.held_by else None
     yield EnterOrder(
         order.order_id,

@@ -7,10 +7,11 @@ the same side with it; orders of a group count each by itself. An order that can
 
 from typing import NamedTuple
 
-from domain import orders
+from domain import margin, orders, reduce_only
 from domain.account_rows import Order, State
 from domain.exposures import equity_of, open_units, worth
 from domain.instruments import Instrument
+from domain.margin import Need
 from domain.money import VALUE_MAX
 from schemas.accounts import PlaceOrder, RiskChecked
 from schemas.enums import ReasonCode, Side
@@ -35,18 +36,20 @@ def check(
     state: State, command: PlaceOrder, order: Order, instrument: Instrument, funded: Order | ReasonCode
 ) -> RiskChecked:
     """The verdict on an order: `funded` with what is to be held for it, or why that cannot be."""
-    reason, figures = None, NO_FIGURES
-    if not isinstance(funded, Order):
-        reason = funded
-    elif state.risk.is_limited(order.account_id, order.symbol):
-        figures = limits(state, funded, instrument, funded.quantity)
-        reason = figures.reason
     available = state.balance(order.account_id, order.held_asset).available
-    required = None
-    if isinstance(funded, Order):
-        required = funded.held
-    elif reason is ReasonCode.BUYING_POWER:
-        required = _required(state, command, order, instrument)
+    need, figures = Need(available, None, None), NO_FIGURES
+    if not isinstance(funded, Order):
+        is_short = funded is ReasonCode.BUYING_POWER
+        need = Need(available, _required(state, command, order, instrument) if is_short else None, funded)
+    elif funded.is_margin:
+        need = margin.need_of(state, funded, instrument, funded.quantity)
+    else:
+        need = Need(available, funded.held, None)
+    if isinstance(funded, Order) and funded.is_reduce_only and need.reason is None:
+        need = need._replace(reason=reduce_only.fault(state, funded, funded.quantity))
+    if isinstance(funded, Order) and need.reason is None and state.risk.is_limited(order.account_id, order.symbol):
+        figures = limits(state, funded, instrument, funded.quantity)
+    reason = need.reason or figures.reason
     return RiskChecked(
         order.order_id,
         order.account_id,
@@ -54,9 +57,9 @@ def check(
         order.side,
         order.quantity,
         reason is None,
-        order.held_asset,
-        available,
-        required,
+        order.quote if isinstance(funded, Order) and funded.is_margin else order.held_asset,
+        need.buying_power,
+        _told(need.required),
         reason,
         figures.projected_position,
         figures.position_limit,
@@ -80,11 +83,14 @@ def _required(state: State, command: PlaceOrder, order: Order, instrument: Instr
 def amend_fault(state: State, order: Order, amended: Order) -> ReasonCode | None:
     """Why an order may not be made larger; None where it may."""
     more = open_units(amended) - open_units(order)
+    if more > 0 and order.is_reduce_only and (fault := reduce_only.fault(state, order, more)) is not None:
+        return fault
     if more <= 0 or not state.risk.is_limited(order.account_id, order.symbol):
         return None
     instrument = state.instruments.get(order.symbol)
     assert instrument is not None
-    return limits(state, amended, instrument, more).reason
+    need = margin.need_of(state, amended, instrument, more).reason if amended.is_margin else None
+    return need or limits(state, amended, instrument, more).reason
 
 
 def limits(state: State, order: Order, instrument: Instrument, units: int) -> Figures:

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from domain.account_rows import State
-from domain.risk_rows import PositionLimit, TrackingBegun
-from schemas.accounts import AccountStateChanged, LimitsChanged
+from domain.margin import class_key
+from domain.risk_rows import MarginRates, PositionLimit, TrackingBegun
+from schemas.accounts import AccountKindChanged, AccountStateChanged, LimitsChanged, MarginRatesChanged
 
 
 def _state_changed(state: State, event: AccountStateChanged) -> None:
@@ -35,8 +36,20 @@ def _tracking_begun(state: State, event: TrackingBegun) -> None:
         state.risk.exposures.put(key, exposure)
 
 
+def _kind_changed(state: State, event: AccountKindChanged) -> None:
+    row = state.risk.of(event.account_id)
+    state.risk.put(event.account_id, msgspec.structs.replace(row, margin_asset=event.margin_asset))
+
+
+def _rates_changed(state: State, event: MarginRatesChanged) -> None:
+    key = event.symbol or class_key(event.instrument_type)
+    state.risk.margin_rates.put(key, MarginRates(event.initial, event.maintenance))
+
+
 RISK_EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     AccountStateChanged: _state_changed,
     LimitsChanged: _limits_changed,
     TrackingBegun: _tracking_begun,
+    AccountKindChanged: _kind_changed,
+    MarginRatesChanged: _rates_changed,
 }

@@ -4,8 +4,15 @@ import msgspec
 
 from domain.instruments import Instrument
 from domain.state import Table
-from schemas.accounts import AccountStateChanged, LimitsChanged, RiskChecked
+from schemas.accounts import (
+    AccountKindChanged,
+    AccountStateChanged,
+    LimitsChanged,
+    MarginRatesChanged,
+    RiskChecked,
+)
 from schemas.enums import AccountState, ReasonCode, Side
+from schemas.wire import NANOS
 
 EVERYBODY = ""
 """Under this name lies what holds for all accounts of the shard."""
@@ -14,6 +21,7 @@ RISK_REASON_TEXTS = {
     ReasonCode.KILL_SWITCH: "The kill switch is on",
     ReasonCode.ACCOUNT_HALTED: "The account is halted",
     ReasonCode.ACCOUNT_REDUCE_ONLY: "The account may only reduce its positions",
+    ReasonCode.REDUCE_ONLY_WOULD_INCREASE: "Reduce-only: it would do more than make the position smaller",
     ReasonCode.POSITION_LIMIT: "The position would exceed its limit",
     ReasonCode.CONCENTRATION: "Too much of the account would be in one symbol",
 }
@@ -29,6 +37,8 @@ class AccountRisk(msgspec.Struct, frozen=True, array_like=True, gc=False):
     assets: tuple[str, ...] = ()
     """Of which it has a balance, where it is tracked."""
     concentration_limit: int | None = None
+    margin_asset: str = ""
+    """In which equity and margin of a margin account are counted; empty for a cash account."""
 
 
 class Exposure(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -48,6 +58,19 @@ class PositionLimit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     units: int | None = None
 
 
+class MarginRates(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Parts of the value of a position, in billionths."""
+
+    initial: int
+    """What an order must find free."""
+    maintenance: int
+    """Below which the equity may not fall without a margin call."""
+
+
+DEFAULT_RATES = MarginRates(NANOS // 2, NANOS // 4)
+"""Where no others were laid down: a half, and a quarter, as in Regulation T and FINRA rule 4210."""
+
+
 class TrackingBegun(msgspec.Struct, frozen=True, gc=False):
     """Open units are counted from now on, of an account or, where that is empty, of a symbol: those there are now."""
 
@@ -56,7 +79,7 @@ class TrackingBegun(msgspec.Struct, frozen=True, gc=False):
     exposures: tuple[tuple[str, Exposure], ...]
 
 
-RiskEvent = AccountStateChanged | LimitsChanged | RiskChecked | TrackingBegun
+RiskEvent = AccountStateChanged | AccountKindChanged | LimitsChanged | MarginRatesChanged | RiskChecked | TrackingBegun
 
 
 class RiskTables:
@@ -64,13 +87,17 @@ class RiskTables:
 
     def __init__(
         self,
+        instruments: Table[Instrument],
         risks: Table[AccountRisk],
         exposures: Table[Exposure],
         position_limits: Table[PositionLimit],
-        instruments: Table[Instrument],
+        margin_rates: Table[MarginRates],
+        reducing: Table[tuple[str, ...]],
     ) -> None:
         self.risks, self.exposures, self.position_limits = risks, exposures, position_limits
-        self._instruments = instruments
+        self.margin_rates, self._instruments = margin_rates, instruments
+        self.reducing = reducing
+        """Ids of open reduce-only orders by account and symbol, the oldest first."""
         self.rebuild()
 
     def rebuild(self) -> None:
@@ -80,6 +107,8 @@ class RiskTables:
         """Accounts that have a row."""
         self.tracked = {account_id for account_id, row in rows.items() if row.is_tracked}
         """Accounts whose open units are counted."""
+        self.margin_accounts = {account_id for account_id, row in rows.items() if row.margin_asset}
+        """Accounts that may owe."""
         self.tracked_symbols = {key[1:] for key, _ in self.position_limits.scan("|")}
         """Symbols in which the open units of everybody are counted."""
         self.symbols: dict[tuple[str, str], str] = {}
@@ -106,6 +135,10 @@ class RiskTables:
         self.watched.add(account_id)
         if row.is_tracked:
             self.tracked.add(account_id)
+        if row.margin_asset:
+            self.margin_accounts.add(account_id)
+        else:
+            self.margin_accounts.discard(account_id)
 
     def exposure(self, account_id: str, symbol: str) -> Exposure:
         """Open units of an account in a symbol."""
@@ -113,7 +146,7 @@ class RiskTables:
 
     def clear(self) -> None:
         """Forgets everything."""
-        for table in (self.risks, self.exposures, self.position_limits):
+        for table in (self.risks, self.exposures, self.position_limits, self.margin_rates, self.reducing):
             for key, _ in list(table.scan()):
                 table.delete(key)
         self.rebuild()

@@ -5,6 +5,17 @@ from enum import StrEnum
 from schemas.wire import positions
 
 
+class AccountKind(StrEnum):
+    """How an account pays."""
+
+    UNKNOWN = "UNKNOWN"
+    CASH = "CASH"
+    MARGIN = "MARGIN"
+
+
+ACCOUNTKIND_AT, ACCOUNTKIND_BYTES = positions(AccountKind)
+
+
 class AccountState(StrEnum):
     """What an account may do."""
 

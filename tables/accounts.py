@@ -7,7 +7,7 @@ from app.machine import Noun, Place
 from domain import accounts as machine
 from domain.account_rows import Account, Balance, GroupRow, Mark, Order, Outcome, ShardRow, State
 from domain.instruments import Instrument
-from domain.risk_rows import AccountRisk, Exposure, PositionLimit
+from domain.risk_rows import AccountRisk, Exposure, MarginRates, PositionLimit
 
 
 def state(tables: Mapping[str, Any], place: Place) -> State:
@@ -38,6 +38,8 @@ NOUN = Noun(
         "risks": AccountRisk,
         "exposures": Exposure,
         "position_limits": PositionLimit,
+        "margin_rates": MarginRates,
+        "reducing": tuple[str, ...],
     },
     state=state,
     decide=machine.decide,

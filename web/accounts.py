@@ -20,7 +20,7 @@ SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 QUANTITIES, LIMITS, STOPS, TRAILS = ("qty", "quantity"), ("limit_price", "price"), ("stop_price",), ("trail",)
 """What an amend may name, each by any of these names."""
 REQUIRED = ("account_id", "symbol", "side", "type", "qty")
-SPECIAL = ("trail", "display_qty", "slippage", "expire_at", "stp", "oco_group", "post_only")
+SPECIAL = ("trail", "display_qty", "slippage", "expire_at", "stp", "oco_group", "post_only", "reduce_only")
 FIELDS = (*REQUIRED, "limit_price", "stop_price", "time_in_force", "client_order_id", *SPECIAL)
 PREVENTIONS = {mode.value.lower(): mode for mode in SelfTradePrevention if mode is not SelfTradePrevention.UNKNOWN}
 TYPES = {kind.value.lower(): kind for kind in OrderType if kind is not OrderType.UNKNOWN}
@@ -54,9 +54,10 @@ async def place_order(request: web.Request) -> web.Response:
 
 def _special(body: dict[str, Any]) -> Special:
     """What most orders do not ask for."""
-    group, expire_at, post_only = body.get("oco_group"), body.get("expire_at"), body.get("post_only", False)
-    if not isinstance(post_only, bool):
-        raise Problem(400, "BAD_TYPE", "post_only is true or false", field="post_only")
+    group, expire_at = body.get("oco_group"), body.get("expire_at")
+    for field in ("post_only", "reduce_only"):
+        if not isinstance(body.get(field, False), bool):
+            raise Problem(400, "BAD_TYPE", f"{field} is true or false", field=field)
     return Special(
         nanos_or_none(body, "trail"),
         nanos_or_none(body, "display_qty"),
@@ -64,7 +65,8 @@ def _special(body: dict[str, Any]) -> Special:
         0 if expire_at is None else clock.moment("expire_at", expire_at),
         orders.word("stp", body.get("stp") or "none", PREVENTIONS),
         "" if group is None else orders.name("oco_group", group),
-        post_only,
+        body.get("post_only", False),
+        body.get("reduce_only", False),
     )
 
 

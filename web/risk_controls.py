@@ -1,4 +1,4 @@
-"""What an operator lays down for accounts: what they may do, the kill switch, limits."""
+"""What an operator lays down for accounts: what they may do, how they pay, the kill switch, limits, margin rates."""
 
 from typing import Any
 
@@ -7,19 +7,21 @@ from aiohttp import web
 from app.main import app
 from domain.account_rows import Outcome
 from domain.risk_rows import EVERYBODY, AccountRisk
-from schemas.accounts import ChangeAccountState, SetKillSwitch, SetLimits
-from schemas.enums import AccountState
+from schemas.accounts import ChangeAccountKind, ChangeAccountState, SetKillSwitch, SetLimits, SetMarginRates
+from schemas.enums import AccountKind, AccountState, InstrumentType
 from web import answers, orders
 from web.commands import is_taken, place_in_line, send, send_to_all
 from web.gateway import opened
 from web.ids import new_id
-from web.numbers import nanos_or_none, parse, text_or_none
+from web.numbers import nanos, nanos_or_none, parse, text_or_none
 from web.problems import Problem, refused
 from web.seeding import envelope
 
 router = app.http.router
 
 STATES = {state.value.lower(): state for state in AccountState if state is not AccountState.UNKNOWN}
+KINDS = {kind.value.lower(): kind for kind in AccountKind if kind is not AccountKind.UNKNOWN}
+TYPES = {kind.value.lower(): kind for kind in InstrumentType if kind is not InstrumentType.UNKNOWN}
 
 
 async def change_account_state(request: web.Request) -> web.Response:
@@ -28,7 +30,45 @@ async def change_account_state(request: web.Request) -> web.Response:
     orders.only(body, "account_id", "state")
     account, state = orders.required(body, "account_id", "state")
     account_id, wanted = orders.name("account_id", account), orders.word("state", state, STATES)
-    return await _told(request, ChangeAccountState(account_id, wanted, **envelope(new_id())))
+    return await _told(request, account_id, ChangeAccountState(account_id, wanted, **envelope(new_id())))
+
+
+async def change_account_kind(request: web.Request) -> web.Response:
+    """POST /api/v1/admin/account-kinds {account_id, kind, margin_asset}: cash, or margin in one asset."""
+    body = parse(await request.read())
+    orders.only(body, "account_id", "kind", "margin_asset")
+    account_id, kind = orders.required(body, "account_id", "kind")
+    wanted = orders.word("kind", kind, KINDS)
+    asset = ""
+    if wanted is AccountKind.MARGIN:
+        (asset,) = orders.required(body, "margin_asset")
+        asset = orders.name("margin_asset", asset)
+    elif body.get("margin_asset") is not None:
+        raise Problem(400, "BAD_VALUE", "a cash account has no margin asset", field="margin_asset")
+    command = ChangeAccountKind(orders.name("account_id", account_id), wanted, asset, **envelope(new_id()))
+    return await _told(request, command.account_id, command)
+
+
+async def set_margin_rates(request: web.Request) -> web.Response:
+    """POST /api/v1/admin/margin-rates {symbol, initial, maintenance}, or instrument_type in place of the symbol."""
+    body = parse(await request.read())
+    orders.only(body, "symbol", "instrument_type", "initial", "maintenance")
+    initial, maintenance = orders.required(body, "initial", "maintenance")
+    symbol, kind = body.get("symbol"), body.get("instrument_type")
+    if (symbol is None) is (kind is None):
+        raise Problem(400, "MISSING_FIELD", "either symbol or instrument_type is there", field="symbol")
+    command = SetMarginRates(
+        initial=nanos("initial", initial),
+        maintenance=nanos("maintenance", maintenance),
+        symbol="" if symbol is None else orders.name("symbol", symbol),
+        instrument_type=InstrumentType.UNKNOWN if kind is None else orders.word("instrument_type", kind, TYPES),
+        **envelope(new_id()),
+    )
+    await _told(request, EVERYBODY, command)
+    return answers.answer(
+        {"symbol": symbol, "instrument_type": kind}
+        | {"initial": text_or_none(command.initial), "maintenance": text_or_none(command.maintenance)}
+    )
 
 
 async def set_kill_switch(request: web.Request) -> web.Response:
@@ -38,10 +78,9 @@ async def set_kill_switch(request: web.Request) -> web.Response:
     (is_on,) = orders.required(body, "is_on")
     if not isinstance(is_on, bool):
         raise Problem(400, "BAD_TYPE", "is_on is true or false", field="is_on")
-    if body.get("account_id") is not None:
-        account_id = orders.name("account_id", body["account_id"])
-        return await _told(request, SetKillSwitch(account_id=account_id, is_on=is_on, **envelope(new_id())))
-    return await _told(request, SetKillSwitch(is_on=is_on, **envelope(new_id())))
+    account_id = EVERYBODY if body.get("account_id") is None else orders.name("account_id", body["account_id"])
+    command = SetKillSwitch(account_id=account_id, is_on=is_on, **envelope(new_id()))
+    return await _told(request, account_id, command)
 
 
 async def set_limits(request: web.Request) -> web.Response:
@@ -61,12 +100,12 @@ async def set_limits(request: web.Request) -> web.Response:
         concentration_limit=nanos_or_none(body, "concentration"),
         **envelope(new_id()),
     )
-    return await _told(request, command)
+    return await _told(request, command.account_id, command)
 
 
-async def _told(request: web.Request, command: Any) -> web.Response:
+async def _told(request: web.Request, account_id: str, command: Any) -> web.Response:
     """How the account is once it, or every shard, has taken the command; 202 where that takes too long."""
-    account_id, accounts = command.account_id, opened().accounts
+    accounts = opened().accounts
     with place_in_line():
         if account_id == EVERYBODY:
             taken = await send_to_all("accounts", command)
@@ -95,6 +134,8 @@ def account_risk(rows: Any, account_id: str) -> dict[str, Any]:
         "account_id": account_id or None,
         "state": row.state.value.lower(),
         "is_killed": row.is_killed or everybody.is_killed,
+        "kind": "margin" if row.margin_asset else "cash",
+        "margin_asset": row.margin_asset or None,
         "limits": {"positions": positions, "concentration": text_or_none(row.concentration_limit)},
     }
 
@@ -102,3 +143,5 @@ def account_risk(rows: Any, account_id: str) -> dict[str, Any]:
 router.add_post("/api/v1/admin/account-states", change_account_state)
 router.add_post("/api/v1/admin/kill-switch", set_kill_switch)
 router.add_post("/api/v1/admin/limits", set_limits)
+router.add_post("/api/v1/admin/account-kinds", change_account_kind)
+router.add_post("/api/v1/admin/margin-rates", set_margin_rates)

@@ -3,12 +3,16 @@
 from typing import Any, ClassVar, Self
 
 from schemas.enums import (
+    ACCOUNTKIND_AT,
+    ACCOUNTKIND_BYTES,
     ACCOUNTSTATE_AT,
     ACCOUNTSTATE_BYTES,
     BALANCEREASON_AT,
     BALANCEREASON_BYTES,
     EXECTYPE_AT,
     EXECTYPE_BYTES,
+    INSTRUMENTTYPE_AT,
+    INSTRUMENTTYPE_BYTES,
     LIQUIDITY_AT,
     LIQUIDITY_BYTES,
     ORDERSTATUS_AT,
@@ -25,9 +29,11 @@ from schemas.enums import (
     TIMEINFORCE_BYTES,
     VENUE_AT,
     VENUE_BYTES,
+    AccountKind,
     AccountState,
     BalanceReason,
     ExecType,
+    InstrumentType,
     Liquidity,
     OrderStatus,
     OrderType,
@@ -53,6 +59,117 @@ from schemas.wire import (
     read_long,
     read_time,
 )
+
+
+class AccountKindChanged(Message, frozen=True):
+    """How an account pays changed; actor_id says who changed it."""
+
+    schema_name: ClassVar[str] = "accounts.AccountKindChanged"
+
+    account_id: str
+    """The account."""
+    kind: AccountKind
+    """CASH or MARGIN."""
+    margin_asset: str = ""
+    """The asset in which its equity and margin are counted; empty for a cash account."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.account_id],
+                ACCOUNTKIND_BYTES[self.kind],
+                STRING[self.margin_asset],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        kind = ACCOUNTKIND_AT[data[at]]
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        margin_asset = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(account_id, kind, margin_asset, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            account_id=data["account_id"],
+            kind=AccountKind(data["kind"]),
+            margin_asset=data["margin_asset"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
 
 
 class AccountOpened(Message, frozen=True):
@@ -870,6 +987,117 @@ class CancelOrder(Message, frozen=True):
         )
 
 
+class ChangeAccountKind(Message, frozen=True):
+    """How an account pays from now on: a CASH account owns all that it sells or spends, a MARGIN account may owe."""
+
+    schema_name: ClassVar[str] = "accounts.ChangeAccountKind"
+
+    account_id: str
+    """The account."""
+    kind: AccountKind
+    """CASH or MARGIN."""
+    margin_asset: str = ""
+    """The asset in which its equity and margin are counted; empty for a cash account."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.account_id],
+                ACCOUNTKIND_BYTES[self.kind],
+                STRING[self.margin_asset],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        kind = ACCOUNTKIND_AT[data[at]]
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        margin_asset = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(account_id, kind, margin_asset, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            account_id=data["account_id"],
+            kind=AccountKind(data["kind"]),
+            margin_asset=data["margin_asset"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class ChangeAccountState(Message, frozen=True):
     """What an account may do from now on. Open orders stay; cancels always work."""
 
@@ -1211,6 +1439,143 @@ class LimitsChanged(Message, frozen=True):
             concentration_limit=None
             if data["concentration_limit"] is None
             else bytes_to_nanos(data["concentration_limit"]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class MarginRatesChanged(Message, frozen=True):
+    """Margin rates were laid down; actor_id says by whom."""
+
+    schema_name: ClassVar[str] = "accounts.MarginRatesChanged"
+
+    initial: int
+    """Part of the value that an order must find free: 0.5 is a half."""
+    maintenance: int
+    """Part of the value below which the equity may not fall without a margin call."""
+    symbol: str = ""
+    """The instrument; empty where it is for a class of instruments."""
+    instrument_type: InstrumentType = InstrumentType.UNKNOWN
+    """The class of instruments; UNKNOWN where it is for one symbol."""
+    account_id: str = ""
+    """Empty: it holds for every account."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                NANOS_BYTES[self.initial],
+                NANOS_BYTES[self.maintenance],
+                STRING[self.symbol],
+                INSTRUMENTTYPE_BYTES[self.instrument_type],
+                STRING[self.account_id],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        end = at + NANOS_SIZE_AT[data[at]]
+        initial = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        maintenance = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        instrument_type = INSTRUMENTTYPE_AT[data[at]]
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            initial,
+            maintenance,
+            symbol,
+            instrument_type,
+            account_id,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            initial=bytes_to_nanos(data["initial"]),
+            maintenance=bytes_to_nanos(data["maintenance"]),
+            symbol=data["symbol"],
+            instrument_type=InstrumentType(data["instrument_type"]),
+            account_id=data["account_id"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1733,6 +2098,8 @@ class PlaceOrder(Message, frozen=True):
     """Orders of one group: a fill of one cancels the others. Empty where it has none."""
     is_post_only: bool = False
     """Refused where it would trade at once."""
+    is_reduce_only: bool = False
+    """It may only make a position smaller; refused where it would do more."""
     sent_at: int | None = None
     """When the client says that it sent the order; nanoseconds since the epoch, data only."""
     event_id: str = ""
@@ -1769,6 +2136,7 @@ class PlaceOrder(Message, frozen=True):
                 SELFTRADEPREVENTION_BYTES[self.self_trade_prevention],
                 STRING[self.oco_group],
                 BOOLEAN[self.is_post_only],
+                BOOLEAN[self.is_reduce_only],
                 b"\0" if self.sent_at is None else b"\2" + LONG[self.sent_at],
                 STRING[self.source],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
@@ -1861,6 +2229,8 @@ class PlaceOrder(Message, frozen=True):
         at = end
         is_post_only = data[at] == 1
         at += 1
+        is_reduce_only = data[at] == 1
+        at += 1
         sent_at: int | None = None
         at += 1
         if is_there(data[at - 1]):
@@ -1931,6 +2301,7 @@ class PlaceOrder(Message, frozen=True):
             self_trade_prevention,
             oco_group,
             is_post_only,
+            is_reduce_only,
             sent_at,
             event_id,
             command_id,
@@ -1962,6 +2333,7 @@ class PlaceOrder(Message, frozen=True):
             self_trade_prevention=SelfTradePrevention(data["self_trade_prevention"]),
             oco_group=data["oco_group"],
             is_post_only=data["is_post_only"],
+            is_reduce_only=data["is_reduce_only"],
             sent_at=data["sent_at"],
             event_id=data["event_id"],
             command_id=data["command_id"],
@@ -2574,6 +2946,131 @@ class SetLimits(Message, frozen=True):
         )
 
 
+class SetMarginRates(Message, frozen=True):
+    """What part of its value is bound for a position, in every margin account."""
+
+    schema_name: ClassVar[str] = "accounts.SetMarginRates"
+
+    initial: int
+    """Part of the value that an order must find free: 0.5 is a half."""
+    maintenance: int
+    """Part of the value below which the equity may not fall without a margin call."""
+    symbol: str = ""
+    """The instrument; empty where it is for a class of instruments."""
+    instrument_type: InstrumentType = InstrumentType.UNKNOWN
+    """The class of instruments; UNKNOWN where it is for one symbol."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                NANOS_BYTES[self.initial],
+                NANOS_BYTES[self.maintenance],
+                STRING[self.symbol],
+                INSTRUMENTTYPE_BYTES[self.instrument_type],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        end = at + NANOS_SIZE_AT[data[at]]
+        initial = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        maintenance = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        instrument_type = INSTRUMENTTYPE_AT[data[at]]
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            initial,
+            maintenance,
+            symbol,
+            instrument_type,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            initial=bytes_to_nanos(data["initial"]),
+            maintenance=bytes_to_nanos(data["maintenance"]),
+            symbol=data["symbol"],
+            instrument_type=InstrumentType(data["instrument_type"]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class WithdrawFunds(Message, frozen=True):
     """Takes an amount of an asset from an account, out of the system."""
 
@@ -2687,15 +3184,18 @@ class WithdrawFunds(Message, frozen=True):
 
 
 MESSAGES: tuple[type[Message], ...] = (
+    AccountKindChanged,
     AccountOpened,
     AccountStateChanged,
     AmendOrder,
     BalanceEvent,
     CancelOpenOrders,
     CancelOrder,
+    ChangeAccountKind,
     ChangeAccountState,
     DepositFunds,
     LimitsChanged,
+    MarginRatesChanged,
     OpenAccount,
     OrderEvent,
     PlaceOrder,
@@ -2703,5 +3203,6 @@ MESSAGES: tuple[type[Message], ...] = (
     RiskChecked,
     SetKillSwitch,
     SetLimits,
+    SetMarginRates,
     WithdrawFunds,
 )

@@ -354,6 +354,8 @@ class NewOrder(Message, frozen=True):
     """Orders of one group: a fill of one cancels the others. Empty where it has none."""
     is_post_only: bool = False
     """Refused where it would trade at once."""
+    is_reduce_only: bool = False
+    """It may only make a position smaller; refused where it would do more."""
     sent_at: int | None = None
     """When the sender sent it; nanoseconds since the epoch. More than 5 s ahead of the broker's clock is refused."""
     event_id: str = ""
@@ -390,6 +392,7 @@ class NewOrder(Message, frozen=True):
                 SELFTRADEPREVENTION_BYTES[self.self_trade_prevention],
                 STRING[self.oco_group],
                 BOOLEAN[self.is_post_only],
+                BOOLEAN[self.is_reduce_only],
                 b"\0" if self.sent_at is None else b"\2" + LONG[self.sent_at],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -484,6 +487,8 @@ class NewOrder(Message, frozen=True):
         at = end
         is_post_only = data[at] == 1
         at += 1
+        is_reduce_only = data[at] == 1
+        at += 1
         sent_at: int | None = None
         at += 1
         if is_there(data[at - 1]):
@@ -546,6 +551,7 @@ class NewOrder(Message, frozen=True):
             self_trade_prevention,
             oco_group,
             is_post_only,
+            is_reduce_only,
             sent_at,
             event_id,
             command_id,
@@ -576,6 +582,7 @@ class NewOrder(Message, frozen=True):
             self_trade_prevention=SelfTradePrevention(data["self_trade_prevention"]),
             oco_group=data["oco_group"],
             is_post_only=data["is_post_only"],
+            is_reduce_only=data["is_reduce_only"],
             sent_at=data["sent_at"],
             event_id=data["event_id"],
             command_id=data["command_id"],

@@ -20,7 +20,7 @@ from venues import NOUN_OF, SHARDS, ByteShard, ByteVenue, Venue
 from app.settings import Profile
 from app.topics import DEAD_LETTERS, INBOXES, partitions_of
 from domain.account_rows import FEES
-from schemas.accounts import OrderEvent, ResetAccounts
+from schemas.accounts import BalanceEvent, OrderEvent, ResetAccounts
 from schemas.enums import OrderStatus, ReasonCode
 from schemas.order_commands import NewOrder
 from schemas.wire import NANOS
@@ -81,13 +81,13 @@ def test_a_day_has_something_of_everything() -> None:
     """Or the properties above would hold for want of an example."""
     statuses: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    fees = 0
-    trades = 0
+    fees = shorts = trades = 0
     for seed in range(20):
         venue, seen = day(Random(seed), 600)
         trades += len(seen.trades)
         statuses.update(event.status for event in seen.orders.values())
         reasons.update(event.reason_code for event in seen.orders.values() if event.reason_code)
+        shorts += sum(event.total < 0 for event in of_type(venue.public, BalanceEvent))
         fees += sum(row.total for machine in venue.of("accounts") for _, row in machine.state.balances.scan(f"{FEES}|"))
     assert {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED} <= statuses.keys()
     assert {
@@ -106,6 +106,7 @@ def test_a_day_has_something_of_everything() -> None:
     } <= reasons.keys()
     assert fees > 0
     assert trades > 20 * 20
+    assert shorts > 0
 
 
 @pytest.mark.parametrize("seed", seeds(5))

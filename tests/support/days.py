@@ -20,16 +20,20 @@ from schemas.accounts import (
     BalanceEvent,
     CancelOpenOrders,
     CancelOrder,
+    ChangeAccountKind,
     ChangeAccountState,
     DepositFunds,
     OrderEvent,
     PlaceOrder,
     ResetAccounts,
+    RiskChecked,
     SetKillSwitch,
     SetLimits,
+    SetMarginRates,
     WithdrawFunds,
 )
 from schemas.enums import (
+    AccountKind,
     AccountState,
     OrderStatus,
     OrderType,
@@ -83,6 +87,8 @@ class Day:
         self.commands: list[Any] = []
         self.count = 0
         self.first_leg: PlaceOrder | None = None
+        self.later: list[Any] = []
+        """What an operator will do, to take back what was done."""
 
     def opening(self) -> Iterator[Any]:
         yield from LISTINGS
@@ -95,6 +101,8 @@ class Day:
         rng = self.rng
         if self.commands and rng.random() < 0.04:
             return rng.choice(self.commands)  # once more, to the letter
+        if self.later and rng.random() < 0.15:
+            return self._named(self.later.pop(0))
         kind = rng.choices(
             (
                 self._place,
@@ -107,7 +115,7 @@ class Day:
                 self._operation,
                 self._risk,
             ),
-            (35, 15, 22, 12, 6, 4, 6, 3, 2),
+            (35, 15, 22, 12, 6, 4, 6, 3, 3),
         )[0]
         command = self._named(kind())
         if self.resets and rng.random() < 0.03:
@@ -179,6 +187,7 @@ class Day:
             display_quantity=LOTS[placed.symbol] if limited and rng.random() < 0.3 else None,
             self_trade_prevention=rng.choice([mode for mode in SelfTradePrevention if mode != "UNKNOWN"]),
             oco_group=rng.choice(("", "", "g")),
+            is_reduce_only=rng.random() < 0.2,
             is_post_only=kind is OrderType.LIMIT and rng.random() < 0.3,
         )
 
@@ -203,23 +212,29 @@ class Day:
         )
 
     def _risk(self) -> Any:
-        """What those do who watch over the accounts; mostly they let them trade."""
+        """What those do who watch over the accounts; what they forbid, they soon allow again."""
         rng, symbol, account = self.rng, self.rng.choice(list(PRICES)), self.rng.choice(ACCOUNTS)
-        most = rng.choice((None, 0, LOTS[symbol] * 50, LOTS[symbol] * 2_000))
-        part = rng.choice((None, NANOS // 4, NANOS // 2, NANOS))
-        return rng.choice(
+        most = rng.choice((0, LOTS[symbol] * 50, LOTS[symbol] * 2_000))
+        part = rng.choice((NANOS // 100, NANOS // 10, NANOS // 2))
+        state = rng.choice((AccountState.HALTED, AccountState.REDUCE_ONLY))
+        free = SetMarginRates(symbol=symbol, initial=rng.choice((NANOS // 5, NANOS)), maintenance=NANOS // 10)
+        margin = ChangeAccountKind(account, AccountKind.MARGIN, rng.choice(("USDT", "ADA")))
+        chosen, again = rng.choice(
             (
-                SetLimits(account_id=account, symbol=symbol, position_limit=most),
-                SetLimits(symbol=symbol, position_limit=most),
-                SetLimits(account_id=account, concentration_limit=part),
-                ChangeAccountState(account, rng.choice((AccountState.HALTED, AccountState.REDUCE_ONLY))),
-                *[ChangeAccountState(each, AccountState.ACTIVE) for each in ACCOUNTS],
-                SetKillSwitch(account_id=account, is_on=True),
-                *[SetKillSwitch(account_id=each, is_on=False) for each in ACCOUNTS],
-                SetKillSwitch(is_on=True),
-                *[SetKillSwitch(is_on=False)] * 4,
+                (
+                    SetLimits(account_id=account, symbol=symbol, position_limit=most),
+                    SetLimits(account_id=account, symbol=symbol),
+                ),
+                (SetLimits(symbol=symbol, position_limit=most), SetLimits(symbol=symbol)),
+                *[(SetLimits(account_id=account, concentration_limit=part), SetLimits(account_id=account))] * 2,
+                *[(ChangeAccountState(account, state), ChangeAccountState(account, AccountState.ACTIVE))] * 2,
+                (SetKillSwitch(account_id=account, is_on=True), SetKillSwitch(account_id=account, is_on=False)),
+                (SetKillSwitch(is_on=True), SetKillSwitch(is_on=False)),
+                *[(margin, free), (margin, ChangeAccountKind(account, AccountKind.CASH, ""))] * 2,
             )
         )
+        self.later.append(again)
+        return chosen
 
     def _quantity(self, symbol: str) -> int:
         return LOTS[symbol] * self.rng.choice([1, 2, 3, 5, 10, 20] if symbol == "ETHUSDT" else [1, 7, 100, 999, 1500])
@@ -305,7 +320,8 @@ def check_ledger(state: Any) -> None:
         if account.startswith("@"):
             assert row.reserved == 0
         else:
-            assert 0 <= row.reserved <= row.total, key
+            assert row.reserved >= 0, key
+            assert row.reserved <= row.total or account in state.risk.margin_accounts, key
             reserved[key] = row.reserved
     assert not any(sums.values()), f"the ledger does not balance: {dict(sums)}"
     held: defaultdict[str, int] = defaultdict(int)
@@ -324,9 +340,16 @@ def check_exposures(state: Any) -> None:
         key: exposure for key, exposure in exposures.counted(state, "", "") if state.risk.is_limited(*key.split("|", 1))
     }
     assert dict(state.risk.exposures.scan()) == counted
+    reducing = defaultdict(list)
+    for _, order in state.orders.scan():
+        if order.is_reduce_only and order.status not in FINAL:
+            reducing[f"{order.account_id}|{order.symbol}"].append(order.order_id)
+    assert {key: sorted(ids) for key, ids in state.risk.reducing.scan()} == {
+        key: sorted(ids) for key, ids in reducing.items()
+    }
     for account in state.risk.tracked:
         owned = {key.partition("|")[2] for key, _ in state.balances.scan(f"{account}|")}
-        assert set(state.risk.of(account).assets) == owned
+        assert set(state.risk.of(account).assets) >= owned, "or it would be worth more or less than is said"
 
 
 def check_books(state: Any) -> None:
@@ -369,8 +392,13 @@ class Invariants:
             check_books(machine.state)
         for event in of_type(events, OrderEvent):
             self._order(event)
+            self._reducing(event, machine)
         for event in of_type(events, BalanceEvent):
-            self._balance(event)
+            self._balance(event, machine)
+        for event in of_type(events, RiskChecked):
+            is_borne = not event.required or event.required <= event.buying_power
+            assert is_borne or event.reason_code == "BUYING_POWER"
+            assert not event.is_approved or event.required is not None
         for event in of_type(events, PositionEvent):
             before = self.positions.get((event.account_id, event.symbol))
             assert event.version == (before.version if before else 0) + 1
@@ -402,12 +430,22 @@ class Invariants:
             assert event.last_price <= event.price if event.side is BUY else event.last_price >= event.price
         self.orders[key] = event
 
-    def _balance(self, event: BalanceEvent) -> None:
+    def _reducing(self, event: OrderEvent, machine: Machine) -> None:
+        """A reduce-only order of a cash account sells what was there before the trade."""
+        row = machine.state.orders.get(event.order_id)
+        is_cash = event.account_id not in machine.state.risk.margin_accounts
+        if event.last_quantity and row is not None and row.is_reduce_only and is_cash:
+            assert event.side is SELL
+            assert self.balances[event.account_id, row.base].total >= event.last_quantity
+
+    def _balance(self, event: BalanceEvent, machine: Machine) -> None:
         key = event.account_id, event.asset
         before = self.balances.get(key)
         assert event.version == (before.version if before else 0) + 1, "versions of a balance have no gap"
         assert event.total == (before.total if before else 0) + event.change
-        assert event.available == event.total - event.reserved >= 0 <= event.reserved
+        assert event.available == event.total - event.reserved
+        assert event.reserved >= 0
+        assert event.available >= 0 or event.account_id in machine.state.risk.margin_accounts
         self.balances[key] = event
 
 

@@ -23,7 +23,7 @@ from app.registry import FileRegistry
 from app.settings import Profile
 from app.topics import INBOXES, ROUTES, partition_of, partitions_of
 from domain.order_commands import Refused
-from schemas.accounts import ResetAccounts, SetKillSwitch, SetLimits
+from schemas.accounts import ResetAccounts, SetKillSwitch, SetLimits, SetMarginRates
 from schemas.order_books import (
     CancelAllOrders,
     ChangePhase,
@@ -61,7 +61,7 @@ def door_of(command: Any) -> tuple[str, str | None]:
         return "order_books", command.symbol
     if isinstance(command, NewOrder | AmendRequest | CancelRequest):
         return "order_commands", command.account_id
-    is_for_all = isinstance(command, ResetAccounts) or (
+    is_for_all = isinstance(command, ResetAccounts | SetMarginRates) or (
         isinstance(command, SetKillSwitch | SetLimits) and not command.account_id
     )
     return "accounts", None if is_for_all else command.account_id

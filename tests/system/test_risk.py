@@ -103,6 +103,36 @@ async def test_of_the_checks_that_fail_the_first_is_the_reason_and_every_check_i
     assert reasons[-3:] == ["BUYING_POWER", "POSITION_LIMIT", None]
 
 
+async def test_a_margin_account_sells_what_it_has_not_as_far_as_its_equity_bears_it(funded: System) -> None:
+    assert await refused(funded, "cid", "sell", "1", "2") == "UNKNOWN_ACCOUNT"
+    await funded.deposit("cid", "USDT", "100")
+    assert await refused(funded, "cid", "sell", "1", "2") == "BUYING_POWER"
+    account = await admin(funded, "account-kinds", account_id="cid", kind="margin", margin_asset="USDT")
+    assert (account["kind"], account["margin_asset"]) == ("margin", "USDT")
+    assert await refused(funded, "cid", "sell", "101", "2") == "BUYING_POWER"
+    short = await placed(funded, "cid", "sell", "100", "2")
+    assert short["held"] == "0"
+    await placed(funded, "bob", "buy", "100", "2")
+    await funded.status(short["order_id"], "FILLED")
+    balances = (await funded.get("/api/v1/balances?account_id=cid"))["balances"]
+    assert [(each["asset"], each["total"]) for each in balances] == [("ADA", "-100"), ("USDT", "300")]
+    rates = await admin(funded, "margin-rates", symbol="ADAUSDT", initial="0.25", maintenance="0.2")
+    assert rates["initial"] == "0.25"
+    await placed(funded, "cid", "sell", "50", "2")
+    await funded.conserved()
+
+
+async def test_an_account_that_may_only_reduce_sells_what_it_has(funded: System) -> None:
+    await admin(funded, "account-states", account_id="ann", state="reduce_only")
+    assert await refused(funded, "ann", "sell", "100", "2") == "ACCOUNT_REDUCE_ONLY"
+    assert await refused(funded, "ann", "buy", "1", "2", reduce_only=True) == "REDUCE_ONLY_WOULD_INCREASE"
+    exit_ = await placed(funded, "ann", "sell", "100", "2", reduce_only=True)
+    assert await refused(funded, "ann", "sell", "1", "2", reduce_only=True) == "BUYING_POWER"
+    await placed(funded, "bob", "buy", "100", "2")
+    await funded.status(exit_["order_id"], "FILLED")
+    await funded.conserved()
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [
@@ -115,6 +145,11 @@ async def test_of_the_checks_that_fail_the_first_is_the_reason_and_every_check_i
         ("limits", {"position": "1"}, 400, "MISSING_FIELD"),
         ("limits", {"symbol": "ADAUSDT", "concentration": "1"}, 400, "UNKNOWN_FIELD"),
         ("limits", {"symbol": "NONE", "position": "1"}, 422, "UNKNOWN_SYMBOL"),
+        ("account-kinds", {"account_id": "ann", "kind": "margin"}, 400, "MISSING_FIELD"),
+        ("account-kinds", {"account_id": "ann", "kind": "cash", "margin_asset": "USDT"}, 400, "BAD_VALUE"),
+        ("account-kinds", {"account_id": "nobody", "kind": "cash"}, 422, "UNKNOWN_ACCOUNT"),
+        ("margin-rates", {"initial": "1", "maintenance": "1"}, 400, "MISSING_FIELD"),
+        ("margin-rates", {"symbol": "ADAUSDT", "initial": "0.1", "maintenance": "1"}, 422, "AMOUNT_OUT_OF_RANGE"),
         ("limits", {"symbol": "ADAUSDT", "position": "-1"}, 422, "AMOUNT_OUT_OF_RANGE"),
     ],
 )

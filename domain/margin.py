@@ -1,0 +1,157 @@
+"""Margin accounts: what they own and owe, what of it is bound, and what they may still do with the rest.
+
+A margin account trades the symbols quoted in its margin asset on its equity: it may owe units it sold short, and money
+with which it bought. Nothing is held order by order. What is bound follows from what it owns and what is open: for each
+symbol the worse of two cases, all open buys filled or all open sales filled, at the initial rate of the symbol. So it
+is set free by the very fill, cancel or amend that makes the case smaller, to the last nano, and nothing is counted
+twice. An order that makes no case worse passes always: the way out of a position is never closed.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from domain.account_rows import Mark, Order, State
+from domain.exposures import equity_of, value_in, worth
+from domain.instruments import Instrument
+from domain.money import fee_of
+from domain.risk_rows import DEFAULT_RATES, AccountRisk, MarginRates
+from schemas.enums import InstrumentType, ReasonCode, Side
+from schemas.wire import NANOS
+
+SHORT_SALE_PERCENT = 3
+"""How far above the best ask units that are sold short are valued when the order comes in."""
+
+
+class Margin(NamedTuple):
+    """The figures of an account, in nanos of its margin asset."""
+
+    equity: int
+    bound: int
+
+    @property
+    def excess(self) -> int:
+        """What may still be bound: buying power."""
+        return self.equity - self.bound
+
+
+class Case(NamedTuple):
+    """An order that is not in the books yet."""
+
+    symbol: str
+    side: Side
+    units: int
+    price: int
+
+
+def is_on_margin(state: State, account_id: str, instrument: Instrument) -> bool:
+    """Whether orders of the account in the instrument are on margin; others are paid for in full."""
+    if account_id not in state.risk.margin_accounts:
+        return False
+    pair = (instrument.base, instrument.quote)
+    is_priced_here = state.risk.symbols.get(pair) == instrument.symbol
+    return is_priced_here and state.risk.of(account_id).margin_asset == instrument.quote
+
+
+def margin_of(state: State, account_id: str, row: AccountRisk, case: Case | None = None) -> Margin:
+    """What the account is worth, and what is bound, with one order more where there is a case."""
+    equity = equity_of(state, account_id, row, row.margin_asset)
+    return Margin(equity, sum(_bound(state, account_id, row, asset, case) for asset in row.assets))
+
+
+def _bound(state: State, account_id: str, row: AccountRisk, asset: str, case: Case | None) -> int:
+    symbol = state.risk.symbols.get((asset, row.margin_asset))
+    if symbol is None:
+        return 0
+    this = case if case is not None and case.symbol == symbol else None
+    units = worst_units(state, account_id, asset, symbol, this)
+    mark, instrument = state.marks.get(symbol), state.instruments.get(symbol)
+    assert instrument is not None
+    price = max((0 if mark is None else mark.last) or 0, 0 if this is None else this.price)
+    return at_rate(units, price, instrument.multiplier, rates_of(state, instrument).initial)
+
+
+def worst_units(state: State, account_id: str, asset: str, symbol: str, case: Case | None) -> int:
+    """The most units, long or short, that the account can come to have: all buys filled, or all sales.
+
+    What is held for orders in other symbols goes away, too: it counts as sold.
+    """
+    balance, exposure = state.balance(account_id, asset), state.risk.exposure(account_id, symbol)
+    buys, sells = exposure.buys, exposure.sells
+    if case is not None and case.side is Side.BUY:
+        buys += case.units
+    elif case is not None:
+        sells += case.units
+    return max(balance.total + buys, sells - balance.available, 0)
+
+
+def at_rate(units: int, price: int, multiplier: int, rate: int) -> int:
+    """Quote nanos that are bound for so many units, rounded up."""
+    return -(-units * price * multiplier * rate // NANOS**3)
+
+
+def rates_of(state: State, instrument: Instrument) -> MarginRates:
+    """The rates of the symbol, or else of its asset class, or else the usual ones."""
+    rates = state.risk.margin_rates
+    return rates.get(instrument.symbol) or rates.get(class_key(instrument.instrument_type)) or DEFAULT_RATES
+
+
+def class_key(instrument_type: InstrumentType) -> str:
+    """Under which the rates of a class of instruments lie: no symbol is called so."""
+    return f"@{instrument_type}"
+
+
+def price_of(order: Order, mark: Mark | None) -> int | None:
+    """At which price the units of an order are valued, at least: its cap; of a sale, 3 % above the best ask, if more.
+
+    None where neither the order nor the market says one.
+    """
+    prices = [order.cap_price]
+    if mark is not None:
+        prices.append(mark.last or 0)
+        if order.side is Side.SELL and mark.ask is not None:
+            prices.append(mark.ask * (100 + SHORT_SALE_PERCENT) // 100)
+    return max(prices) or None
+
+
+class Need(NamedTuple):
+    """What an order needs beside what there is; both in nanos of the margin asset."""
+
+    buying_power: int
+    required: int | None
+    reason: ReasonCode | None
+
+
+def need_of(state: State, order: Order, instrument: Instrument, units: int) -> Need:
+    """Whether the account can bear so many units more of an order."""
+    row = state.risk.of(order.account_id)
+    before = margin_of(state, order.account_id, row)
+    price = price_of(order, state.marks.get(order.symbol))
+    if price is None:
+        return Need(before.excess, None, ReasonCode.NO_REFERENCE_PRICE)
+    case = Case(order.symbol, order.side, units, price)
+    worst_before = worst_units(state, order.account_id, order.base, order.symbol, None)
+    if worst_units(state, order.account_id, order.base, order.symbol, case) <= worst_before:
+        return Need(before.excess, 0, None)
+    if order.base not in row.assets:
+        row = msgspec.structs.replace(row, assets=(*row.assets, order.base))
+    after = margin_of(state, order.account_id, row, case)
+    fees = fee_of(worth(units, price, instrument.multiplier) * order.fee_rate_max)
+    required = after.bound - before.bound + fees
+    return Need(before.excess, required, ReasonCode.BUYING_POWER if required > before.excess else None)
+
+
+def withdrawal_fault(state: State, account_id: str, asset: str, amount: int) -> ReasonCode | None:
+    """Why a margin account may not take out so much; None where it may, and where it is none.
+
+    What leaves is missed at its price now; units that open orders may sell stay.
+    """
+    row = state.risk.of(account_id)
+    if not row.margin_asset:
+        return None
+    symbol = state.risk.symbols.get((asset, row.margin_asset))
+    open_sells = 0 if symbol is None else state.risk.exposure(account_id, symbol).sells
+    free = state.balance(account_id, asset).available - open_sells
+    value = value_in(state, asset, amount, row.margin_asset)
+    fits = amount <= free and value <= margin_of(state, account_id, row).excess
+    return None if fits else ReasonCode.BUYING_POWER
