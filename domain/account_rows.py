@@ -104,6 +104,8 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The order of its group that holds funds for it, too."""
     trail: int | None = None
     """Distance of a trailing stop."""
+    notional: int | None = None
+    """Quote nanos to spend, or to raise: then the quantity is what was traded so far. None where that counts."""
     is_margin: bool = False
     """It holds nothing: the equity of its account bears it."""
     is_reduce_only: bool = False

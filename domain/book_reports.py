@@ -58,13 +58,15 @@ def reduced(state: State, command: OrderReduced) -> Iterator[Event]:
     before = known(state, command.order_id)
     order = msgspec.structs.replace(
         before,
-        quantity=command.quantity,
+        quantity=command.quantity if before.notional is None else before.quantity,
         status=after(before.status, Step.REDUCED),
         version=before.version + 1,
         updated_at=state.now,
     )
     order = oco_groups.with_hold(state, order)
-    assert order.leaves == command.leaves_quantity, "book and account count the same fills"
+    assert order.leaves == command.leaves_quantity or order.notional is not None, (
+        "book and account count the same fills"
+    )
     yield orders.told(order, Step.REDUCED)
     yield from release(state, before, order)
     yield Stored(order)
@@ -121,6 +123,8 @@ def cancelled(state: State, command: OrderCancelled) -> Iterator[Event]:
     """What was left of the order left the book: all that is still held is released."""
     before = yield from oco_groups.handed_over(state, known(state, command.order_id))
     step, reason_code = orders.ENDS.get(command.reason_code, Step.CANCELLED), command.reason_code
+    if step is Step.SPENT and not before.filled:  # self-trade prevention took it all
+        step = Step.CANCELLED
     if before.is_leaving and reason_code is ReasonCode.REQUESTED:
         reason_code = ReasonCode.REDUCE_ONLY_WOULD_INCREASE
     order = msgspec.structs.replace(

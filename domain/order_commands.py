@@ -91,6 +91,7 @@ def _handed_on(state: State, command: NewOrder | AmendRequest | CancelRequest) -
                 quantity=command.quantity,
                 limit_price=command.limit_price,
                 stop_price=command.stop_price,
+                notional=command.notional,
                 time_in_force=command.time_in_force,
                 trail=command.trail,
                 display_quantity=command.display_quantity,

@@ -24,6 +24,7 @@ class Special(NamedTuple):
     oco_group: str
     is_post_only: bool
     is_reduce_only: bool
+    notional: int | None = None
 
 
 NOTHING_SPECIAL = Special(None, None, None, 0, SelfTradePrevention.NONE, "", False, False)
@@ -41,6 +42,7 @@ def special_of(command: PlaceOrder) -> Special:
         command.oco_group,
         command.is_post_only,
         command.is_reduce_only,
+        command.notional,
     )
 
 
@@ -55,6 +57,7 @@ def is_plain(command: PlaceOrder) -> bool:
         and not command.oco_group
         and not command.is_post_only
         and not command.is_reduce_only
+        and command.notional is None
     )
 
 
@@ -93,7 +96,22 @@ def _instructions_fault(instrument: Instrument, command: PlaceOrder) -> ReasonCo
         or (command.is_post_only and (kind is not OrderType.LIMIT or is_at_once))
         or (command.slippage is not None and kind is not OrderType.MARKET)
     )
-    return ReasonCode.UNSUPPORTED_ORDER_TYPE if is_impossible else _amounts_fault(instrument, command)
+    if is_impossible:
+        return ReasonCode.UNSUPPORTED_ORDER_TYPE
+    return _money_fault(command) or _amounts_fault(instrument, command)
+
+
+def _money_fault(command: PlaceOrder) -> ReasonCode | None:
+    """What is wrong with an order by money: it is a market order that takes what it gets."""
+    if command.notional is None:
+        return None
+    if command.order_type is not OrderType.MARKET or command.oco_group or command.is_reduce_only:
+        return ReasonCode.UNSUPPORTED_ORDER_TYPE
+    if command.time_in_force is TimeInForce.FOK:
+        return ReasonCode.UNSUPPORTED_TIME_IN_FORCE
+    if command.quantity or command.notional <= 0:
+        return ReasonCode.BAD_QUANTITY
+    return ReasonCode.AMOUNT_OUT_OF_RANGE if command.notional > AMOUNT_MAX else None
 
 
 def _amounts_fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:

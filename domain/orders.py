@@ -12,6 +12,7 @@ from domain.risk_rows import RISK_REASON_TEXTS
 from domain.trades import Fill
 from schemas.accounts import OrderEvent, PlaceOrder
 from schemas.enums import InstrumentType, OrderStatus, OrderType, ReasonCode, Side, TimeInForce, Venue
+from schemas.wire import NANOS
 
 COLLAR_PERCENT = 5
 """How far above the best ask a market buy may go: what is held for it, and where it stops (D11)."""
@@ -99,7 +100,7 @@ def validation_fault(state: State, command: PlaceOrder, instrument: Instrument |
         return ReasonCode.UNKNOWN_SYMBOL
     return (
         _word_fault(command)
-        or order_terms.quantity_fault(instrument, command.quantity)
+        or (None if command.notional is not None else order_terms.quantity_fault(instrument, command.quantity))
         or order_terms.fault(instrument, command)
     )
 
@@ -118,12 +119,13 @@ def cap_price(instrument: Instrument, command: PlaceOrder | Order, mark: Mark | 
     """Up to which price the order may buy, and down to which it may sell; None where no price says it.
 
     A limit says so itself. A market buy may go so much beyond the best ask, one that waits for its trigger so much
-    beyond its stop price; a trailing stop's stop price only falls from where it begins. A market sale takes any price.
+    beyond its stop price; a trailing stop's stop price only falls from where it begins. A market sale takes any price,
+    but one by money: at which price it sells says how much it may sell.
     """
     if command.order_type in order_terms.WITH_LIMIT:
         return command.limit_price
     if command.side is Side.SELL:
-        return 0
+        return 0 if command.notional is None else _floor_price(instrument, mark)
     reference = command.stop_price
     if command.order_type is OrderType.MARKET:
         reference = None if mark is None else mark.ask
@@ -135,6 +137,14 @@ def cap_price(instrument: Instrument, command: PlaceOrder | Order, mark: Mark | 
     return price - price % instrument.tick
 
 
+def _floor_price(instrument: Instrument, mark: Mark | None) -> int | None:
+    """So much below the best bid, up to the next tick."""
+    if mark is None or mark.bid is None:
+        return None
+    price = mark.bid * (100 - COLLAR_PERCENT) // 100
+    return max(price + -price % instrument.tick, instrument.tick)
+
+
 def hold_of(order: Order) -> int:
     """What must be reserved for what may still be filled: a buyer's worst value and worst fees, a seller's units.
 
@@ -142,6 +152,8 @@ def hold_of(order: Order) -> int:
     """
     if order.is_margin:
         return 0
+    if order.notional is not None:
+        return _hold_of_money(order, order.notional - order.filled_value, order.cap_price)
     amends = order.amends if order.leaves else ()
     if order.side is Side.SELL:
         return max(order.quantity, *(terms.quantity for terms in amends)) - order.filled if amends else order.leaves
@@ -151,10 +163,19 @@ def hold_of(order: Order) -> int:
 
 def hold_at(order: Order, cap_price: int) -> int:
     """The same for an order that has just come in, with nothing filled, and funds to be held up to that price."""
+    if order.notional is not None:
+        return _hold_of_money(order, order.notional, cap_price)
     if order.side is Side.SELL:
         return order.quantity
     value = value_of(order.quantity, cap_price, order.multiplier)
     return value + _fees_of(order, value)
+
+
+def _hold_of_money(order: Order, left: int, cap_price: int) -> int:
+    """A buyer's money that is left and its worst fees; the units that a seller must sell for it at the lowest price."""
+    if order.side is Side.BUY:
+        return left + _fees_of(order, left)
+    return left * NANOS * NANOS // (cap_price * order.multiplier)
 
 
 def _fees_of(order: Order, value: int) -> int:
@@ -206,6 +227,7 @@ def new_order(state: State, command: PlaceOrder, instrument: Instrument | None, 
         command.oco_group,
         "",
         command.trail,
+        command.notional,
     )
 
 
@@ -224,6 +246,8 @@ def after_fill(order: Order, fill: Fill, now: int) -> Order:
         version=order.version + 1,
         updated_at=now,
     )
+    if order.notional is not None:  # the book knows how much money is left, and says when it ends
+        return with_hold(msgspec.structs.replace(filled_order, quantity=filled))
     assert filled_order.leaves == fill.leaves_quantity, "book and account count the same fills"
     return filled_order if is_done else with_hold(filled_order)
 
@@ -275,6 +299,7 @@ def told_as(
         None if fill is None else fill.liquidity,
         order.best_bid,
         order.best_ask,
+        order.notional,
     )
 
 

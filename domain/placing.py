@@ -69,6 +69,8 @@ def _with_funds(state: State, command: PlaceOrder, order: Order, instrument: Ins
     if value_of(order.quantity, cap, instrument.multiplier) > AMOUNT_MAX:
         return ReasonCode.AMOUNT_OUT_OF_RANGE
     is_margin = bool(state.risk.margin_accounts) and margin.is_on_margin(state, order.account_id, instrument)
+    if is_margin and order.notional is not None:  # what is bound is counted in units
+        return ReasonCode.UNSUPPORTED_ORDER_TYPE
     held = 0 if is_margin else orders.hold_at(order, cap)
     order = msgspec.structs.replace(order, cap_price=cap, held=held, status=APPROVED, version=3, is_margin=is_margin)
     if command.is_reduce_only:
@@ -127,7 +129,7 @@ def _accept(
         command.trail,
         command.display_quantity,
         command.slippage,
-        None,
+        command.notional,
         command.expires_at,
         command.self_trade_prevention,
         f"{order.account_id}|{command.oco_group}" if command.oco_group else "",

@@ -42,13 +42,13 @@ def check(
         is_short = funded is ReasonCode.BUYING_POWER
         need = Need(available, _required(state, command, order, instrument) if is_short else None, funded)
     elif funded.is_margin:
-        need = margin.need_of(state, funded, instrument, funded.quantity)
+        need = margin.need_of(state, funded, instrument, open_units(funded))
     else:
         need = Need(available, funded.held, None)
     if isinstance(funded, Order) and funded.is_reduce_only and need.reason is None:
         need = need._replace(reason=reduce_only.fault(state, funded, funded.quantity))
     if isinstance(funded, Order) and need.reason is None and state.risk.is_limited(order.account_id, order.symbol):
-        figures = limits(state, funded, instrument, funded.quantity)
+        figures = limits(state, funded, instrument, open_units(funded))
     reason = need.reason or figures.reason
     return RiskChecked(
         order.order_id,

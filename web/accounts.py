@@ -19,9 +19,9 @@ router = app.http.router
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 QUANTITIES, LIMITS, STOPS, TRAILS = ("qty", "quantity"), ("limit_price", "price"), ("stop_price",), ("trail",)
 """What an amend may name, each by any of these names."""
-REQUIRED = ("account_id", "symbol", "side", "type", "qty")
-SPECIAL = ("trail", "display_qty", "slippage", "expire_at", "stp", "oco_group", "post_only", "reduce_only")
-FIELDS = (*REQUIRED, "limit_price", "stop_price", "time_in_force", "client_order_id", *SPECIAL)
+REQUIRED = ("account_id", "symbol", "side", "type")
+SPECIAL = ("notional", "trail", "display_qty", "slippage", "expire_at", "stp", "oco_group", "post_only", "reduce_only")
+FIELDS = (*REQUIRED, "qty", "limit_price", "stop_price", "time_in_force", "client_order_id", *SPECIAL)
 PREVENTIONS = {mode.value.lower(): mode for mode in SelfTradePrevention if mode is not SelfTradePrevention.UNKNOWN}
 TYPES = {kind.value.lower(): kind for kind in OrderType if kind is not OrderType.UNKNOWN}
 TIMES_IN_FORCE = {kind.value.lower(): kind for kind in TimeInForce if kind is not TimeInForce.UNKNOWN}
@@ -31,14 +31,14 @@ async def place_order(request: web.Request) -> web.Response:
     """POST /api/v1/orders."""
     body = parse(await request.read())
     orders.only(body, *FIELDS)
-    account_id, symbol, side, order_type, qty = orders.required(body, *REQUIRED)
+    account_id, symbol, side, order_type = orders.required(body, *REQUIRED)
     client_order_id = body.get("client_order_id")
     wanted = orders.Wanted(
         orders.name("account_id", account_id),
         orders.name("symbol", symbol),
         orders.word("side", side, SIDES),
         orders.word("type", order_type, TYPES),
-        nanos("qty", qty),
+        _quantity(body),
         nanos_or_none(body, "limit_price"),
         nanos_or_none(body, "stop_price"),
         orders.word("time_in_force", body.get("time_in_force") or "gtc", TIMES_IN_FORCE),
@@ -50,6 +50,15 @@ async def place_order(request: web.Request) -> web.Response:
     if placed.order is None:
         return answers.answer({"order_id": placed.order_id, "status": "PENDING"}, 202, location)
     return answers.answer(answers.order(placed.order), 201 if placed.is_new else 200, location)
+
+
+def _quantity(body: dict[str, Any]) -> int:
+    """qty, or none of it where notional is there in its place."""
+    if body.get("notional") is None:
+        return nanos("qty", *orders.required(body, "qty"))
+    if body.get("qty") is not None:
+        raise Problem(400, "BAD_VALUE", "qty or notional, not both", field="notional")
+    return 0
 
 
 def _special(body: dict[str, Any]) -> Special:
@@ -67,6 +76,7 @@ def _special(body: dict[str, Any]) -> Special:
         "" if group is None else orders.name("oco_group", group),
         body.get("post_only", False),
         body.get("reduce_only", False),
+        nanos_or_none(body, "notional"),
     )
 
 

@@ -59,6 +59,7 @@ def order(row: Order) -> dict[str, Any]:
         "type": row.order_type.value.lower(),
         "time_in_force": row.time_in_force.value.lower(),
         "qty": text(row.quantity),
+        "notional": text_or_none(row.notional),
         "limit_price": text_or_none(row.limit_price),
         "stop_price": text_or_none(row.stop_price),
         "trail": text_or_none(row.trail),

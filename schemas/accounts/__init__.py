@@ -1744,6 +1744,8 @@ class OrderEvent(Message, frozen=True):
     """Best bid when the order was received, as far as it was known."""
     best_ask: int | None = None
     """Best ask when the order was received, as far as it was known."""
+    notional: int | None = None
+    """Quote units to spend or to raise (FIX CashOrderQty, 152); null where the quantity counts. Then the quantity is what was traded so far."""
     event_id: str = ""
     """Unique id of this record; the same when it is sent again."""
     command_id: str = ""
@@ -1789,6 +1791,7 @@ class OrderEvent(Message, frozen=True):
                 LONG[self.version],
                 b"\0" if self.best_bid is None else b"\2" + NANOS_BYTES[self.best_bid],
                 b"\0" if self.best_ask is None else b"\2" + NANOS_BYTES[self.best_ask],
+                b"\0" if self.notional is None else b"\2" + NANOS_BYTES[self.notional],
                 VENUE_BYTES[self.venue],
                 LONG[self.created_at],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
@@ -1932,6 +1935,12 @@ class OrderEvent(Message, frozen=True):
             end = at + NANOS_SIZE_AT[data[at]]
             best_ask = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
+        notional: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            notional = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
         venue = VENUE_AT[data[at]]
         at += 1
         known = TIME_AT.get(data[at : at + 9])
@@ -2006,6 +2015,7 @@ class OrderEvent(Message, frozen=True):
             liquidity,
             best_bid,
             best_ask,
+            notional,
             event_id,
             command_id,
             correlation_id,
@@ -2048,6 +2058,7 @@ class OrderEvent(Message, frozen=True):
             liquidity=None if data["liquidity"] is None else Liquidity(data["liquidity"]),
             best_bid=None if data["best_bid"] is None else bytes_to_nanos(data["best_bid"]),
             best_ask=None if data["best_ask"] is None else bytes_to_nanos(data["best_ask"]),
+            notional=None if data["notional"] is None else bytes_to_nanos(data["notional"]),
             event_id=data["eventId"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -2084,6 +2095,8 @@ class PlaceOrder(Message, frozen=True):
     """Worst price, in units of the quote asset for one unit of the base asset."""
     stop_price: int | None = None
     """Price at which a stop order begins to work."""
+    notional: int | None = None
+    """Of a market order: quote units to spend, or to raise, in place of the quantity, which is zero then."""
     trail: int | None = None
     """Distance in which the stop price follows the last trade, in the order's favour only."""
     display_quantity: int | None = None
@@ -2128,6 +2141,7 @@ class PlaceOrder(Message, frozen=True):
                 NANOS_BYTES[self.quantity],
                 b"\0" if self.limit_price is None else b"\2" + NANOS_BYTES[self.limit_price],
                 b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
+                b"\0" if self.notional is None else b"\2" + NANOS_BYTES[self.notional],
                 TIMEINFORCE_BYTES[self.time_in_force],
                 b"\0" if self.trail is None else b"\2" + NANOS_BYTES[self.trail],
                 b"\0" if self.display_quantity is None else b"\2" + NANOS_BYTES[self.display_quantity],
@@ -2195,6 +2209,12 @@ class PlaceOrder(Message, frozen=True):
         if is_there(data[at - 1]):
             end = at + NANOS_SIZE_AT[data[at]]
             stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        notional: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            notional = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
         time_in_force = TIMEINFORCE_AT[data[at]]
         at += 1
@@ -2294,6 +2314,7 @@ class PlaceOrder(Message, frozen=True):
             client_order_id,
             limit_price,
             stop_price,
+            notional,
             trail,
             display_quantity,
             slippage,
@@ -2326,6 +2347,7 @@ class PlaceOrder(Message, frozen=True):
             client_order_id=data["client_order_id"],
             limit_price=None if data["limit_price"] is None else bytes_to_nanos(data["limit_price"]),
             stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
+            notional=None if data["notional"] is None else bytes_to_nanos(data["notional"]),
             trail=None if data["trail"] is None else bytes_to_nanos(data["trail"]),
             display_quantity=None if data["display_quantity"] is None else bytes_to_nanos(data["display_quantity"]),
             slippage=None if data["slippage"] is None else bytes_to_nanos(data["slippage"]),

@@ -334,6 +334,8 @@ class NewOrder(Message, frozen=True):
     """Worst price, in units of the quote asset."""
     stop_price: int | None = None
     """Price at which a stop order begins to work."""
+    notional: int | None = None
+    """Of a market order: quote units to spend, or to raise, in place of the quantity, which is zero then."""
     time_in_force: TimeInForce = TimeInForce.GTC
     """How long it lives."""
     client_order_id: str | None = None
@@ -382,6 +384,7 @@ class NewOrder(Message, frozen=True):
                 NANOS_BYTES[self.quantity],
                 b"\0" if self.limit_price is None else b"\2" + NANOS_BYTES[self.limit_price],
                 b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
+                b"\0" if self.notional is None else b"\2" + NANOS_BYTES[self.notional],
                 TIMEINFORCE_BYTES[self.time_in_force],
                 b"\0" if self.client_order_id is None else b"\2" + STRING[self.client_order_id],
                 b"\0" if self.order_id is None else b"\2" + STRING[self.order_id],
@@ -433,6 +436,12 @@ class NewOrder(Message, frozen=True):
         if is_there(data[at - 1]):
             end = at + NANOS_SIZE_AT[data[at]]
             stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        notional: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            notional = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
         time_in_force = TIMEINFORCE_AT[data[at]]
         at += 1
@@ -541,6 +550,7 @@ class NewOrder(Message, frozen=True):
             quantity,
             limit_price,
             stop_price,
+            notional,
             time_in_force,
             client_order_id,
             order_id,
@@ -572,6 +582,7 @@ class NewOrder(Message, frozen=True):
             quantity=bytes_to_nanos(data["quantity"]),
             limit_price=None if data["limit_price"] is None else bytes_to_nanos(data["limit_price"]),
             stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
+            notional=None if data["notional"] is None else bytes_to_nanos(data["notional"]),
             time_in_force=TimeInForce(data["time_in_force"]),
             client_order_id=data["client_order_id"],
             order_id=data["order_id"],

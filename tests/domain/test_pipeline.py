@@ -98,6 +98,7 @@ def test_a_day_has_something_of_everything() -> None:
         ReasonCode.REQUESTED,
         ReasonCode.UNKNOWN_SYMBOL,
         ReasonCode.OFF_LOT,
+        ReasonCode.MONEY_SPENT,
         ReasonCode.POSITION_LIMIT,
         ReasonCode.CONCENTRATION,
         ReasonCode.ACCOUNT_HALTED,

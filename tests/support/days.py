@@ -133,7 +133,7 @@ class Day:
         kind = OrderType.MARKET if rng.random() < 0.15 else OrderType.LIMIT
         order = f"o{self.count}" if rng.random() < 0.95 else f"o{rng.randrange(self.count)}"
         self.orders.append((order, account, symbol))
-        return PlaceOrder(
+        placed = PlaceOrder(
             order_id=order,
             account_id=account,
             symbol=symbol,
@@ -145,6 +145,10 @@ class Day:
             source="test",
             client_order_id=None if rng.random() < 0.8 else f"mine{rng.randrange(20)}",
         )
+        if kind is not OrderType.MARKET or rng.random() < 0.5:
+            return placed
+        money = rng.choice([1, 20, NANOS // 3, 5 * NANOS, 300 * NANOS])
+        return msgspec.structs.replace(placed, quantity=0, notional=money)
 
     def _special(self) -> PlaceOrder:
         """An order of one of the rarer kinds, with what one may ask for; often the second of a group."""
@@ -179,6 +183,8 @@ class Day:
         return msgspec.structs.replace(
             placed,
             order_type=kind,
+            quantity=self._quantity(placed.symbol),
+            notional=None,
             limit_price=rng.choice(prices) if limited else None,
             stop_price=None if kind in (OrderType.LIMIT, OrderType.TRAILING_STOP) else rng.choice(prices),
             trail=prices[1] - prices[0] if kind is OrderType.TRAILING_STOP else None,
@@ -301,6 +307,7 @@ class Day:
                 quantity=placed.quantity,
                 limit_price=placed.limit_price,
                 time_in_force=placed.time_in_force,
+                notional=placed.notional,
                 order_id=rng.choice((None, placed.order_id, "not | a name")),
             )
         order, account, symbol = self._known()
@@ -418,17 +425,26 @@ class Invariants:
         if event.status in FINAL:
             assert event.leaves_quantity == event.held == 0
         else:
-            assert event.leaves_quantity == event.quantity - event.filled_quantity > 0
+            assert event.leaves_quantity == event.quantity - event.filled_quantity
+            assert event.leaves_quantity > 0 or event.notional is not None
         filled_before = before.filled_quantity if before else 0
         assert event.filled_quantity == filled_before + (event.last_quantity or 0)
+        if event.notional is None:
+            self._sized(event)
+        else:
+            assert event.status is not OrderStatus.FILLED or event.filled_quantity > 0
+            assert event.filled_value <= event.notional or event.status is OrderStatus.REJECTED
+            assert event.quantity == event.filled_quantity or event.status is OrderStatus.REJECTED
+        if event.last_price is not None and event.price is not None:
+            assert event.last_price <= event.price if event.side is BUY else event.last_price >= event.price
+        self.orders[key] = event
+
+    def _sized(self, event: OrderEvent) -> None:
         assert (event.status is OrderStatus.FILLED) == (event.filled_quantity == event.quantity > 0)
         if event.symbol == "ETHADA" and event.status is not OrderStatus.REJECTED:
             assert event.quantity <= LIMITS["quantity_max"]
             if event.price is not None:
                 assert 2 * event.quantity * event.price <= LIMITS["notional_max"] * NANOS
-        if event.last_price is not None and event.price is not None:
-            assert event.last_price <= event.price if event.side is BUY else event.last_price >= event.price
-        self.orders[key] = event
 
     def _reducing(self, event: OrderEvent, machine: Machine) -> None:
         """A reduce-only order of a cash account sells what was there before the trade."""

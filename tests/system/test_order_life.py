@@ -69,3 +69,33 @@ async def test_a_stop_moves_while_it_waits_and_not_when_it_is_triggered(funded: 
     status, moved = await funded.ask("PUT", f"/orders/{trailing['order_id']}", {"trail": "0.5"})
     assert (status, (await funded.get(f"/api/v1/orders/{trailing['order_id']}"))["trail"]) == (200, "0.5")
     await funded.conserved()
+
+
+async def test_a_market_order_by_money_spends_or_raises_it(funded: System) -> None:
+    ask = await placed(funded, "bob", "sell", qty="100", limit_price="3.00")
+    bid = await placed(funded, "bob", "buy", qty="50", limit_price="2.00")
+    for resting in (ask, bid):
+        await funded.status(resting["order_id"], "OPEN")
+    both = await funded.post(
+        "/api/v1/orders",
+        {"account_id": "ann", "symbol": "ADAUSDT", "side": "buy", "type": "market", "qty": "1", "notional": "1"},
+        400,
+    )
+    assert both["code"] == "BAD_VALUE"
+    found = {}
+    for side in ("buy", "sell"):
+        order = await funded.eventually(lambda side=side: market(funded, side))
+        assert (order["notional"], order["leaves_qty"]) == ("100", "0")
+        found[side] = await funded.status(order["order_id"], "FILLED")
+    assert found["buy"]["filled_qty"] == "33.333"
+    assert found["sell"]["filled_value"] == "100"
+    assert [(order["held"], order["reason_code"]) for order in found.values()] == [("0", "MONEY_SPENT")] * 2
+    await funded.conserved()
+
+
+async def market(system: System, side: str) -> dict[str, Any] | None:
+    """A market order for 100; None while its account has not heard of a price."""
+    body = {"account_id": "ann", "symbol": "ADAUSDT", "side": side, "type": "market", "notional": "100"}
+    status, order = await system.ask("POST", "/api/v1/orders", body)
+    assert status == 201 or order["code"] == "NO_REFERENCE_PRICE"
+    return order if status == 201 else None
