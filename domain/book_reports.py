@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import oco_groups, orders
+from domain import oco_groups, orders, reasons
 from domain.account_rows import (
     CLEARING,
     FEES,
@@ -122,7 +122,7 @@ def _filled(state: State, fill: Fill) -> Iterator[Event]:
 def cancelled(state: State, command: OrderCancelled) -> Iterator[Event]:
     """What was left of the order left the book: all that is still held is released."""
     before = yield from oco_groups.handed_over(state, known(state, command.order_id))
-    step, reason_code = orders.ENDS.get(command.reason_code, Step.CANCELLED), command.reason_code
+    step, reason_code = reasons.ENDS.get(command.reason_code, Step.CANCELLED), command.reason_code
     if step is Step.SPENT and not before.filled:  # self-trade prevention took it all
         step = Step.CANCELLED
     if before.is_leaving and reason_code is ReasonCode.REQUESTED:

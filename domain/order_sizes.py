@@ -12,7 +12,11 @@ def size_fault(instrument: Instrument, order: PlaceOrder | Order, mark: Mark | N
     """Whether it is larger than one order of the instrument may be.
 
     It is worth what it may cost at worst; a sale, what it brings at its limit or at the best bid, whichever is more.
+    Of an order by money only the money is looked at.
     """
+    if order.notional is not None:
+        is_too_much = instrument.notional_max is not None and order.notional > instrument.notional_max
+        return ReasonCode.NOTIONAL_LIMIT if is_too_much else None
     if instrument.quantity_max is not None and order.quantity > instrument.quantity_max:
         return ReasonCode.QUANTITY_LIMIT
     if instrument.notional_max is None:

@@ -14,8 +14,8 @@ from domain.breaker_rows import BreakerRow
 from domain.indications import side_of
 from domain.money import half_even
 from domain.order_life import WORDS
-from domain.orders import reason_text
 from domain.positions import Position, value_at
+from domain.reasons import reason_text
 from schemas.enums import Side
 from schemas.wire import NANOS
 from web.numbers import text, text_or_none

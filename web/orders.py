@@ -8,7 +8,8 @@ from domain.account_rows import Order, Outcome
 from domain.names import is_name
 from domain.order_life import CXL_REJ_REASON_OTHER, CXL_REJ_REASONS, WORDS
 from domain.order_terms import NOTHING_SPECIAL, Special
-from domain.orders import body_of, reason_text
+from domain.orders import body_of
+from domain.reasons import reason_text
 from schemas.accounts import AmendOrder, CancelOrder, PlaceOrder
 from schemas.enums import OrderType, ReasonCode, Side, TimeInForce
 from web import clock

@@ -35,7 +35,8 @@ from machines import Machine, about, of_type
 from domain import account_evolution, new_terms
 from domain.account_rows import CLEARING, FEES, FINAL, Account, Answered, Order, Outcome, Terms
 from domain.money import AMOUNT_MAX, fee_of
-from domain.orders import hold_of, reason_text
+from domain.orders import hold_of
+from domain.reasons import reason_text
 from schemas.accounts import BalanceEvent, OrderEvent, WithdrawFunds
 from schemas.enums import BalanceReason, Liquidity, OrderStatus, OrderType, ReasonCode, Side, TimeInForce, Venue
 from schemas.order_books import CancelRefused, CancelRestingOrder, EnterOrder, ReplaceOrder
