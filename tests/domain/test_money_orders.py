@@ -150,3 +150,9 @@ def test_orders_by_money_trade_with_the_book_to_the_last_lot() -> None:
     assert units(20) - last["sell"].filled_value < units("0.00197")
     check_at_rest(venue, seen)
     check_settlement(venue, seen)
+
+
+def test_the_money_of_one_order_may_be_limited() -> None:
+    machine = buyer(notional_max=units(100), quantity_max=units(1))
+    machine.run_all([by_money("1"), by_money("2", money="100.01")])
+    assert (order(machine).reason_code, order(machine, "2").reason_code) == (None, ReasonCode.NOTIONAL_LIMIT)
