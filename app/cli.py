@@ -139,11 +139,11 @@ async def check_ledger(self: AppCommand) -> None:  # noqa: ARG001
     """Adds up every account of every shard: what is owned, with clearing and fees, is what was deposited, exactly."""
     async with reading.reader(app.settings) as log:
         found = await reading.ledger(log, app.settings)
-    line = "{:<10} {:>28} {:>20} {:>20} {:>28} {:>20}"
-    say(line.format("asset", "accounts", "clearing", "fees", "deposited - withdrawn", "reserved"))
+    line = "{:<10} {:>28} {:>20} {:>20} {:>28} {:>28} {:>20}"
+    say(line.format("asset", "accounts", "clearing", "fees", "house", "deposited - withdrawn", "reserved"))
     for asset, sums in found.totals.items():
-        amounts = (sums["accounts"], sums["clearing"], sums["fees"], -sums["external"], sums["reserved"])
-        say(line.format(asset, *map(decimal, amounts)))
+        amounts = [sums[name] for name in ("accounts", "clearing", "fees", "house")]
+        say(line.format(asset, *map(decimal, (*amounts, -sums["external"], sums["reserved"]))))
     for fault in found.faults:
         say(f"FAULT {fault}")
     say("difference 0" if not found.faults else f"{len(found.faults)} faults")

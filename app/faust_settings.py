@@ -72,6 +72,7 @@ def modules(settings: Settings) -> list[str]:
             "web.registry",
             "web.order_books",
             "web.positions",
+            "web.fees",
             "web.aliases",
             "web.sockets",
             "web.page",

@@ -15,7 +15,7 @@ from app.exactly_once.shard import DeadLetter as PutAside
 from app.exactly_once.shard import Shard, StopShard, Undecodable
 from app.settings import Profile
 from app.topics import DEAD_LETTERS, INBOXES, ROUTES, Route, partition_of, partitions_of
-from domain.order_commands import Refused
+from domain.ingress import Refused
 from schemas.shared import DeadLetter, Tick
 from schemas.wire import LENGTH, LONG, STRING
 

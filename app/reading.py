@@ -14,6 +14,8 @@ from app.exactly_once.shard import SYSTEM_TABLES
 from app.machine import Noun
 from app.settings import NOUNS, Settings
 from app.topics import INBOXES, partitions_of
+from domain.account_rows import CLEARING, EXTERNAL, FEES
+from domain.trades import HOUSE
 
 
 class Reading(NamedTuple):
@@ -82,7 +84,7 @@ class Ledger(NamedTuple):
     """Sums over all account shards, by asset, in nanos."""
 
     totals: dict[str, dict[str, int]]
-    """asset -> accounts, clearing, fees, external, reserved, held"""
+    """asset -> accounts, clearing, fees, house, external, reserved, held"""
     faults: list[str]
     """What does not agree; empty where money was neither made nor lost."""
 
@@ -94,7 +96,7 @@ async def ledger(log: KafkaLog, settings: Settings) -> Ledger:
     async for reading in shards(log, settings, ("accounts",)):
         for asset, sums in sums_of(reading.follower.rows).items():
             reserved, held = sums["reserved"], sums["held"]
-            if imbalance := sums["accounts"] + sums["clearing"] + sums["fees"] + sums["external"]:
+            if imbalance := sum(sums[name] for name in ("accounts", *SYSTEM_ACCOUNTS.values())):
                 faults.append(f"{reading.inbox}: the entries in {asset} sum to {imbalance} nanos, not to 0")
             if reserved != held:
                 faults.append(f"{reading.inbox}: {reserved} nanos of {asset} reserved, orders hold {held}")
@@ -103,8 +105,9 @@ async def ledger(log: KafkaLog, settings: Settings) -> Ledger:
     return Ledger(dict(sorted(totals.items())), faults)
 
 
-SUMS = ("accounts", "clearing", "fees", "external", "reserved", "held")
-SYSTEM_ACCOUNTS = {"@clearing": "clearing", "@fees": "fees", "@external": "external"}
+SYSTEM_ACCOUNTS = {CLEARING: "clearing", FEES: "fees", HOUSE: "house", EXTERNAL: "external"}
+"""Their names for people."""
+SUMS = ("accounts", "clearing", "fees", "house", "external", "reserved", "held")
 
 
 def sums_of(rows: Rows) -> dict[str, dict[str, int]]:

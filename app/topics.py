@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from aiokafka.partitioner import murmur2
 
+from app import inbox_messages
 from app.exactly_once.changelog import RECORD_BYTES_MAX, topic_of
 from app.settings import Profile
-from schemas import accounts, order_books, order_commands, positions, shared
+from schemas import accounts, market_data, order_books, order_commands, positions, shared
 from schemas.wire import Message
 
 DAY_MS = 86_400_000
@@ -43,8 +44,14 @@ class Route(NamedTuple):
 
 
 ACCOUNTS, BOOKS, POSITIONS = "accounts-inbox", "order-books-inbox", "positions-inbox"
-ORDER_COMMANDS = "order-commands"
-INBOXES = {"accounts": ACCOUNTS, "order_books": BOOKS, "positions": POSITIONS, "order_commands": ORDER_COMMANDS}
+ORDER_COMMANDS, MARKET_DATA = "order-commands", "market-data"
+INBOXES = {
+    "accounts": ACCOUNTS,
+    "order_books": BOOKS,
+    "positions": POSITIONS,
+    "order_commands": ORDER_COMMANDS,
+    "market_data": MARKET_DATA,
+}
 """The inbox of each noun."""
 DEAD_LETTERS = "dead-letters"
 
@@ -54,56 +61,14 @@ _INBOX_TOPICS = (
         "account_id",
         50,
         FOREVER,
-        (
-            accounts.OpenAccount,
-            accounts.DepositFunds,
-            accounts.WithdrawFunds,
-            accounts.PlaceOrder,
-            accounts.AmendOrder,
-            accounts.CancelOrder,
-            accounts.CancelOpenOrders,
-            accounts.ResetAccounts,
-            accounts.ChangeAccountState,
-            accounts.SetKillSwitch,
-            accounts.SetLimits,
-            accounts.ChangeAccountKind,
-            accounts.SetMarginRates,
-            order_books.OrderRested,
-            order_books.TradeExecuted,
-            order_books.OrderCancelled,
-            order_books.OrderReplaced,
-            order_books.OrderReduced,
-            order_books.OrderArmed,
-            order_books.OrderTriggered,
-            order_books.ReplaceRefused,
-            order_books.CancelRefused,
-            order_books.InstrumentListed,
-            order_books.MarkPrices,
-            shared.Tick,
-        ),
+        inbox_messages.ACCOUNTS,
     ),
     Topic(
         BOOKS,
         "symbol",
         50,
         FOREVER,
-        (
-            order_books.EnterOrder,
-            order_books.ReplaceOrder,
-            order_books.ReduceOrder,
-            order_books.CancelRestingOrder,
-            order_books.CancelAllOrders,
-            order_books.ChangePhase,
-            order_books.EndSession,
-            order_books.SetPriceBand,
-            order_books.SetBreaker,
-            order_books.RearmBreaker,
-            order_books.SetLastPrice,
-            order_books.ContinueMatching,
-            order_books.ListInstrument,
-            order_books.ResetBooks,
-            shared.Tick,
-        ),
+        inbox_messages.BOOKS,
     ),
     Topic(
         POSITIONS,
@@ -120,9 +85,9 @@ _INBOX_TOPICS = (
         (order_commands.NewOrder, order_commands.AmendRequest, order_commands.CancelRequest),
         is_public_input=True,
     ),
+    Topic(MARKET_DATA, "symbol", 100, DAY_MS, (market_data.MarketDataEvent,), is_public_input=True),
 )
 _PUBLIC_TOPICS = (
-    Topic("market-data", "symbol", 100, DAY_MS, compression="lz4", is_public_input=True),
     Topic("order-events", "account_id", 50, 30 * DAY_MS, (accounts.OrderEvent,), "snappy"),
     Topic("trade-events", "symbol", 50, 365 * DAY_MS, (order_books.TradeExecuted,), "snappy"),
     Topic(
@@ -170,6 +135,7 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         accounts.AmendOrder: (Route(ACCOUNTS, "account_id"),),
         accounts.CancelOrder: (Route(ACCOUNTS, "account_id"),),
     },
+    "market_data": {order_books.SetReferencePrices: (Route(BOOKS, "symbol"),)},
     "accounts": {
         accounts.OrderEvent: (Route("order-events", "account_id"),),
         accounts.BalanceEvent: (Route("balance-events", "account_id"),),
@@ -220,6 +186,7 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.SetBreaker: (_TO_ITSELF,),
         order_books.RearmBreaker: (_TO_ITSELF,),
         order_books.SetLastPrice: (_TO_ITSELF,),
+        order_books.SetReferencePrices: (_TO_ITSELF,),
         order_books.ResetBooks: (_TO_ITSELF,),
         accounts.ResetAccounts: (Route(ACCOUNTS, None),),
         positions.ResetPositions: (Route(POSITIONS, None),),
@@ -237,6 +204,8 @@ GATEWAY_COMMANDS: dict[str, tuple[type[Message], ...]] = {
         accounts.CancelOrder,
         accounts.DepositFunds,
         accounts.WithdrawFunds,
+        accounts.SetFeeSchedule,
+        accounts.AssignFeeSchedule,
         accounts.ResetAccounts,
         accounts.ChangeAccountState,
         accounts.SetKillSwitch,
@@ -252,6 +221,7 @@ GATEWAY_COMMANDS: dict[str, tuple[type[Message], ...]] = {
         order_books.RearmBreaker,
         order_books.EndSession,
         order_books.CancelAllOrders,
+        order_books.SetReferencePrices,
     ),
 }
 """What gateways write into the inboxes of nouns."""

@@ -25,6 +25,7 @@ from domain.account_rows import (
     State,
     Stored,
 )
+from domain.fees import FEE_EVOLVERS
 from domain.instruments import from_listing
 from domain.oco_groups import group_key
 from domain.risk_evolution import RISK_EVOLVERS
@@ -168,6 +169,7 @@ def _cleared(state: State, _event: Cleared) -> None:
         state.client_orders,
         state.finished,
         state.groups,
+        state.traded_values,
     ):  # balances are zero, and stay
         for key, _ in list(table.scan()):
             table.delete(key)
@@ -192,4 +194,5 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     BookEmptied: _book_emptied,
     Cleared: _cleared,
     **RISK_EVOLVERS,
+    **FEE_EVOLVERS,
 }

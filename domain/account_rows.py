@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from domain.fee_rows import FeeEvent, FeeSchedule, TradedValue
 from domain.instruments import Instrument
 from domain.risk_rows import RiskEvent, RiskTables
 from domain.state import Table
@@ -33,7 +34,7 @@ class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An account that was opened."""
 
     opened_at: int
-    is_active: bool = True
+    fee_schedule: str = ""
 
 
 class Balance(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -104,6 +105,8 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The order of its group that holds funds for it, too."""
     trail: int | None = None
     """Distance of a trailing stop."""
+    exchange: str = ""
+    fee_schedule: str = ""
     notional: int | None = None
     """Quote nanos to spend, or to raise: then the quantity is what was traded so far. None where that counts."""
     is_margin: bool = False
@@ -235,6 +238,7 @@ Event = (
     | Finished
     | Contra
     | Answered
+    | FeeEvent
     | ResetBegun
     | BookEmptied
     | Cleared
@@ -261,8 +265,11 @@ class State:
         shard: Table[ShardRow],
         resets: Table[int],
         groups: Table[GroupRow],
+        fee_schedules: Table[FeeSchedule],
+        traded_values: Table[TradedValue],
         partition: int,
         book_shards: int,
+        keeps_house: bool = False,
         **risk: Any,
     ) -> None:
         self.accounts, self.balances, self.orders = accounts, balances, orders
@@ -276,7 +283,8 @@ class State:
             groups,
         )
         self.risk = RiskTables(instruments, **risk)
-        self.partition, self.book_shards = partition, book_shards
+        self.fee_schedules, self.traded_values = fee_schedules, traded_values
+        self.partition, self.book_shards, self.keeps_house = partition, book_shards, keeps_house
         self.now = 0
 
     def rebuild(self) -> None:

@@ -1,4 +1,4 @@
-"""What an account may do: active, reducing only, halted; and the kill switch, of one account or of all.
+"""What an account may do: active, reducing only, halted, inactive; and the kill switch, of one account or of all.
 
 A kill switch does not count open orders. The account's shard tells every book to cancel what it has of the account:
 records of one shard reach a book in the order in which they were sent, so no order that went out before is missed, and
@@ -31,6 +31,8 @@ def trading_fault(state: State, account_id: str, *, is_reducing: bool) -> Reason
     row = state.risk.of(account_id)
     if row.is_killed or state.risk.of(EVERYBODY).is_killed:
         return ReasonCode.KILL_SWITCH
+    if row.state is AccountState.INACTIVE:
+        return ReasonCode.ACCOUNT_INACTIVE
     if row.state is AccountState.HALTED:
         return ReasonCode.ACCOUNT_HALTED
     is_wrong = row.state is AccountState.REDUCE_ONLY and not is_reducing

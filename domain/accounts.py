@@ -6,11 +6,22 @@ Double entry: whatever an account gains or loses, a system account of the same s
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from domain import account_states, amending, book_reports, cancelling, ledger, limits, margin_terms, placing
+from domain import (
+    account_states,
+    amending,
+    book_reports,
+    cancelling,
+    fees,
+    ledger,
+    limits,
+    margin_terms,
+    placing,
+)
 from domain.account_evolution import evolve
 from domain.account_rows import BEGUN, BookEmptied, Cleared, Contra, Event, ResetBegun, State
 from schemas.accounts import (
     AmendOrder,
+    AssignFeeSchedule,
     CancelOpenOrders,
     CancelOrder,
     ChangeAccountKind,
@@ -19,6 +30,7 @@ from schemas.accounts import (
     OpenAccount,
     PlaceOrder,
     ResetAccounts,
+    SetFeeSchedule,
     SetKillSwitch,
     SetLimits,
     SetMarginRates,
@@ -47,6 +59,8 @@ Command = (
     OpenAccount
     | DepositFunds
     | WithdrawFunds
+    | SetFeeSchedule
+    | AssignFeeSchedule
     | PlaceOrder
     | AmendOrder
     | CancelOrder
@@ -133,6 +147,8 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     DepositFunds: ledger.deposit,
     WithdrawFunds: ledger.withdraw,
     OpenAccount: _open,
+    SetFeeSchedule: fees.set_schedule,
+    AssignFeeSchedule: fees.assign,
     InstrumentListed: _taken_over,
     MarkPrices: _taken_over,
     ResetAccounts: _reset,

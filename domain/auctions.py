@@ -48,9 +48,9 @@ def _continuous(state: State, book: Book, symbol: str) -> Iterator[Event]:
 
 
 def indication(book: Book) -> Indication | None:
-    """Price and volume of an uncross; None where nobody would trade."""
+    """Price and volume of an uncross; None where nobody would trade, or all trade at prices from elsewhere."""
     bid, ask = book.bids.best_price(), book.asks.best_price()
-    if bid is None or ask is None or bid < ask:
+    if bid is None or ask is None or bid < ask or book.quote is not None:
         return None
     prices = sorted({price for price in (*book.bids.levels, *book.asks.levels) if ask <= price <= bid})
     bought, sold = _wanted(book.bids, prices[::-1])[::-1], _wanted(book.asks, prices)

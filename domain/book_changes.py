@@ -31,7 +31,7 @@ def replace(state: State, command: ReplaceOrder) -> Iterator[Event]:
     """Same price and not larger keeps its place; anything else goes to the back, and trades if it crosses."""
     book = state.book(command.symbol)
     order = book.find(command.order_id)
-    fault = _replace_fault(book, order, command)
+    fault = _replace_fault(state, book, order, command)
     if order is None or fault is not None:
         yield ReplaceRefused(
             order_id=command.order_id,
@@ -62,8 +62,8 @@ def replace(state: State, command: ReplaceOrder) -> Iterator[Event]:
     yield from cascade(state, book, command.symbol)
 
 
-def _replace_fault(book: Book, order: RestingOrder | None, command: ReplaceOrder) -> ReasonCode | None:
-    if order is None or order.account_id != command.account_id:
+def _replace_fault(state: State, book: Book, order: RestingOrder | None, command: ReplaceOrder) -> ReasonCode | None:
+    if order is None or order.account_id != command.account_id or book.has_expired(state.now):
         return ReasonCode.TOO_LATE
     stop = book.stops.get(order.order_id)
     if stop is None and not (command.stop_price is None and command.trail is None):
@@ -75,7 +75,7 @@ def _replace_fault(book: Book, order: RestingOrder | None, command: ReplaceOrder
         return ReasonCode.HALTED
     is_open = stop is None and book.phase is TradingPhase.CONTINUOUS
     if is_open and order.instructions is not None and order.instructions.is_post_only:
-        best = book.opposite(order.side).best_price()
+        best = book.best_against(order.side)
         if best is not None and crosses(order.side, command.limit_price, best):
             return ReasonCode.POST_ONLY_WOULD_CROSS
     return None
@@ -177,14 +177,17 @@ def _cancel_some(
 
 
 def expire(state: State) -> Iterator[Event]:
-    """Orders whose time has come end. Those that are too many for one record wait for the next."""
+    """Orders whose time has come end, or their instrument's. What is too much for one record waits for the next."""
     for symbol in sorted(state.by_symbol):
         yield from expire_in(state, state.by_symbol[symbol], state.now)
 
 
 def expire_in(state: State, book: Book, until: int) -> Iterator[Event]:
     """The same in one book, of those whose time comes until then."""
-    due = [order for each in book.expiries.due(until, state.steps_left) if (order := book.find(each))]
+    if book.has_expired(until):
+        due = sorted(book.all_orders(), key=lambda order: order.order_number)[: state.steps_left]
+    else:
+        due = [order for each in book.expiries.due(until, state.steps_left) if (order := book.find(each))]
     state.steps_left -= len(due)
     for order in sorted(due, key=lambda order: order.order_number):
         yield cancelled(book, order, order.leaves, ReasonCode.EXPIRED)

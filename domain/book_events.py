@@ -15,6 +15,7 @@ from schemas.order_books import (
     SetBreaker,
     SetLastPrice,
     SetPriceBand,
+    SetReferencePrices,
 )
 
 
@@ -74,5 +75,14 @@ class AuctionLooked(msgspec.Struct, frozen=True, gc=False):
 
 PhaseEvent = PhaseChanged | AuctionIndicated | AuctionLooked | BreakerSet | BreakerTripped | BreakerRearmed
 """What happens to the way in which a book trades."""
-Operation = CancelAllOrders | ChangePhase | EndSession | SetPriceBand | SetLastPrice | SetBreaker | RearmBreaker
-"""What operators do with one book, in the order in which it comes."""
+Operation = (
+    CancelAllOrders
+    | ChangePhase
+    | EndSession
+    | SetPriceBand
+    | SetLastPrice
+    | SetBreaker
+    | RearmBreaker
+    | SetReferencePrices
+)
+"""What operators do with one book, and markets elsewhere, in the order in which it comes."""

@@ -8,7 +8,7 @@ import msgspec
 from domain import breakers
 from domain.auction_evolution import AUCTION_EVOLVERS, end_auction
 from domain.book_changes import keeps_place
-from domain.book_events import BandSet, LastPriceSet, ResetAsked
+from domain.book_events import BandSet, ResetAsked
 from domain.book_rows import (
     MARKS_INTERVAL_NS_MIN,
     TRADES_KEPT_MAX,
@@ -26,9 +26,10 @@ from domain.book_waiting import WAITING_EVOLVERS
 from domain.books import NO_BAND, Book, band_of
 from domain.breakers import BREAKER_EVOLVERS
 from domain.instruments import from_listing
+from domain.reference_prices import REFERENCE_EVOLVERS, forget
 from domain.resting import RestingOrder, StopOrder, changed
 from schemas.accounts import ResetAccounts
-from schemas.enums import ReasonCode, TradingPhase
+from schemas.enums import ReasonCode, TradingPhase, Venue
 from schemas.order_books import (
     InstrumentListed,
     MarkPrices,
@@ -112,7 +113,9 @@ def _drop(state: State, symbol: str, order_id: str) -> None:
 
 
 def _listed(state: State, event: InstrumentListed) -> None:
-    state.instruments.put(event.symbol, from_listing(event))
+    instrument = from_listing(event)
+    state.instruments.put(event.symbol, instrument)
+    state.book(event.symbol).bind(instrument, state.quotes.get(event.symbol))
 
 
 def _reset_asked(state: State, event: ResetAsked) -> None:
@@ -166,9 +169,10 @@ def _traded(state: State, event: TradeExecuted) -> None:
     if count > TRADES_KEPT_MAX:
         state.trades.delete(f"{count - TRADES_KEPT_MAX:012d}")
     book = state.book(event.symbol)
-    book.last = event.price
-    if book.breaker is not None:
-        (book.breaker.begin if event.is_auction else book.breaker.take)(event.price, state.now)
+    if event.venue != Venue.SIM:  # there, the last price is that of the market elsewhere
+        book.last = event.price
+        if book.breaker is not None:
+            (book.breaker.begin if event.is_auction else book.breaker.take)(event.price, state.now)
     _fill(state, book, event.buy_order_id, event.quantity, event.buy_leaves_quantity, event.buy_fee_accrued)
     _fill(state, book, event.sell_order_id, event.quantity, event.sell_leaves_quantity, event.sell_fee_accrued)
     book.sequence += 1
@@ -261,6 +265,7 @@ def _reset(state: State, _event: ResetAccounts) -> None:
     """A clean sheet: numbers go on; trades, last prices, halts and bands are forgotten here; the topics keep them."""
     for key, _ in list(state.trades.scan()):
         state.trades.delete(key)
+    forget(state)
     for symbol, row in list(state.books.scan()):
         book = state.book(symbol)
         book.last, book.phase, book.band = None, TradingPhase.CONTINUOUS, NO_BAND
@@ -270,15 +275,11 @@ def _reset(state: State, _event: ResetAccounts) -> None:
         state.unmarked.add(symbol)
 
 
-def _last_price_set(state: State, event: LastPriceSet) -> None:
-    state.book(event.symbol).last = event.price
-    _count(state, event.symbol)
-
-
 _EVOLVERS: dict[type, Callable[[State, Any], None]] = (
     WAITING_EVOLVERS
     | AUCTION_EVOLVERS
     | BREAKER_EVOLVERS
+    | REFERENCE_EVOLVERS
     | {
         TradeExecuted: _traded,
         Booked: _booked,
@@ -288,7 +289,6 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = (
         StopArmed: _armed,
         OrderReduced: _reduced,
         BandSet: _band_set,
-        LastPriceSet: _last_price_set,
         BooksMoved: _moved,
         OrderCancelled: _cancelled,
         OrderReplaced: _replaced,

@@ -16,10 +16,11 @@ from domain.account_rows import (
     State,
     Stored,
 )
+from domain.fee_rows import ValueTraded
 from domain.ledger import answer, entry
 from domain.order_life import Step, after
-from domain.trades import Fill, fills_of
-from schemas.enums import BalanceReason, ReasonCode, Side
+from domain.trades import HOUSE, Fill, fills_of
+from schemas.enums import BalanceReason, ReasonCode, Side, Venue
 from schemas.order_books import (
     OrderArmed,
     OrderCancelled,
@@ -82,10 +83,23 @@ def answer_if_asked(state: State, command: OrderReduced | OrderCancelled, order:
 
 def traded(state: State, command: TradeExecuted) -> Iterator[Event]:
     """A trade of one or of two of our orders; the one that rested is told first."""
-    ours = [fill for fill in fills_of(command) if is_ours(state, fill)]
-    assert ours, f"trade {command.trade_id} is of no order of ours"
+    fills = fills_of(command)
+    ours = [fill for fill in fills if is_ours(state, fill)]
+    is_of_house = command.venue == Venue.SIM and state.keeps_house
+    assert ours or is_of_house, f"trade {command.trade_id} is of no order of ours"
     for fill in ours:
         yield from _filled(state, fill)
+    if is_of_house:
+        (fill,) = [fill for fill in fills if fill.account_id == HOUSE]
+        yield from _of_house(fill, command.base, command.quote)
+
+
+def _of_house(fill: Fill, base: str, quote: str) -> Iterator[Event]:
+    """The house took the other side, at the venue SIM."""
+    sign = 1 if fill.side is Side.BUY else -1
+    for asset, gain in ((base, sign * fill.quantity), (quote, -sign * fill.value)):
+        yield Contra(HOUSE, asset, gain)
+        yield Contra(CLEARING, asset, -gain)
 
 
 def is_ours(state: State, fill: Fill) -> bool:
@@ -114,6 +128,8 @@ def _filled(state: State, fill: Fill) -> Iterator[Event]:
         yield Contra(CLEARING, quote, -fill.value)
     if fill.fee:
         yield Contra(FEES, quote, fill.fee)
+    if order.fee_schedule:
+        yield ValueTraded(account_id, quote, fill.value)
     yield Stored(order)
     if order.status in FINAL:
         yield Finished(order)

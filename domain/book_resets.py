@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from domain.book_events import ResetAsked
 from domain.book_rows import Event, State
-from domain.instruments import from_listing, has_units_of, listing_fault
+from domain.instruments import from_listing, is_same_contract, listing_fault
 from domain.matching import cancelled
 from schemas.accounts import ResetAccounts
 from schemas.enums import ReasonCode
@@ -13,14 +13,14 @@ from schemas.positions import ResetPositions
 
 
 def list_instrument(state: State, command: ListInstrument) -> Iterator[Event]:
-    """Lists an instrument. Listed again, it may have other fees: orders on their way to us bring theirs.
+    """Lists an instrument. Listed again, its end and its fees may be others: orders on their way bring theirs.
 
     Ticks, lots and assets stay: orders on their way and positions are made of them.
     """
     fault = listing_fault(command)
     known = state.instruments.get(command.symbol)
-    if fault is None and known is not None and not has_units_of(known, from_listing(command)):
-        fault = ReasonCode.NO_CHANGE, "base, quote, tick, lot and multiplier stay as they were listed"
+    if fault is None and known is not None and not is_same_contract(known, from_listing(command)):
+        fault = ReasonCode.NO_CHANGE, "what is traded, where and in which units stays as it was listed"
     if fault is not None:
         yield InstrumentRefused(symbol=command.symbol, reason_code=fault[0], detail=fault[1])
         return

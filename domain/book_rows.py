@@ -17,6 +17,7 @@ from domain.book_events import (
 from domain.books import Book, band_of
 from domain.breaker_rows import Breaker, BreakerRow
 from domain.instruments import Instrument
+from domain.quotes import NO_QUOTE, Quote, ReferencePricesSet
 from domain.resting import RestingOrder, StopOrder
 from domain.state import Table
 from schemas.accounts import ResetAccounts
@@ -44,8 +45,8 @@ from schemas.order_books import (
 )
 from schemas.positions import ResetPositions
 
-MARKS_INTERVAL_NS_MIN = 250_000_000
-"""Marks go out at most four times a second and shard."""
+MARKS_INTERVAL_NS_MIN = 125_000_000
+"""Marks go out at most eight times a second and shard: a price that moved is known everywhere within 200 ms."""
 NEVER = 1 << 63
 """Later than any time."""
 TRADES_KEPT_MAX = 20_000
@@ -157,6 +158,7 @@ Event = (
     | PhaseEvent
     | BandSet
     | LastPriceSet
+    | ReferencePricesSet
     | BooksMoved
     | MarkPrices
     | InstrumentListed
@@ -194,12 +196,13 @@ class State:
         waiting: Table[Waiting],
         auctions: Table[AuctionRow],
         breakers: Table[BreakerRow],
+        quotes: Table[Quote],
         partition: int,
         account_shards: int,
     ) -> None:
         self.instruments, self.orders, self.stops, self.books = instruments, orders, stops, books
         self.trades, self.shard, self.resets, self.waiting = trades, shard, resets, waiting
-        self.auctions, self.breakers = auctions, breakers
+        self.auctions, self.breakers, self.quotes = auctions, breakers, quotes
         self.partition, self.account_shards = partition, account_shards
         self.now = 0
         self.steps_left = 0
@@ -219,6 +222,8 @@ class State:
             book = self.book(symbol)
             book.sequence, book.last, book.marked = row.sequence, row.last, row.marked
             book.phase, book.band = row.phase, band_of(row.low, row.high)
+        for symbol, instrument in self.instruments.scan():
+            self.book(symbol).bind(instrument, self.quotes.get(symbol))
         for order in sorted((row for _, row in self.orders.scan()), key=lambda order: order.priority):
             self.book(order.symbol).rest(order)
         for stop in sorted((row for _, row in self.stops.scan()), key=lambda stop: (stop.elected, stop.number)):
@@ -231,7 +236,7 @@ class State:
         for symbol, auction in self.auctions.scan():
             self.book(symbol).auction = auction
             self.time(symbol)
-        self.unmarked = {symbol for symbol, _ in self.books.scan()}
+        self.unmarked = {symbol for table in (self.books, self.quotes) for symbol, _ in table.scan()}
         self.marks()
         self.unmarked |= {symbol for symbol, auction in self.auctions.scan() if self.is_stale(symbol, auction)}
 
@@ -278,5 +283,8 @@ class State:
 
     def _mark_of(self, symbol: str) -> Mark | None:
         book = self.book(symbol)
-        prices = (book.bids.best_price(), book.asks.best_price(), book.last)
+        quote = self.quotes.get(symbol) or NO_QUOTE
+        prices = (book.bids.best_price(), book.asks.best_price(), quote.last if book.last is None else book.last)
+        if book.quote is not None:
+            prices = (quote.bid, quote.ask, quote.last)
         return None if prices == book.marked else Mark(symbol=symbol, bid=prices[0], ask=prices[1], last=prices[2])

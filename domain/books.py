@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from domain.auction_rows import AuctionRow
 from domain.breaker_rows import Breaker
+from domain.instruments import Instrument
 from domain.levels import Expiries, Levels, Stops
+from domain.quotes import NO_QUOTE, Quote
 from domain.resting import RestingOrder, StopOrder
-from schemas.enums import Side, TradingPhase
+from schemas.enums import Side, TradingPhase, Venue
 
 NO_BAND = (None, None)
 """Limits may be anywhere. The very object, where a book has no band."""
@@ -22,6 +24,7 @@ class Book:
         "bids",
         "breaker",
         "elected",
+        "expires_at",
         "expiries",
         "falls",
         "groups",
@@ -29,6 +32,7 @@ class Book:
         "marked",
         "orders",
         "phase",
+        "quote",
         "rises",
         "sequence",
         "stops",
@@ -53,10 +57,35 @@ class Book:
         """There where one is set."""
         self.auction: AuctionRow | None = None
         """There while the book is in an auction."""
+        self.quote: Quote | None = None
+        """Where orders trade at prices from elsewhere: these; None where they trade with each other."""
+        self.expires_at = 0
+        """When the instrument ends; zero where it does not."""
 
     def opposite(self, side: Side) -> Levels[RestingOrder]:
         """The side with which such an order trades."""
         return self.asks if side is Side.BUY else self.bids
+
+    def bind(self, instrument: Instrument, quote: Quote | None) -> None:
+        """Trades as the instrument says, whose prices elsewhere are these."""
+        self.expires_at = instrument.expires_at
+        if instrument.venue is Venue.SIM:
+            self.quote = quote or NO_QUOTE
+
+    def best_against(self, side: Side) -> int | None:
+        """The best price at which such an order would trade now."""
+        return self.opposite(side).best_price() if self.quote is None else self.quote.price_for(side)
+
+    def has_expired(self, now: int) -> bool:
+        """Whether the instrument's time is over."""
+        return 0 < self.expires_at <= now
+
+    def next_expiry(self) -> int | None:
+        """When something ends that is in the book; None where nothing does."""
+        first = self.expiries.first()
+        if self.expires_at and (self.orders or self.stops):
+            return self.expires_at if first is None else min(first, self.expires_at)
+        return first
 
     @property
     def has_trailing_stops(self) -> bool:

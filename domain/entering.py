@@ -3,14 +3,14 @@
 One record does a bounded amount of work: what is not done goes on in a record of its own, and others wait meanwhile.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
-from domain import stops
+from domain import simulated_venue, stops
 from domain.book_rows import Booked, Event, Paused, Rested, State, StopArmed
 from domain.books import Book, crosses
-from domain.breaker_rows import Sweep
+from domain.liquidity import reachable
 from domain.matching import can_go_on, cancelled, match
 from domain.resting import Instructions, RestingOrder, StopOrder, with_slice
 from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, Side, TimeInForce, TradingPhase
@@ -96,7 +96,7 @@ def instructions_of(command: EnterOrder) -> Instructions | None:
 
 def _limit_of(book: Book, side: Side, slippage: int, limit: int) -> int:
     """The worst price of an order that may slip so far from the best one."""
-    best = book.opposite(side).best_price()
+    best = book.best_against(side)
     if best is None:
         return limit
     return min(limit, best + slippage) if side is Side.BUY else max(limit, best - slippage)
@@ -104,7 +104,7 @@ def _limit_of(book: Book, side: Side, slippage: int, limit: int) -> int:
 
 def _fault(state: State, book: Book, command: EnterOrder, order: RestingOrder) -> ReasonCode | None:
     """Why the book does not take the order; None where it does."""
-    if (fault := _identity_fault(book, command)) is not None:
+    if (fault := _identity_fault(state, book, command)) is not None:
         return fault
     if command.limit_price is not None and not _is_market(command) and not book.allows(command.limit_price):
         return ReasonCode.PRICE_BAND
@@ -121,9 +121,11 @@ def _fault(state: State, book: Book, command: EnterOrder, order: RestingOrder) -
     return None
 
 
-def _identity_fault(book: Book, command: EnterOrder) -> ReasonCode | None:
+def _identity_fault(state: State, book: Book, command: EnterOrder) -> ReasonCode | None:
     if command.order_id in book.orders or command.order_id in book.stops:  # its own account knows what it sent
         return ReasonCode.DUPLICATE_ORDER_ID
+    if book.has_expired(state.now):
+        return ReasonCode.INSTRUMENT_EXPIRED
     return ReasonCode.OCO if command.held_by and not _holds(book, command) else None
 
 
@@ -154,52 +156,6 @@ def _is_market(command: EnterOrder) -> bool:
     return stops.is_market(command.order_type)
 
 
-def reachable(book: Book, order: RestingOrder, now: int) -> int:
-    """Units that the order could trade now, up to its own quantity.
-
-    What self-trade prevention stops does not count, nor do orders whose sibling of an OCO group trades before them, nor
-    what stands behind a trade that trips the breaker.
-    """
-    asked = order.instructions
-    prevention = SelfTradePrevention.NONE if asked is None else asked.self_trade_prevention
-    hit: set[str] = set()
-    sweep = None if book.breaker is None else Sweep(book.breaker, now)
-    found = 0
-    for price, level in book.opposite(order.side).from_best():
-        if found >= order.quantity or not crosses(order.side, order.limit_price, price):
-            break
-        is_last = sweep is not None and sweep.trips(price)
-        units, is_over = _reachable_at(level.values(), order, prevention, hit, is_last=is_last)
-        found += units
-        if is_over or (is_last and units):
-            break
-        if sweep is not None and units:
-            sweep.take(price)
-    return min(found, order.quantity)
-
-
-def _reachable_at(
-    level: Iterable[RestingOrder], order: RestingOrder, prevention: SelfTradePrevention, hit: set[str], *, is_last: bool
-) -> tuple[int, bool]:
-    """-> units, and whether it ends here. An own order stands before what icebergs hide; `hit`: groups that traded."""
-    shown = hidden = 0
-    for maker in level:
-        if prevention is not SelfTradePrevention.NONE and maker.account_id == order.account_id:
-            if prevention is SelfTradePrevention.CANCEL_OLDEST:
-                continue
-            return shown, True
-        if maker.group and maker.group in hit:
-            continue
-        if maker.group and maker.group == order.group:  # what both leave is cancelled
-            return shown + maker.tradable, True
-        if is_last:  # the first trade here is the last one
-            return maker.tradable, True
-        hit |= {maker.group, order.group} - {""}
-        shown += maker.tradable
-        hidden += maker.leaves - maker.tradable
-    return shown + hidden, False
-
-
 def reason_not_to_rest(order_type: OrderType, time_in_force: TimeInForce) -> ReasonCode | None:
     """Why what such an order does not trade at once is cancelled; None where it rests."""
     if stops.is_market(order_type):
@@ -222,10 +178,13 @@ def act(
 ) -> Iterator[Event]:
     """The order trades what it can; then it rests, or what is left of it is cancelled for that reason."""
     if book.phase is TradingPhase.CONTINUOUS and meets(book, order):
-        order = yield from match(state, book, order)
-        if can_go_on(state, book, order):
-            yield from pause(order, reason)
-            return
+        if book.quote is not None:
+            order = yield from simulated_venue.take(state, book, book.quote, order)
+        else:
+            order = yield from match(state, book, order)
+            if can_go_on(state, book, order):
+                yield from pause(order, reason)
+                return
         if not order.leaves:
             return
     if order.money is not None:
@@ -243,6 +202,8 @@ def act(
 
 def meets(book: Book, order: RestingOrder) -> bool:
     """Whether there is somebody with whom the order would trade."""
+    if book.quote is not None:
+        return simulated_venue.meets(book.quote, order)
     if order.side is Side.BUY:
         best = book.asks.best_price()
         return best is not None and order.limit_price >= best
@@ -252,7 +213,7 @@ def meets(book: Book, order: RestingOrder) -> bool:
 
 def _end_of_money(book: Book, order: RestingOrder) -> ReasonCode:
     """It bought what its money pays, or there was nothing more to buy."""
-    best = book.opposite(order.side).best_price()
+    best = book.best_against(order.side)
     is_open = book.phase is TradingPhase.CONTINUOUS
     is_offered = is_open and best is not None and crosses(order.side, order.limit_price, best)
     is_spent = not order.money or (is_offered and order.leaves < order.quantity)
@@ -260,7 +221,15 @@ def _end_of_money(book: Book, order: RestingOrder) -> ReasonCode:
 
 
 def cascade(state: State, book: Book, symbol: str) -> Iterator[Event]:
-    """Stops whose price has come act one after the other, and may set off others, until all is quiet."""
+    """Stops whose price has come act one after the other, and may set off others, until all is quiet.
+
+    Where prices are from elsewhere, orders that rest and that they touch trade first.
+    """
+    if book.quote is not None and book.phase is TradingPhase.CONTINUOUS:
+        are_done = yield from simulated_venue.fill_touched(state, book, book.quote)
+        if not are_done:
+            yield from pause(None, None, symbol)
+            return
     while book.stops and book.phase is TradingPhase.CONTINUOUS:
         if symbol in state.busy and state.waiting_in(symbol).is_paused:  # the order before has not ended
             return

@@ -1,15 +1,16 @@
-"""What can be traded, and which prices and quantities it takes."""
+"""What can be traded, where, and which prices and quantities it takes."""
 
 import msgspec
 
 from domain.money import AMOUNT_MAX
 from domain.names import is_name
-from schemas.enums import InstrumentType, ReasonCode, Venue
+from schemas.enums import InstrumentType, OptionRight, ReasonCode, Venue
 from schemas.order_books import InstrumentListed, ListInstrument
 from schemas.wire import NANOS
 
 FEE_RATE_MAX = NANOS // 2
 """Half of the value: what a seller receives always covers his fee."""
+Fault = tuple[ReasonCode, str]
 
 
 class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -29,6 +30,13 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Units of one order at most; None where there is no limit."""
     notional_max: int | None = None
     """What one order may be worth at most; None where there is no limit."""
+    exchange: str = ""
+    """Market whose prices count at the venue SIM, or to which orders go from the venue EXTERNAL."""
+    underlying: str = ""
+    expires_at: int = 0
+    """Nanoseconds since the epoch; zero where it does not end."""
+    strike: int | None = None
+    option_right: OptionRight = OptionRight.NONE
 
     @property
     def is_limited(self) -> bool:
@@ -40,37 +48,28 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """The worse of the two rates: what a hold must cover."""
         return max(self.maker_fee_rate, self.taker_fee_rate)
 
+    def has_expired(self, now: int) -> bool:
+        """Whether its time is over."""
+        return 0 < self.expires_at <= now
+
 
 def from_listing(listing: InstrumentListed | ListInstrument) -> Instrument:
     """The row of a listing."""
-    return Instrument(
-        listing.symbol,
-        listing.instrument_type,
-        listing.base,
-        listing.quote,
-        listing.tick,
-        listing.lot,
-        listing.multiplier,
-        listing.maker_fee_rate,
-        listing.taker_fee_rate,
-        listing.venue,
-        listing.quantity_max,
-        listing.notional_max,
+    return Instrument(**{name: getattr(listing, name) for name in Instrument.__struct_fields__})
+
+
+def is_same_contract(one: Instrument, other: Instrument) -> bool:
+    """Are numbers of the one the same in the other, and trade they alike? Fees, limits and the end may differ."""
+    return _terms(one) == _terms(other)
+
+
+def _terms(instrument: Instrument) -> Instrument:
+    return msgspec.structs.replace(
+        instrument, maker_fee_rate=0, taker_fee_rate=0, expires_at=0, quantity_max=None, notional_max=None
     )
 
 
-def has_units_of(one: Instrument, other: Instrument) -> bool:
-    """Do prices and quantities of the one mean the same in the other?"""
-    return (one.base, one.quote, one.tick, one.lot, one.multiplier) == (
-        other.base,
-        other.quote,
-        other.tick,
-        other.lot,
-        other.multiplier,
-    )
-
-
-def listing_fault(listing: ListInstrument) -> tuple[ReasonCode, str] | None:
+def listing_fault(listing: ListInstrument) -> Fault | None:
     """Why an instrument cannot be listed; None where it can."""
     names = (listing.symbol, listing.base, listing.quote)
     if not all(map(is_name, names)) or listing.base == listing.quote:
@@ -86,11 +85,38 @@ def listing_fault(listing: ListInstrument) -> tuple[ReasonCode, str] | None:
         return ReasonCode.BAD_PRICE, "tick x lot x multiplier is a whole number of nanos of the quote asset"
     if not (0 <= listing.maker_fee_rate <= FEE_RATE_MAX and 0 <= listing.taker_fee_rate <= FEE_RATE_MAX):
         return ReasonCode.AMOUNT_OUT_OF_RANGE, "fee rates lie between zero and one half"
-    return _limits_fault(listing)
+    return _limits_fault(listing) or _venue_fault(listing) or _contract_fault(listing)
 
 
-def _limits_fault(listing: ListInstrument) -> tuple[ReasonCode, str] | None:
+def _limits_fault(listing: ListInstrument) -> Fault | None:
     limits = (listing.quantity_max, listing.notional_max)
     if all(limit is None or 0 < limit <= AMOUNT_MAX for limit in limits):
         return None
     return ReasonCode.AMOUNT_OUT_OF_RANGE, "what one order may be at most is above zero"
+
+
+def _venue_fault(listing: ListInstrument) -> Fault | None:
+    if listing.venue is Venue.UNKNOWN or (listing.exchange and not is_name(listing.exchange)):
+        return ReasonCode.BAD_INSTRUMENT, "venue is INTERNAL, SIM or the name of an exchange"
+    if listing.venue is Venue.EXTERNAL and not listing.exchange:
+        return ReasonCode.BAD_INSTRUMENT, "an external venue has a name"
+    return None
+
+
+def _contract_fault(listing: ListInstrument) -> Fault | None:
+    """Options have a strike and a right, options and futures an underlying and an end; nothing else has them."""
+    kind = listing.instrument_type
+    is_option = kind is InstrumentType.OPTION
+    is_derivative = is_option or kind is InstrumentType.FUTURE
+    if kind is InstrumentType.UNKNOWN or listing.expires_at < 0:
+        return ReasonCode.BAD_INSTRUMENT, "type is SPOT, EQUITY, OPTION or FUTURE, and its end is after 1970"
+    has_strike = listing.strike is not None and 0 < listing.strike <= AMOUNT_MAX
+    has_right = listing.option_right in (OptionRight.CALL, OptionRight.PUT)
+    has_nothing = listing.strike is None and listing.option_right is OptionRight.NONE
+    if not (has_strike and has_right if is_option else has_nothing):
+        return ReasonCode.BAD_INSTRUMENT, "strike and right are of options, and options have both"
+    if is_derivative and not (listing.expires_at and is_name(listing.underlying)):
+        return ReasonCode.BAD_INSTRUMENT, "options and futures have an underlying and expires_at"
+    if not is_derivative and listing.underlying:
+        return ReasonCode.BAD_INSTRUMENT, "only options and futures have an underlying"
+    return None

@@ -5,7 +5,17 @@ from typing import Any, get_args
 
 import msgspec
 
-from domain import auctions, book_changes, book_resets, breakers, entering, indications, phases, quick
+from domain import (
+    auctions,
+    book_changes,
+    book_resets,
+    breakers,
+    entering,
+    indications,
+    phases,
+    quick,
+    reference_prices,
+)
 from domain.book_events import MatchingEnded, Operation, TurnGiven, TurnTaken
 from domain.book_evolution import evolve
 from domain.book_rows import BOOKS_MOVED, Event, State
@@ -25,6 +35,7 @@ from schemas.order_books import (
     SetBreaker,
     SetLastPrice,
     SetPriceBand,
+    SetReferencePrices,
 )
 from schemas.shared import Tick
 
@@ -40,7 +51,7 @@ Command = Ordered | ContinueMatching | ListInstrument | ResetBooks | Tick
 
 def deadline(state: State) -> int | None:
     """When the shard wants to hear the time; None while nothing is due."""
-    due = [first for book in state.by_symbol.values() if (first := book.expiries.first()) is not None]
+    due = [first for book in state.by_symbol.values() if (first := book.next_expiry()) is not None]
     due += [ends_at for symbol, ends_at in state.timed.items() if not state.is_paused(symbol)]
     if state.unmarked:
         due.append(state.marks_due_at)
@@ -137,6 +148,7 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     SetBreaker: breakers.set_breaker,
     RearmBreaker: phases.rearm_breaker,
     SetLastPrice: book_changes.set_last_price,
+    SetReferencePrices: reference_prices.set_prices,
     ListInstrument: book_resets.list_instrument,
     ResetBooks: book_resets.reset,
     Tick: _tick,

@@ -5,26 +5,17 @@ from collections.abc import Iterator
 
 import msgspec
 
+from domain.ingress import AHEAD_NS_MAX, Refused
 from domain.names import NAME_LENGTH_MAX, is_name
 from domain.state import Table
 from schemas.accounts import AmendOrder, CancelOrder, PlaceOrder
 from schemas.order_commands import AmendRequest, CancelRequest, NewOrder
 from schemas.shared import Tick
 
-AHEAD_NS_MAX = 5_000_000_000
-"""How far ahead of the broker's clock a sender's may be: a command from the future could not be put in order."""
-
 NAMED_HERE = re.compile(r"k\d+-\d+")
 """Order ids that this machine gives: nobody else may."""
 
 Command = NewOrder | AmendRequest | CancelRequest | Tick
-
-
-class Refused(msgspec.Struct, frozen=True, gc=False):
-    """The record cannot be handed on to anybody: it is put aside with this reason."""
-
-    reason: str
-    detail: str
 
 
 class Named(msgspec.Struct, frozen=True, gc=False):

@@ -37,13 +37,14 @@ def body_of(command: PlaceOrder) -> str:
 
 def validation_fault(state: State, command: PlaceOrder, instrument: Instrument | None) -> ReasonCode | None:
     """What is wrong with the order itself; None where nothing is."""
-    account = state.accounts.get(command.account_id)
-    if account is None:
+    if state.accounts.get(command.account_id) is None:
         return ReasonCode.UNKNOWN_ACCOUNT
-    if not account.is_active:
-        return ReasonCode.ACCOUNT_INACTIVE
     if instrument is None:
         return ReasonCode.UNKNOWN_SYMBOL
+    if instrument.expires_at and instrument.has_expired(state.now):
+        return ReasonCode.INSTRUMENT_EXPIRED
+    if instrument.venue is Venue.EXTERNAL:  # until somebody speaks to it: app.venue_port
+        return ReasonCode.VENUE_UNAVAILABLE
     return (
         _word_fault(command)
         or (None if command.notional is not None else order_terms.quantity_fault(instrument, command.quantity))
@@ -140,7 +141,9 @@ def _worst_value(order: Order) -> int:
     return worst[order.filled]
 
 
-def new_order(state: State, command: PlaceOrder, instrument: Instrument | None, order_number: int) -> Order:
+def new_order(
+    state: State, command: PlaceOrder, instrument: Instrument | None, order_number: int, fee_schedule: str
+) -> Order:
     """The row of an order that has just come in. By position, for the same reason as `told_as`."""
     mark = state.marks.get(command.symbol) or _NO_MARK
     terms = _NO_TERMS if instrument is None else instrument
@@ -173,6 +176,8 @@ def new_order(state: State, command: PlaceOrder, instrument: Instrument | None, 
         command.oco_group,
         "",
         command.trail,
+        terms.exchange,
+        fee_schedule,
         command.notional,
     )
 
@@ -246,6 +251,7 @@ def told_as(
         order.best_bid,
         order.best_ask,
         order.notional,
+        order.exchange,
     )
 
 

@@ -59,6 +59,6 @@ def end_auctions_due(state: State) -> Iterator[Event]:
             continue
         book = state.book(symbol)
         yield from expire_in(state, book, ends_at)
-        first = book.expiries.first()
+        first = book.next_expiry()
         if first is None or first > ends_at:
             yield from trade_on(state, book, symbol)

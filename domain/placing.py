@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import account_states, margin, oco_groups, order_sizes, orders, reduce_only, risk
+from domain import account_states, fees, margin, oco_groups, order_sizes, orders, reduce_only, risk
 from domain.account_rows import (
     Event,
     Finished,
@@ -39,7 +39,11 @@ def place(state: State, command: PlaceOrder) -> Iterator[Event]:
             return
     instrument = state.instruments.get(command.symbol)
     number = (state.shard_row().orders + 1) * NUMBERS_PER_COUNT + state.partition
-    order = orders.new_order(state, command, instrument, number)
+    account = state.accounts.get(command.account_id)
+    schedule = "" if account is None else account.fee_schedule
+    if schedule and instrument is not None:
+        instrument = fees.instrument_for(state, command.account_id, schedule, instrument)
+    order = orders.new_order(state, command, instrument, number, schedule)
     yield Numbered()
     reason = orders.validation_fault(state, command, instrument)
     if reason is None and instrument is not None and instrument.is_limited:

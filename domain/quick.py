@@ -21,7 +21,7 @@ def enter(state: State, command: EnterOrder) -> Iterable[Event] | None:
     """A plain limit order; None where it is anything else."""
     symbol, order_id, limit = command.symbol, command.order_id, command.limit_price
     book = state.by_symbol.get(symbol)
-    if limit is None or book is None or not _is_plain(command):
+    if limit is None or book is None or book.quote is not None or book.expires_at or not _is_plain(command):
         return None
     if state.instruments.get(symbol) is None or book.stops or order_id in book.orders:
         return None

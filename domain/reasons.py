@@ -28,6 +28,8 @@ REASON_TEXTS = {
     ReasonCode.QUANTITY_LIMIT: "More units than one order may have",
     ReasonCode.NOTIONAL_LIMIT: "Worth more than one order may be",
     ReasonCode.MONEY_SPENT: "Its money is spent",
+    ReasonCode.INSTRUMENT_EXPIRED: "The instrument has ended",
+    ReasonCode.VENUE_UNAVAILABLE: "Nothing speaks to the venue where the instrument trades",
     **RISK_REASON_TEXTS,
     ReasonCode.ALREADY_TRIGGERED: "It is triggered: there is no stop price to change",
     ReasonCode.TOO_LATE: "Too late: it has ended, or the book has it no longer",
@@ -42,6 +44,7 @@ BOOK_REFUSALS = frozenset(
         ReasonCode.NOT_IN_AUCTION,
         ReasonCode.POST_ONLY_WOULD_CROSS,
         ReasonCode.EXPIRE_IN_PAST,
+        ReasonCode.INSTRUMENT_EXPIRED,
     }
 )
 """Reasons of a book that make an order REJECTED, not CANCELLED: it never worked (D7)."""

@@ -5,6 +5,9 @@ from typing import NamedTuple
 from schemas.enums import Liquidity, Side
 from schemas.order_books import TradeExecuted
 
+HOUSE = "@sim"
+"""The other side of every trade at the venue SIM, and the id of its orders. A system account: it may owe."""
+
 
 class Fill(NamedTuple):
     """One side of a trade."""

@@ -23,6 +23,7 @@ class AccountState(StrEnum):
     ACTIVE = "ACTIVE"
     REDUCE_ONLY = "REDUCE_ONLY"
     HALTED = "HALTED"
+    INACTIVE = "INACTIVE"
 
 
 ACCOUNTSTATE_AT, ACCOUNTSTATE_BYTES = positions(AccountState)
@@ -98,6 +99,18 @@ class Liquidity(StrEnum):
 
 
 LIQUIDITY_AT, LIQUIDITY_BYTES = positions(Liquidity)
+
+
+class OptionRight(StrEnum):
+    """What the holder of an option may do: buy or sell."""
+
+    UNKNOWN = "UNKNOWN"
+    NONE = "NONE"
+    CALL = "CALL"
+    PUT = "PUT"
+
+
+OPTIONRIGHT_AT, OPTIONRIGHT_BYTES = positions(OptionRight)
 
 
 class OrderStatus(StrEnum):
@@ -190,6 +203,10 @@ class ReasonCode(StrEnum):
     DISCONNECTED = "DISCONNECTED"
     QUANTITY_LIMIT = "QUANTITY_LIMIT"
     NOTIONAL_LIMIT = "NOTIONAL_LIMIT"
+    BAD_INSTRUMENT = "BAD_INSTRUMENT"
+    INSTRUMENT_EXPIRED = "INSTRUMENT_EXPIRED"
+    VENUE_UNAVAILABLE = "VENUE_UNAVAILABLE"
+    UNKNOWN_FEE_SCHEDULE = "UNKNOWN_FEE_SCHEDULE"
 
 
 REASONCODE_AT, REASONCODE_BYTES = positions(ReasonCode)

@@ -6,8 +6,10 @@ from typing import Any, get_args
 from app.machine import Noun, Place
 from domain import accounts as machine
 from domain.account_rows import Account, Balance, GroupRow, Mark, Order, Outcome, ShardRow, State
+from domain.fee_rows import FeeSchedule, TradedValue
 from domain.instruments import Instrument
 from domain.risk_rows import AccountRisk, Exposure, MarginRates, PositionLimit
+from domain.trades import HOUSE
 
 
 def state(tables: Mapping[str, Any], place: Place) -> State:
@@ -16,6 +18,7 @@ def state(tables: Mapping[str, Any], place: Place) -> State:
         **{name: tables[name] for name in NOUN.tables},
         partition=place.partition,
         book_shards=place.partitions["order_books"],
+        keeps_house=place.owns(NOUN.name, HOUSE),
     )
 
 
@@ -40,6 +43,8 @@ NOUN = Noun(
         "position_limits": PositionLimit,
         "margin_rates": MarginRates,
         "reducing": tuple[str, ...],
+        "fee_schedules": FeeSchedule,
+        "traded_values": TradedValue,
     },
     state=state,
     decide=machine.decide,

@@ -9,6 +9,7 @@ from domain.auction_rows import AuctionRow
 from domain.book_rows import BookRow, ShardRow, State, TradeRow, Waiting
 from domain.breaker_rows import BreakerRow
 from domain.instruments import Instrument
+from domain.quotes import Quote
 from domain.resting import RestingOrder, StopOrder
 
 
@@ -35,6 +36,7 @@ NOUN = Noun(
         "waiting": Waiting,
         "auctions": AuctionRow,
         "breakers": BreakerRow,
+        "quotes": Quote,
     },
     state=state,
     decide=machine.decide,

@@ -172,6 +172,7 @@ async def ledger(_request: web.Request) -> web.Response:
             "accounts": text(sums.users),
             "clearing": text(sums.clearing),
             "fees": text(sums.fees),
+            "house": text(sums.house),
             "deposits_less_withdrawals": text(-sums.external),
             "imbalance": text(sums.imbalance),
             "reserved": text(sums.reserved),

@@ -8,7 +8,7 @@ from app.main import app
 from app.settings import Profile
 from domain.account_rows import Outcome
 from schemas.accounts import DepositFunds, ResetAccounts, WithdrawFunds
-from schemas.enums import InstrumentType, Venue
+from schemas.enums import InstrumentType, OptionRight, Venue
 from schemas.order_books import ListInstrument
 from schemas.shared import Tick
 from web import answers, clock, orders, seeding
@@ -22,6 +22,8 @@ from web.seeding import envelope, listed
 
 router = app.http.router
 
+RIGHTS = {right.value.lower(): right for right in OptionRight if right is not OptionRight.UNKNOWN}
+
 
 async def deposit(request: web.Request) -> web.Response:
     """POST /api/v1/admin/deposits {account_id, asset, amount}; opens the account. `withdrawals` the other way round."""
@@ -32,22 +34,33 @@ async def deposit(request: web.Request) -> web.Response:
     key = request.headers.get("Idempotency-Key")
     command_id = new_id() if key is None else id_of_key(kind.__name__, account_id, key)
     command = kind(account_id=account_id, asset=asset, amount=nanos("amount", amount), **envelope(command_id))
-    replica = opened().accounts.of(account_id)
-    with place_in_line():
-        sent = await send("accounts", account_id, command, request)
-        if not await is_taken(replica, sent):
-            return answers.answer({"command_id": command_id}, 202)
-    outcome: Outcome | None = replica.rows["outcomes"].get(command_id)
-    if outcome is not None and outcome.reason_code is not None:
-        raise refused(outcome.reason_code, f"{kind.__name__} of {account_id}: {outcome.reason_code}")
+    if not await is_done(request, command):
+        return answers.answer({"command_id": command_id}, 202)
     row = opened().accounts_view.assets_of(opened().accounts.number_of(account_id), account_id)[asset]
     return answers.answer({"account_id": account_id} | answers.balance(asset, row), 201)
 
 
+async def is_done(request: web.Request, command: Any) -> bool:
+    """Waits for the account's answer; false where it takes too long. Raises Problem where the account refuses."""
+    replica = opened().accounts.of(command.account_id)
+    with place_in_line():
+        sent = await send("accounts", command.account_id, command, request)
+        if not await is_taken(replica, sent):
+            return False
+    outcome: Outcome | None = replica.rows["outcomes"].get(command.command_id)
+    if outcome is not None and outcome.reason_code is not None:
+        raise refused(outcome.reason_code, f"{type(command).__name__} of {command.account_id}: {outcome.reason_code}")
+    return True
+
+
 async def list_instrument(request: web.Request) -> web.Response:
-    """POST /api/v1/admin/instruments {symbol, base, quote, tick, lot, …}: may be traded once the answer is there."""
+    """POST /api/v1/admin/instruments {symbol, base, quote, tick, lot, …}: may be traded once the answer is there.
+
+    `venue` is internal, sim, or else the name of the exchange to which orders go.
+    """
     body = parse(await request.read())
     symbol, base, quote, tick, lot = orders.required(body, "symbol", "base", "quote", "tick", "lot")
+    venue, exchange = _venue_of(body)
     kinds = {kind.value.lower(): kind for kind in InstrumentType if kind is not InstrumentType.UNKNOWN}
     command = ListInstrument(
         symbol=orders.name("symbol", symbol),
@@ -59,9 +72,14 @@ async def list_instrument(request: web.Request) -> web.Response:
         multiplier=nanos("multiplier", body.get("multiplier", "1")),
         maker_fee_rate=nanos("maker_fee_rate", body.get("maker_fee_rate", "0")),
         taker_fee_rate=nanos("taker_fee_rate", body.get("taker_fee_rate", "0")),
-        venue=Venue.INTERNAL,
+        venue=venue,
         quantity_max=nanos_or_none(body, "quantity_max"),
         notional_max=nanos_or_none(body, "notional_max"),
+        exchange=exchange,
+        underlying=orders.name("underlying", body["underlying"]) if body.get("underlying") else "",
+        expires_at=clock.moment("expires_at", body["expires_at"]) if body.get("expires_at") else 0,
+        strike=nanos_or_none(body, "strike"),
+        option_right=orders.word("right", body.get("right", "none"), RIGHTS),
         **envelope(new_id()),
     )
     fault = await listed(command)
@@ -70,6 +88,15 @@ async def list_instrument(request: web.Request) -> web.Response:
     found = instrument(command.symbol)
     assert found is not None
     return answers.answer(listing(found), 201)
+
+
+def _venue_of(body: dict[str, Any]) -> tuple[Venue, str]:
+    """-> venue, and the exchange that the body names as such, or as the venue."""
+    name = orders.name("venue", body.get("venue", "internal"))
+    exchange = orders.name("exchange", body["exchange"]) if body.get("exchange") else ""
+    ours = {venue.value: venue for venue in (Venue.INTERNAL, Venue.SIM)}
+    venue = ours.get(name.upper(), Venue.EXTERNAL)
+    return venue, exchange or (name if venue is Venue.EXTERNAL else "")
 
 
 async def set_clock(request: web.Request) -> web.Response:

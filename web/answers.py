@@ -15,6 +15,7 @@ from domain.indications import side_of
 from domain.money import half_even
 from domain.order_life import WORDS
 from domain.positions import Position, value_at
+from domain.quotes import Quote
 from domain.reasons import reason_text
 from schemas.enums import Side
 from schemas.wire import NANOS
@@ -164,11 +165,12 @@ def position(symbol: str, row: Position, last: int | None) -> dict[str, Any]:
 
 
 def book_state(symbol: str, rows: Rows) -> dict[str, Any]:
-    """How a book trades now; of the tables of its shard."""
+    """How a book trades now, and what is known of prices elsewhere; of the tables of its shard."""
     row: BookRow = rows["books"].get(symbol) or BookRow()
     auction: AuctionRow | None = rows["auctions"].get(symbol)
     breaker: BreakerRow | None = rows["breakers"].get(symbol)
-    return {
+    quote: Quote | None = rows["quotes"].get(symbol)
+    state: dict[str, Any] = {
         "symbol": symbol,
         "sequence": row.sequence,
         "phase": row.phase.value.lower(),
@@ -177,6 +179,10 @@ def book_state(symbol: str, rows: Rows) -> dict[str, Any]:
         "price_band": [text_or_none(row.low), text_or_none(row.high)],
         "breaker": None if breaker is None else breaker_state(breaker),
     }
+    if quote is not None:
+        prices = {name: text_or_none(getattr(quote, name)) for name in ("bid", "ask", "last")}
+        state["reference"] = prices | {"quoted_at": time_text(quote.quoted_at)}
+    return state
 
 
 def breaker_state(row: BreakerRow) -> dict[str, Any]:

@@ -6,7 +6,15 @@ from aiohttp import web
 
 from app.main import app
 from schemas.enums import AuctionKind, Side, TradingPhase
-from schemas.order_books import CancelAllOrders, ChangePhase, EndSession, RearmBreaker, SetBreaker, SetPriceBand
+from schemas.order_books import (
+    CancelAllOrders,
+    ChangePhase,
+    EndSession,
+    RearmBreaker,
+    SetBreaker,
+    SetPriceBand,
+    SetReferencePrices,
+)
 from schemas.wire import NANOS
 from web import answers, orders
 from web.commands import is_taken, place_in_line, send
@@ -111,6 +119,21 @@ async def cancel_all(request: web.Request) -> web.Response:
     return await _told(request, command)
 
 
+async def set_reference_prices(request: web.Request) -> web.Response:
+    """POST /api/v1/admin/reference-prices {symbol, bid, ask, last}: prices of a market elsewhere, as of a feed."""
+    symbol, body = await _asked(request)
+    prices = {name: nanos_or_none(body, name) for name in ("bid", "ask", "last")}
+    for name, price in prices.items():
+        if price is not None and price < 0:
+            raise Problem(400, "BAD_PRICE", f"{name} is a price, or zero where there is none", field=name)
+    if prices["bid"] and prices["ask"] and prices["bid"] > prices["ask"]:
+        raise Problem(400, "CROSSED_QUOTE", "bid is above ask", field="bid")
+    known = envelope(new_id())
+    bid, ask, last = prices.values()
+    command = SetReferencePrices(symbol, known["timestamp"], bid, ask, last, **known)
+    return await _told(request, command)
+
+
 async def _asked(request: web.Request, *fields: str) -> tuple[str, dict[str, Any]]:
     """The symbol of a listed instrument, and the body in which it came."""
     body = parse(await request.read())
@@ -135,4 +158,5 @@ router.add_post("/api/v1/admin/price-bands", set_price_band)
 router.add_post("/api/v1/admin/breakers", set_breaker)
 router.add_post("/api/v1/admin/breaker-rearms", rearm_breaker)
 router.add_post("/api/v1/admin/session-ends", end_session)
+router.add_post("/api/v1/admin/reference-prices", set_reference_prices)
 router.add_post("/api/v1/admin/mass-cancels", cancel_all)

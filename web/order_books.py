@@ -8,6 +8,7 @@ from app.main import app
 from domain.book_rows import TradeRow
 from domain.instruments import Instrument
 from web import answers
+from web.answers import time_text
 from web.gateway import cut, opened, page_of
 from web.numbers import text, text_or_none
 from web.problems import Problem
@@ -93,6 +94,11 @@ def listing(row: Instrument) -> dict[str, Any]:
         "venue": row.venue.value,
         "quantity_max": text_or_none(row.quantity_max),
         "notional_max": text_or_none(row.notional_max),
+        "exchange": row.exchange,
+        "underlying": row.underlying,
+        "expires_at": time_text(row.expires_at) if row.expires_at else None,
+        "strike": text_or_none(row.strike),
+        "right": row.option_right.value,
     }
 
 

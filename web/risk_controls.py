@@ -25,7 +25,7 @@ TYPES = {kind.value.lower(): kind for kind in InstrumentType if kind is not Inst
 
 
 async def change_account_state(request: web.Request) -> web.Response:
-    """POST /api/v1/admin/account-states {account_id, state}: active, reduce_only or halted."""
+    """POST /api/v1/admin/account-states {account_id, state}: active, reduce_only, halted or inactive."""
     body = parse(await request.read())
     orders.only(body, "account_id", "state")
     account, state = orders.required(body, "account_id", "state")

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from heapq import merge
 from typing import Any, NamedTuple
 
-from domain.account_rows import CLEARING, EXTERNAL, FEES, Balance, Order
+from app.reading import SYSTEM_ACCOUNTS
+from domain.account_rows import Balance, Order
 from domain.book_rows import TradeRow
 from domain.positions import Position
 from domain.resting import RestingOrder
@@ -63,6 +64,8 @@ class Sums(NamedTuple):
     users: int
     clearing: int
     fees: int
+    house: int
+    """Of the other side of trades at the venue SIM: below zero for what it sold."""
     external: int
     reserved: int
     held: int
@@ -71,7 +74,7 @@ class Sums(NamedTuple):
     @property
     def imbalance(self) -> int:
         """Zero, or money was made or lost."""
-        return self.users + self.clearing + self.fees + self.external
+        return self.users + self.clearing + self.fees + self.house + self.external
 
 
 class AccountsView(View):
@@ -115,7 +118,7 @@ class AccountsView(View):
 
     def _balance(self, partition: int, key: str, balance: Balance | None) -> None:
         account_id, _, asset = key.partition("|")
-        kind = {EXTERNAL: "external", CLEARING: "clearing", FEES: "fees"}.get(account_id, "users")
+        kind = SYSTEM_ACCOUNTS.get(account_id, "users")
         sums = self._sums[partition, asset]
         assets = self._balances[partition][account_id]
         before = assets.pop(asset, None)
@@ -144,7 +147,7 @@ class AccountsView(View):
         """Sum of all deviations from zero, shard by shard: each ledger is exact by itself."""
         deviations = 0
         for sums in self._sums.values():
-            deviations += abs(sums["users"] + sums["clearing"] + sums["fees"] + sums["external"])
+            deviations += abs(sum(sums[kind] for kind in ("users", *SYSTEM_ACCOUNTS.values())))
             deviations += abs(sums["reserved"] - sums["held"])
         return deviations
 

@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar, Self
 
+import msgspec
+
 from schemas.enums import (
     ACCOUNTKIND_AT,
     ACCOUNTKIND_BYTES,
@@ -45,6 +47,7 @@ from schemas.enums import (
 )
 from schemas.wire import (
     BOOLEAN,
+    COUNT,
     LONG,
     NANOS_BYTES,
     NANOS_SIZE_AT,
@@ -56,9 +59,50 @@ from schemas.wire import (
     envelope_bytes,
     is_there,
     long_size,
+    read_items,
     read_long,
     read_time,
 )
+
+
+class FeeTier(msgspec.Struct, frozen=True):
+    """Rates from a traded value on."""
+
+    traded_value_min: int
+    """Value that the account traded in the last 30 days, at least, in units of the schedule's asset."""
+    maker_fee_rate: int
+    """Fee of the resting side, in billionths of the value."""
+    taker_fee_rate: int
+    """Fee of the incoming side, in billionths of the value."""
+
+    def encoded(self) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                NANOS_BYTES[self.traded_value_min],
+                LONG[self.maker_fee_rate],
+                LONG[self.taker_fee_rate],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> tuple[Self, int]:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        end = at + NANOS_SIZE_AT[data[at]]
+        traded_value_min = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        maker_fee_rate, at = read_long(data, at)
+        taker_fee_rate, at = read_long(data, at)
+        return cls(traded_value_min, maker_fee_rate, taker_fee_rate), at
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            traded_value_min=bytes_to_nanos(data["traded_value_min"]),
+            maker_fee_rate=data["maker_fee_rate"],
+            taker_fee_rate=data["taker_fee_rate"],
+        )
 
 
 class AccountKindChanged(Message, frozen=True):
@@ -538,6 +582,111 @@ class AmendOrder(Message, frozen=True):
             limit_price=None if data["limit_price"] is None else bytes_to_nanos(data["limit_price"]),
             stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
             trail=None if data["trail"] is None else bytes_to_nanos(data["trail"]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class AssignFeeSchedule(Message, frozen=True):
+    """Operator: an account pays by a schedule from now on."""
+
+    schema_name: ClassVar[str] = "accounts.AssignFeeSchedule"
+
+    account_id: str
+    """Account, opened before."""
+    schedule: str
+    """Name of the schedule; empty where it pays the rates of the instruments."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.account_id],
+                STRING[self.schedule],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        schedule = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(account_id, schedule, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            account_id=data["account_id"],
+            schedule=data["schedule"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1746,6 +1895,8 @@ class OrderEvent(Message, frozen=True):
     """Best ask when the order was received, as far as it was known."""
     notional: int | None = None
     """Quote units to spend or to raise (FIX CashOrderQty, 152); null where the quantity counts. Then the quantity is what was traded so far."""
+    exchange: str = ""
+    """With `venue`, where the order was routed: the exchange that the instrument names; empty where it is ours."""
     event_id: str = ""
     """Unique id of this record; the same when it is sent again."""
     command_id: str = ""
@@ -1794,6 +1945,7 @@ class OrderEvent(Message, frozen=True):
                 b"\0" if self.notional is None else b"\2" + NANOS_BYTES[self.notional],
                 VENUE_BYTES[self.venue],
                 LONG[self.created_at],
+                STRING[self.exchange],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1950,6 +2102,13 @@ class OrderEvent(Message, frozen=True):
         if size & 0x81:
             size, at = long_size(data, at - 1)
         end = at + (size >> 1)
+        exchange = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
         size = data[at]
@@ -2016,6 +2175,7 @@ class OrderEvent(Message, frozen=True):
             best_bid,
             best_ask,
             notional,
+            exchange,
             event_id,
             command_id,
             correlation_id,
@@ -2059,6 +2219,7 @@ class OrderEvent(Message, frozen=True):
             best_bid=None if data["best_bid"] is None else bytes_to_nanos(data["best_bid"]),
             best_ask=None if data["best_ask"] is None else bytes_to_nanos(data["best_ask"]),
             notional=None if data["notional"] is None else bytes_to_nanos(data["notional"]),
+            exchange=data["exchange"],
             event_id=data["eventId"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -2719,6 +2880,117 @@ class RiskChecked(Message, frozen=True):
         )
 
 
+class SetFeeSchedule(Message, frozen=True):
+    """Operator: a schedule of fees, for accounts to which it is assigned. Sent to every shard of accounts."""
+
+    schema_name: ClassVar[str] = "accounts.SetFeeSchedule"
+
+    schedule: str
+    """Name of the schedule."""
+    asset: str
+    """Quote asset in which traded values count, and of whose instruments the rates are."""
+    tiers: tuple[FeeTier, ...]
+    """By rising traded value, the first from zero on."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.schedule],
+                STRING[self.asset],
+                (COUNT[len(self.tiers)] + b"".join([item.encoded() for item in self.tiers]) if self.tiers else b"")
+                + b"\0",
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        schedule = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        asset = data[at:end].decode()
+        at = end
+        tiers, at = read_items(data, at, FeeTier.decoded)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(schedule, asset, tiers, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            schedule=data["schedule"],
+            asset=data["asset"],
+            tiers=tuple([FeeTier.from_avro(item) for item in data["tiers"]]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class SetKillSwitch(Message, frozen=True):
     """While it is on, no new orders; it cancels all that are open. It stays on until somebody sets it off."""
 
@@ -3210,6 +3482,7 @@ MESSAGES: tuple[type[Message], ...] = (
     AccountOpened,
     AccountStateChanged,
     AmendOrder,
+    AssignFeeSchedule,
     BalanceEvent,
     CancelOpenOrders,
     CancelOrder,
@@ -3223,6 +3496,7 @@ MESSAGES: tuple[type[Message], ...] = (
     PlaceOrder,
     ResetAccounts,
     RiskChecked,
+    SetFeeSchedule,
     SetKillSwitch,
     SetLimits,
     SetMarginRates,

@@ -9,6 +9,8 @@ from schemas.enums import (
     AUCTIONKIND_BYTES,
     INSTRUMENTTYPE_AT,
     INSTRUMENTTYPE_BYTES,
+    OPTIONRIGHT_AT,
+    OPTIONRIGHT_BYTES,
     ORDERTYPE_AT,
     ORDERTYPE_BYTES,
     REASONCODE_AT,
@@ -25,6 +27,7 @@ from schemas.enums import (
     VENUE_BYTES,
     AuctionKind,
     InstrumentType,
+    OptionRight,
     OrderType,
     ReasonCode,
     SelfTradePrevention,
@@ -1719,6 +1722,16 @@ class InstrumentListed(Message, frozen=True):
     """Units of one order at most; null where there is no limit."""
     notional_max: int | None = None
     """What one order may be worth at most, in quote units; null where there is no limit."""
+    exchange: str = ""
+    """Market whose prices count at the venue SIM, or to which orders go from the venue EXTERNAL; empty where it is ours."""
+    underlying: str = ""
+    """What an option or a future is of; else empty."""
+    expires_at: int = 0
+    """When it ends: from then on no order is taken, and what rests ends. Nanoseconds since the epoch, UTC; zero where it does not end."""
+    strike: int | None = None
+    """Price at which an option may be exercised, in units of the quote asset; null where it is none."""
+    option_right: OptionRight = OptionRight.NONE
+    """Call or put; NONE where it is no option."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1748,6 +1761,11 @@ class InstrumentListed(Message, frozen=True):
                 VENUE_BYTES[self.venue],
                 b"\0" if self.quantity_max is None else b"\2" + NANOS_BYTES[self.quantity_max],
                 b"\0" if self.notional_max is None else b"\2" + NANOS_BYTES[self.notional_max],
+                STRING[self.exchange],
+                STRING[self.underlying],
+                LONG[self.expires_at],
+                b"\0" if self.strike is None else b"\2" + NANOS_BYTES[self.strike],
+                OPTIONRIGHT_BYTES[self.option_right],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1808,6 +1826,30 @@ class InstrumentListed(Message, frozen=True):
         if size & 0x81:
             size, at = long_size(data, at - 1)
         end = at + (size >> 1)
+        exchange = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        underlying = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        expires_at, at = read_time(data, at) if known is None else (known, at + 9)
+        strike: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            strike = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        option_right = OPTIONRIGHT_AT[data[at]]
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
         size = data[at]
@@ -1855,6 +1897,11 @@ class InstrumentListed(Message, frozen=True):
             venue,
             quantity_max,
             notional_max,
+            exchange,
+            underlying,
+            expires_at,
+            strike,
+            option_right,
             event_id,
             command_id,
             correlation_id,
@@ -1879,6 +1926,11 @@ class InstrumentListed(Message, frozen=True):
             venue=Venue(data["venue"]),
             quantity_max=None if data["quantity_max"] is None else bytes_to_nanos(data["quantity_max"]),
             notional_max=None if data["notional_max"] is None else bytes_to_nanos(data["notional_max"]),
+            exchange=data["exchange"],
+            underlying=data["underlying"],
+            expires_at=data["expires_at"],
+            strike=None if data["strike"] is None else bytes_to_nanos(data["strike"]),
+            option_right=OptionRight(data["option_right"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -2028,6 +2080,16 @@ class ListInstrument(Message, frozen=True):
     """Units of one order at most; null where there is no limit."""
     notional_max: int | None = None
     """What one order may be worth at most, in quote units; null where there is no limit."""
+    exchange: str = ""
+    """Market whose prices count at the venue SIM, or to which orders go from the venue EXTERNAL; empty where it is ours."""
+    underlying: str = ""
+    """What an option or a future is of; else empty."""
+    expires_at: int = 0
+    """When it ends: from then on no order is taken, and what rests ends. Nanoseconds since the epoch, UTC; zero where it does not end."""
+    strike: int | None = None
+    """Price at which an option may be exercised, in units of the quote asset; null where it is none."""
+    option_right: OptionRight = OptionRight.NONE
+    """Call or put; NONE where it is no option."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -2057,6 +2119,11 @@ class ListInstrument(Message, frozen=True):
                 VENUE_BYTES[self.venue],
                 b"\0" if self.quantity_max is None else b"\2" + NANOS_BYTES[self.quantity_max],
                 b"\0" if self.notional_max is None else b"\2" + NANOS_BYTES[self.notional_max],
+                STRING[self.exchange],
+                STRING[self.underlying],
+                LONG[self.expires_at],
+                b"\0" if self.strike is None else b"\2" + NANOS_BYTES[self.strike],
+                OPTIONRIGHT_BYTES[self.option_right],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2117,6 +2184,30 @@ class ListInstrument(Message, frozen=True):
         if size & 0x81:
             size, at = long_size(data, at - 1)
         end = at + (size >> 1)
+        exchange = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        underlying = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        expires_at, at = read_time(data, at) if known is None else (known, at + 9)
+        strike: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            strike = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        option_right = OPTIONRIGHT_AT[data[at]]
+        at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
         size = data[at]
@@ -2164,6 +2255,11 @@ class ListInstrument(Message, frozen=True):
             venue,
             quantity_max,
             notional_max,
+            exchange,
+            underlying,
+            expires_at,
+            strike,
+            option_right,
             event_id,
             command_id,
             correlation_id,
@@ -2188,6 +2284,11 @@ class ListInstrument(Message, frozen=True):
             venue=Venue(data["venue"]),
             quantity_max=None if data["quantity_max"] is None else bytes_to_nanos(data["quantity_max"]),
             notional_max=None if data["notional_max"] is None else bytes_to_nanos(data["notional_max"]),
+            exchange=data["exchange"],
+            underlying=data["underlying"],
+            expires_at=data["expires_at"],
+            strike=None if data["strike"] is None else bytes_to_nanos(data["strike"]),
+            option_right=OptionRight(data["option_right"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -4268,6 +4369,154 @@ class SetPriceBand(Message, frozen=True):
         )
 
 
+class SetReferencePrices(Message, frozen=True):
+    """Prices of an instrument at a market elsewhere. What is null stays as it was; a price of zero says that there is none."""
+
+    schema_name: ClassVar[str] = "order_books.SetReferencePrices"
+
+    symbol: str
+    """Instrument, as listed."""
+    quoted_at: int
+    """When it was so at the market, nanoseconds since the epoch, UTC. What is older than what is known changes nothing."""
+    bid: int | None = None
+    """Best bid."""
+    ask: int | None = None
+    """Best ask."""
+    last: int | None = None
+    """Price of the last trade."""
+    turn: int = 0
+    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                b"\0" if self.bid is None else b"\2" + NANOS_BYTES[self.bid],
+                b"\0" if self.ask is None else b"\2" + NANOS_BYTES[self.ask],
+                b"\0" if self.last is None else b"\2" + NANOS_BYTES[self.last],
+                LONG[self.quoted_at],
+                LONG[self.turn],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        bid: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            bid = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        ask: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            ask = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        last: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            last = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        known = TIME_AT.get(data[at : at + 9])
+        quoted_at, at = read_time(data, at) if known is None else (known, at + 9)
+        turn, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            symbol,
+            quoted_at,
+            bid,
+            ask,
+            last,
+            turn,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            quoted_at=data["quoted_at"],
+            bid=None if data["bid"] is None else bytes_to_nanos(data["bid"]),
+            ask=None if data["ask"] is None else bytes_to_nanos(data["ask"]),
+            last=None if data["last"] is None else bytes_to_nanos(data["last"]),
+            turn=data["turn"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class TradeExecuted(Message, frozen=True):
     """A match: one record for both sides."""
 
@@ -4656,5 +4905,6 @@ MESSAGES: tuple[type[Message], ...] = (
     SetBreaker,
     SetLastPrice,
     SetPriceBand,
+    SetReferencePrices,
     TradeExecuted,
 )

@@ -73,7 +73,7 @@ def test_elsewhere_there_are_few_partitions_and_one_copy(profile: Profile) -> No
 
 
 def test_inboxes_and_changelogs_are_never_cut_by_time() -> None:
-    truth = [*(set(INBOXES.values()) - {"order-commands"}), *map(topic_of, INBOXES.values())]
+    truth = [*(set(INBOXES.values()) - {"order-commands", "market-data"}), *map(topic_of, INBOXES.values())]
     assert {config_of(TOPICS[name], Profile.PROD)["retention.ms"] for name in truth} == {"-1"}
 
 
@@ -99,8 +99,8 @@ def test_orders_live_by_account_books_and_trades_by_symbol() -> None:
         "order-books-inbox",
         "trade-events",
         "book-events",
+        "market-data",
     }
-    assert TOPICS["market-data"].key == "symbol"
     for routes in ROUTES.values():
         for ways in routes.values():
             for way in ways:
@@ -144,6 +144,15 @@ def test_a_trade_has_every_field_that_was_asked_for_and_both_sides() -> None:
     assert found.keys() >= {"buy_order_id", "sell_order_id", "quantity", "price", "base", "quote"}
     for name in ("quantity", "executionPrice", "price", "commission"):
         assert found[name] == {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 9}
+
+
+def test_a_market_data_event_has_every_field_that_was_asked_for() -> None:
+    found = fields("market_data.MarketDataEvent")
+    decimals = {"bidPrice", "askPrice", "bidSize", "askSize", "lastPrice", "volume"}
+    assert found.keys() >= decimals | {"symbol", "exchange", "timestamp", "eventId"}
+    for name in decimals:
+        assert found[name] == ["null", {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 9}]
+    assert found["timestamp"] == {"type": "long", "logicalType": "timestamp-nanos"}
 
 
 def test_a_position_event_has_every_field_that_was_asked_for() -> None:

@@ -172,7 +172,7 @@ def test_a_reset_asks_every_book_and_takes_no_more_orders_nor_money() -> None:
 
 
 def test_a_reset_takes_everything_back_when_the_last_book_is_empty() -> None:
-    machine = Machine("accounts", partitions={"order_books": 2})
+    machine = Machine("accounts", partitions={"accounts": 1, "order_books": 2})
     machine.run_all([listed(), deposit(100), deposit(5, "ADA"), place("1"), rested("1"), RESET])
     machine.run(book_cancelled("1", 10, ReasonCode.RESET, command="r"))
     assert [type(event) for event in machine.run(EMPTIED)] == [BookEmptied]

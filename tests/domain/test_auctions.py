@@ -84,7 +84,7 @@ def test_it_is_told_a_few_times_a_second_however_many_orders_come(monkeypatch: p
     for number in range(2_000):
         side, price = (BUY, "1.02") if number % 2 else (SELL, 1)
         told += indicated(book.run(enter(str(number), side, 1, price), at=SECOND + number * SECOND // 1_000))
-    assert 4 <= len(told) <= len(looked) <= 9
+    assert 4 <= len(told) <= len(looked) <= 17
     book.run(Tick(is_manual=False, timestamp=4 * SECOND))
     assert book.state.auctions.get("ADAUSDT").matched == units(1_000)
 

@@ -365,14 +365,14 @@ def test_a_change_of_the_best_prices_is_told_at_once_if_none_was_told_lately() -
     assert marks_in(book.run(enter("2", SELL, 1, 2), at=2 * SECOND)) == [("ADAUSDT", 2, None, 2)]
 
 
-def test_marks_go_out_at_most_four_times_a_second() -> None:
+def test_marks_go_out_at_most_eight_times_a_second() -> None:
     book = book_with()
     sent = [
         now
         for number, now in enumerate(range(SECOND, 2 * SECOND, 7_000_000))
         if marks_in(book.run(enter(str(number), BUY, 1, 1 + number), at=now))
     ]
-    assert len(sent) == 4
+    assert len(sent) == 8
     assert all(later - earlier >= MARKS_INTERVAL_NS_MIN for earlier, later in pairwise(sent))
 
 

@@ -3,7 +3,8 @@ import pytest
 from examples import BUY, GTC, LIMIT, units
 from machines import Machine, about
 
-from domain.order_commands import AHEAD_NS_MAX, Named, Refused
+from domain.ingress import AHEAD_NS_MAX, Refused
+from domain.order_commands import Named
 from schemas.accounts import AmendOrder, CancelOrder, PlaceOrder
 from schemas.enums import OrderType
 from schemas.order_commands import AmendRequest, CancelRequest, NewOrder

@@ -33,12 +33,22 @@ from hypothesis import strategies as st
 from machines import Machine, about, of_type
 
 from domain import account_evolution, new_terms
-from domain.account_rows import CLEARING, FEES, FINAL, Account, Answered, Order, Outcome, Terms
+from domain.account_rows import CLEARING, FEES, FINAL, Answered, Order, Outcome, Terms
 from domain.money import AMOUNT_MAX, fee_of
 from domain.orders import hold_of
 from domain.reasons import reason_text
-from schemas.accounts import BalanceEvent, OrderEvent, WithdrawFunds
-from schemas.enums import BalanceReason, Liquidity, OrderStatus, OrderType, ReasonCode, Side, TimeInForce, Venue
+from schemas.accounts import BalanceEvent, ChangeAccountState, OrderEvent, WithdrawFunds
+from schemas.enums import (
+    AccountState,
+    BalanceReason,
+    Liquidity,
+    OrderStatus,
+    OrderType,
+    ReasonCode,
+    Side,
+    TimeInForce,
+    Venue,
+)
 from schemas.order_books import CancelRefused, CancelRestingOrder, EnterOrder, ReplaceOrder
 from schemas.wire import NANOS
 
@@ -162,8 +172,7 @@ def test_an_order_that_cannot_be_taken_is_refused_with_a_reason(command: Any, re
 
 
 def test_an_account_that_was_closed_takes_no_orders() -> None:
-    machine = accounts_with(deposit(1000))
-    machine.state.accounts.put("ann", Account(0, is_active=False))
+    machine = accounts_with(deposit(1000), ChangeAccountState("ann", AccountState.INACTIVE, command_id="closed"))
     assert refusal(machine, place("1")) is ReasonCode.ACCOUNT_INACTIVE
 
 

@@ -81,13 +81,14 @@ def test_a_day_has_something_of_everything() -> None:
     """Or the properties above would hold for want of an example."""
     statuses: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    fees = shorts = trades = 0
+    fees = at_a_tier = shorts = trades = 0
     for seed in range(20):
         venue, seen = day(Random(seed), 600)
         trades += len(seen.trades)
         statuses.update(event.status for event in seen.orders.values())
         reasons.update(event.reason_code for event in seen.orders.values() if event.reason_code)
         shorts += sum(event.total < 0 for event in of_type(venue.public, BalanceEvent))
+        at_a_tier += sum(1 for machine in venue.of("accounts") for _ in machine.state.traded_values.scan())
         fees += sum(row.total for machine in venue.of("accounts") for _, row in machine.state.balances.scan(f"{FEES}|"))
     assert {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED} <= statuses.keys()
     assert {
@@ -108,6 +109,7 @@ def test_a_day_has_something_of_everything() -> None:
     assert fees > 0
     assert trades > 20 * 20
     assert shorts > 0
+    assert at_a_tier > 0
 
 
 @pytest.mark.parametrize("seed", seeds(5))
@@ -153,7 +155,7 @@ def test_shards_that_die_between_any_two_records_leave_no_trace(seed: int) -> No
         own = {key: value for key, value in venue.sent.items() if _sender(key[1]) == (inbox.topic, inbox.number)}
         assert own == sent
         letters = [venue.codec.decode(value) for key, value in sent.items() if key[0].topic == DEAD_LETTERS]
-        assert {letter.reason for letter in letters} <= {"BAD_NAME"}
+        assert {letter.reason for letter in letters} <= {"BAD_NAME", "CROSSED_QUOTE"}
         pure = Machine(NOUN_OF[inbox.topic], inbox.number, counts)
         _fold(calm, pure)
         rows = {name: dict(calm.shard.rows[name].scan()) for name in pure.noun.tables}

@@ -70,7 +70,7 @@ async def check_ledger(judge: Judge) -> None:
     judge.verdict.faults += found.faults
     for asset, sums in found.totals.items():
         judge.verdict.compare(f"clearing of {asset}", 0, sums["clearing"])
-        judge.verdict.compare(f"{asset} in all", 0, sums["accounts"] + sums["fees"] + sums["external"])
+        judge.verdict.compare(f"{asset} in all", 0, sums["accounts"] + sums["fees"] + sums["house"] + sums["external"])
 
 
 def check_stores(judge: Judge, folder: Path) -> None:

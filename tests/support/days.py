@@ -15,18 +15,22 @@ from domain import exposures
 from domain.account_rows import CLEARING, FINAL, Cleared, Order
 from domain.entering import NO_LIMIT
 from domain.order_life import ANSWERS, EXEC_TYPES
+from domain.trades import HOUSE
 from schemas.accounts import (
     AmendOrder,
+    AssignFeeSchedule,
     BalanceEvent,
     CancelOpenOrders,
     CancelOrder,
     ChangeAccountKind,
     ChangeAccountState,
     DepositFunds,
+    FeeTier,
     OrderEvent,
     PlaceOrder,
     ResetAccounts,
     RiskChecked,
+    SetFeeSchedule,
     SetKillSwitch,
     SetLimits,
     SetMarginRates,
@@ -43,6 +47,8 @@ from schemas.enums import (
     TimeInForce,
     TradingPhase,
 )
+from schemas.enums import Venue as Simulated
+from schemas.market_data import MarketDataEvent
 from schemas.order_books import (
     CancelAllOrders,
     ChangePhase,
@@ -58,7 +64,8 @@ from schemas.positions import PositionEvent
 from schemas.wire import NANOS
 
 ACCOUNTS = ["ann", "bob", "cid", "dot", "eve"]
-ASSETS = ["ADA", "ETH", "USDT"]
+RESTRICTED = (*[AccountState.HALTED] * 3, AccountState.REDUCE_ONLY, AccountState.INACTIVE)
+ASSETS = ["ADA", "ETH", "AAPL", "USDT"]
 LIMITS = {"quantity_max": 50 * NANOS, "notional_max": 40 * NANOS}
 """Of one order in ETHADA."""
 LISTINGS = (
@@ -67,14 +74,19 @@ LISTINGS = (
         symbol="ETHUSDT", base="ETH", tick=1, lot=NANOS, maker_fee_rate=333_333_333, taker_fee_rate=7, multiplier=NANOS
     ),
     listing(symbol="ETHADA", base="ETH", quote="ADA", tick=5 * CENT, lot=NANOS // 10, multiplier=2 * NANOS, **LIMITS),
+    listing(
+        symbol="AAPL", base="AAPL", venue=Simulated.SIM, lot=NANOS, maker_fee_rate=1_000_000, taker_fee_rate=3_333_333
+    ),
 )
-"""Usual fees; prices of single nanos, where every fee is a question of rounding; a multiplier, and no fees."""
+"""Usual fees; prices of single nanos, where every fee is a question of rounding; a multiplier, and no fees; prices from
+elsewhere."""
 PRICES = {
     "ADAUSDT": [CENT * n for n in range(95, 106)],
     "ETHUSDT": list(range(1, 8)),
     "ETHADA": [CENT * n for n in (95, 100, 105)],
+    "AAPL": [CENT * n for n in range(95, 106)],
 }
-LOTS = {"ADAUSDT": NANOS // 1_000, "ETHUSDT": NANOS, "ETHADA": NANOS // 10}
+LOTS = {"ADAUSDT": NANOS // 1_000, "ETHUSDT": NANOS, "ETHADA": NANOS // 10, "AAPL": NANOS}
 
 
 class Day:
@@ -95,6 +107,9 @@ class Day:
         for account in ACCOUNTS:
             for asset in ASSETS:
                 yield self._named(DepositFunds(account, asset, self.rng.choice([3, 40, 2_000]) * NANOS))
+        yield self._named(SetFeeSchedule("gold", "USDT", self._tiers()))
+        for account in ACCOUNTS[:2]:
+            yield self._named(AssignFeeSchedule(account, "gold"))
 
     def command(self) -> Any:
         """Whatever comes next."""
@@ -114,8 +129,9 @@ class Day:
                 self._other_door,
                 self._operation,
                 self._risk,
+                self._prices,
             ),
-            (35, 15, 22, 12, 6, 4, 6, 3, 3),
+            (35, 15, 22, 12, 6, 4, 6, 3, 3, 8),
         )[0]
         command = self._named(kind())
         if self.resets and rng.random() < 0.03:
@@ -208,6 +224,8 @@ class Day:
                 ChangePhase(symbol, rng.choice(phases), auction_ns=rng.choice((1, NANOS // 10, NANOS // 2))),
                 *[ChangePhase(symbol, TradingPhase.CONTINUOUS)] * 7,
                 EndSession(symbol),
+                SetFeeSchedule("gold", "USDT", self._tiers()),
+                AssignFeeSchedule(rng.choice(ACCOUNTS), rng.choice(("gold", "gold", "", "silver"))),
                 SetPriceBand(symbol, *rng.choice(((None, None), (prices[0], prices[-2])))),
                 SetLastPrice(symbol, rng.choice(prices)),
                 SetBreaker(symbol, rng.choice((0, NANOS // 50, NANOS // 20)), NANOS // 10, rng.random() < 0.2),
@@ -217,12 +235,16 @@ class Day:
             )
         )
 
+    def _tiers(self) -> tuple[FeeTier, ...]:
+        rates = self.rng.choices((0, 1_000_000, 3_333_333), k=4)
+        return FeeTier(0, *rates[:2]), FeeTier(self.rng.choice((1, 10 * NANOS)), *rates[2:])
+
     def _risk(self) -> Any:
         """What those do who watch over the accounts; what they forbid, they soon allow again."""
         rng, symbol, account = self.rng, self.rng.choice(list(PRICES)), self.rng.choice(ACCOUNTS)
         most = rng.choice((0, LOTS[symbol] * 50, LOTS[symbol] * 2_000))
         part = rng.choice((NANOS // 100, NANOS // 10, NANOS // 2))
-        state = rng.choice((AccountState.HALTED, AccountState.REDUCE_ONLY))
+        state = rng.choice(RESTRICTED)
         free = SetMarginRates(symbol=symbol, initial=rng.choice((NANOS // 5, NANOS)), maintenance=NANOS // 10)
         margin = ChangeAccountKind(account, AccountKind.MARGIN, rng.choice(("USDT", "ADA")))
         chosen, again = rng.choice(
@@ -242,8 +264,17 @@ class Day:
         self.later.append(again)
         return chosen
 
+    def _prices(self) -> MarketDataEvent:
+        """A quote of a market elsewhere, mostly of what trades at such prices."""
+        rng = self.rng
+        symbol = "AAPL" if rng.random() < 0.9 else rng.choice([*PRICES, "NONE", "not | a name"])
+        bid = rng.choice([None, 0, *PRICES["AAPL"] * 2])
+        ask = bid + rng.choice((-1, 0, 1, 2)) * CENT if bid else rng.choice([None, *PRICES["AAPL"]])
+        last = rng.choice([None, *PRICES["AAPL"]])
+        return MarketDataEvent(symbol, bid_price=bid, ask_price=ask, last_price=last)
+
     def _quantity(self, symbol: str) -> int:
-        return LOTS[symbol] * self.rng.choice([1, 2, 3, 5, 10, 20] if symbol == "ETHUSDT" else [1, 7, 100, 999, 1500])
+        return LOTS[symbol] * self.rng.choice([1, 2, 3, 5, 10, 20] if LOTS[symbol] == NANOS else [1, 7, 100, 999, 1500])
 
     def _known(self) -> tuple[str, str, str]:
         """An order, mostly one of the last."""
@@ -366,7 +397,10 @@ def check_books(state: Any) -> None:
     for symbol, book in state.by_symbol.items():
         bid, ask = book.bids.best_price(), book.asks.best_price()
         is_open = book.phase is TradingPhase.CONTINUOUS and symbol not in state.busy
-        assert not is_open or bid is None or ask is None or bid < ask, f"crossed: {bid} {ask}"
+        against = (ask, bid) if book.quote is None else (book.quote.ask, book.quote.bid)
+        for limit, price, sign in ((bid, against[0], 1), (ask, against[1], -1)):
+            is_apart = limit is None or price is None or sign * limit < sign * price
+            assert not is_open or is_apart, f"{symbol} is crossed: {bid} {ask} {book.quote}"
         for side, sign in ((book.bids, -1), (book.asks, 1)):
             prices = [price for price, _ in side.from_best()]
             assert prices == sorted(prices, key=lambda price, sign=sign: sign * price)
@@ -508,6 +542,7 @@ def check_settlement(venue: Venue, seen: Invariants) -> None:
             money[event.account_id, event.asset] += event.change
     multipliers = {each.symbol: each.multiplier for each in LISTINGS}
     for trade in seen.trades:
+        assert (HOUSE in (trade.buy_account_id, trade.sell_account_id)) is (trade.venue == Simulated.SIM)
         value = trade.quantity * trade.price * multipliers[trade.symbol] // NANOS**2
         buyer, seller = trade.buy_account_id, trade.sell_account_id
         money[buyer, trade.quote] -= value + trade.buy_commission
@@ -519,8 +554,12 @@ def check_settlement(venue: Venue, seen: Invariants) -> None:
         flows[buyer, trade.symbol] += value
         flows[seller, trade.symbol] -= value
     assert {key: event.total for key, event in seen.balances.items() if event.total} == {
-        key: total for key, total in money.items() if total
+        key: total for key, total in money.items() if total and key[0] != HOUSE
     }
+    for asset in {asset for _, asset in money}:
+        rows = [machine.state.balance(HOUSE, asset) for machine in venue.of("accounts")]
+        assert sum(row.total for row in rows) == money[HOUSE, asset], "what the house has is what others have not"
+
     for key, event in seen.positions.items():
         assert event.quantity == units[key]
         assert event.cost - event.realized_pnl == flows[key], "cost less what was realised is what was paid"

@@ -9,7 +9,7 @@ from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from system import ROOT, System
 
-DOOR = "order-commands"
+DOOR, MARKET_DATA = "order-commands", "market-data"
 
 
 def order(side: str, **changes: Any) -> dict[str, Any]:
@@ -26,6 +26,7 @@ def order(side: str, **changes: Any) -> dict[str, Any]:
 
 
 SCHEMA = (ROOT / "schemas/order_commands/NewOrder.avsc").read_text()
+MARKET_DATA_SCHEMA = (ROOT / "schemas/market_data/MarketDataEvent.avsc").read_text()
 VALUE = SerializationContext(DOOR, MessageField.VALUE)
 
 
@@ -34,13 +35,19 @@ def registry(system: System) -> SchemaRegistryClient:
     return SchemaRegistryClient({"url": f"{system.base}/registry"})
 
 
-def send(system: System, *orders: dict[str, Any]) -> None:
+def price(symbol: str, bid: str | None, ask: str | None, last: str | None, **changes: Any) -> dict[str, Any]:
+    """A price of a market elsewhere, as a plain record."""
+    prices = {"bidPrice": bid, "askPrice": ask, "lastPrice": last}
+    return {"symbol": symbol} | {name: Decimal(value) for name, value in prices.items() if value is not None} | changes
+
+
+def send(system: System, *orders: dict[str, Any], door: str = DOOR, schema: str = SCHEMA) -> None:
     """Sends as others do: no key, librdkafka's own partitioner, its own serializer."""
     with registry(system) as client:
-        encode = AvroSerializer(client, SCHEMA)
+        encode = AvroSerializer(client, schema)
         producer = SerializingProducer(
             {"bootstrap.servers": system.bootstrap, "value.serializer": encode, "linger.ms": 0}
         )
         for found in orders:
-            producer.produce(DOOR, value=found)
+            producer.produce(door, value=found)
         assert producer.flush(10) == 0

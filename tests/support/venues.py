@@ -22,8 +22,9 @@ from app.machine import NounMachine
 from app.registry import FileRegistry
 from app.settings import Profile
 from app.topics import INBOXES, ROUTES, partition_of, partitions_of
-from domain.order_commands import Refused
-from schemas.accounts import ResetAccounts, SetKillSwitch, SetLimits, SetMarginRates
+from domain.ingress import Refused
+from schemas.accounts import ResetAccounts, SetFeeSchedule, SetKillSwitch, SetLimits, SetMarginRates
+from schemas.market_data import MarketDataEvent
 from schemas.order_books import (
     CancelAllOrders,
     ChangePhase,
@@ -39,7 +40,7 @@ from schemas.shared import Tick
 
 NOUN_OF = {topic: noun for noun, topic in INBOXES.items()}
 OUTSIDE, OWNER = ("outside", 0), ("owner", 0)
-SHARDS = {"accounts": 3, "order_books": 2, "positions": 2, "order_commands": 1}
+SHARDS = {"accounts": 3, "order_books": 2, "positions": 2, "order_commands": 1, "market_data": 1}
 
 Place = tuple[str, int]
 Watch = Callable[[Machine, Any, list[Any]], None]
@@ -61,7 +62,9 @@ def door_of(command: Any) -> tuple[str, str | None]:
         return "order_books", command.symbol
     if isinstance(command, NewOrder | AmendRequest | CancelRequest):
         return "order_commands", command.account_id
-    is_for_all = isinstance(command, ResetAccounts | SetMarginRates) or (
+    if isinstance(command, MarketDataEvent):
+        return "market_data", command.symbol
+    is_for_all = isinstance(command, ResetAccounts | SetFeeSchedule | SetMarginRates) or (
         isinstance(command, SetKillSwitch | SetLimits) and not command.account_id
     )
     return "accounts", None if is_for_all else command.account_id

@@ -54,7 +54,7 @@ async def described(cluster: Cluster) -> dict[str, tuple[int, set[int], dict[str
 async def test_topics_are_as_asked_for_and_making_them_again_changes_nothing(cluster: Cluster, tmp_path: Path) -> None:
     first = create_topics(cluster, tmp_path)
     assert first.returncode == 0, first.stderr
-    assert first.stdout.count("made ") == 15
+    assert first.stdout.count("made ") == 17
     found = await described(cluster)
     for name, (partitions, retention_ms, compression) in ASKED.items():
         count, copies, config = found[name]

@@ -39,7 +39,7 @@ async function showBook() {
 async function showLedger() {
   const ledger = await get("/api/v1/ledger");
   const lines = Object.entries(ledger.assets).map(([asset, sums]) =>
-    row([[asset], [sums.accounts], [sums.clearing], [sums.fees], [sums.deposits_less_withdrawals]]));
+    row([[asset], [sums.accounts], [sums.clearing], [sums.fees], [sums.house], [sums.deposits_less_withdrawals]]));
   byId("ledger").replaceChildren(...lines);
   const isExact = ledger.imbalance === "0";
   byId("imbalance").textContent = isExact ? "✓ exact, difference 0" : `✗ difference ${ledger.imbalance}`;

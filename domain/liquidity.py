@@ -1,0 +1,57 @@
+"""How much an order could trade now, before it does: what an order that must fill entirely asks."""
+
+from collections.abc import Iterable
+
+from domain import simulated_venue
+from domain.books import Book, crosses
+from domain.breaker_rows import Sweep
+from domain.resting import RestingOrder
+from schemas.enums import SelfTradePrevention
+
+
+def reachable(book: Book, order: RestingOrder, now: int) -> int:
+    """Units that the order could trade now, up to its own quantity.
+
+    What self-trade prevention stops does not count, nor do orders whose sibling of an OCO group trades before them, nor
+    what stands behind a trade that trips the breaker.
+    """
+    if book.quote is not None:
+        return simulated_venue.reachable(book.quote, order)
+    asked = order.instructions
+    prevention = SelfTradePrevention.NONE if asked is None else asked.self_trade_prevention
+    hit: set[str] = set()
+    sweep = None if book.breaker is None else Sweep(book.breaker, now)
+    found = 0
+    for price, level in book.opposite(order.side).from_best():
+        if found >= order.quantity or not crosses(order.side, order.limit_price, price):
+            break
+        is_last = sweep is not None and sweep.trips(price)
+        units, is_over = _reachable_at(level.values(), order, prevention, hit, is_last=is_last)
+        found += units
+        if is_over or (is_last and units):
+            break
+        if sweep is not None and units:
+            sweep.take(price)
+    return min(found, order.quantity)
+
+
+def _reachable_at(
+    level: Iterable[RestingOrder], order: RestingOrder, prevention: SelfTradePrevention, hit: set[str], *, is_last: bool
+) -> tuple[int, bool]:
+    """-> units, and whether it ends here. An own order stands before what icebergs hide; `hit`: groups that traded."""
+    shown = hidden = 0
+    for maker in level:
+        if prevention is not SelfTradePrevention.NONE and maker.account_id == order.account_id:
+            if prevention is SelfTradePrevention.CANCEL_OLDEST:
+                continue
+            return shown, True
+        if maker.group and maker.group in hit:
+            continue
+        if maker.group and maker.group == order.group:  # what both leave is cancelled
+            return shown + maker.tradable, True
+        if is_last:  # the first trade here is the last one
+            return maker.tradable, True
+        hit |= {maker.group, order.group} - {""}
+        shown += maker.tradable
+        hidden += maker.leaves - maker.tradable
+    return shown + hidden, False

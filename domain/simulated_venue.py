@@ -1,0 +1,83 @@
+"""Venue SIM: orders trade with the house at prices from a market elsewhere, in place of trading with each other.
+
+An order that comes in, or is triggered, and may trade at the quote trades all it wants there: a buy at the ask, a sale
+at the bid. What rests trades at its own limit, all of it, as soon as the quote touches it; the best limit first, then
+the oldest. Stops look at the last price of that market, whatever trades here. Sizes of the quote are no bound.
+"""
+
+from collections.abc import Generator, Iterator
+
+from domain.book_rows import Event, State
+from domain.books import Book
+from domain.matching import affordable, after_trade, cancel_siblings, cancelled, executed
+from domain.money import AMOUNT_MAX, value_of
+from domain.quotes import Quote
+from domain.resting import RestingOrder, changed
+from domain.trades import HOUSE
+from schemas.enums import ReasonCode, Side
+
+
+def reachable(quote: Quote, order: RestingOrder) -> int:
+    """Units that the order could trade now: all of them, or none."""
+    return order.quantity if meets(quote, order) else 0
+
+
+def meets(quote: Quote, order: RestingOrder) -> bool:
+    """Whether the order may trade at the quote."""
+    price = quote.price_for(order.side)
+    if price is None:
+        return False
+    return order.limit_price >= price if order.side is Side.BUY else order.limit_price <= price
+
+
+def take(state: State, book: Book, quote: Quote, order: RestingOrder) -> Generator[Event, None, RestingOrder]:
+    """The order meets the quote, and trades there -> what it leaves."""
+    instrument = state.instruments.get(order.symbol)
+    price = quote.price_for(order.side)
+    assert instrument is not None
+    assert price is not None
+    quantity = order.leaves if order.money is None else min(order.leaves, affordable(instrument, order.money, price))
+    if not quantity:
+        return order
+    if value_of(quantity, price, instrument.multiplier) > AMOUNT_MAX:
+        yield cancelled(book, order, order.leaves, ReasonCode.AMOUNT_OUT_OF_RANGE)
+        return changed(order, 0, order.priority, order.fee_accrued, 0, None)
+    trade = executed(state, book, instrument, _of_house(order, quantity, price), order, quantity, price)
+    yield trade
+    yield from cancel_siblings(book, order)
+    return after_trade(order, trade, is_buy=order.side is Side.BUY)
+
+
+def fill_touched(state: State, book: Book, quote: Quote) -> Generator[Event, None, bool]:
+    """What rests and is touched by the quote trades -> whether all did: one record does a bounded amount of work."""
+    while (order := _touched(book, quote)) is not None:
+        if not state.steps_left:
+            return False
+        state.steps_left -= 1
+        yield from _give(state, book, order)
+    return True
+
+
+def _touched(book: Book, quote: Quote) -> RestingOrder | None:
+    for side, levels in ((Side.BUY, book.bids), (Side.SELL, book.asks)):
+        best, price = levels.best(), quote.price_for(side)
+        if best is not None and price is not None:
+            order = next(iter(best.values()))
+            if meets(quote, order):
+                return order
+    return None
+
+
+def _give(state: State, book: Book, order: RestingOrder) -> Iterator[Event]:
+    """An order that rests trades at its limit."""
+    instrument = state.instruments.get(order.symbol)
+    assert instrument is not None
+    taker = _of_house(order, order.leaves, order.limit_price)
+    yield executed(state, book, instrument, order, taker, order.leaves, order.limit_price)
+    yield from cancel_siblings(book, order)
+
+
+def _of_house(order: RestingOrder, quantity: int, price: int) -> RestingOrder:
+    """The other side: pays no fees."""
+    side = Side.SELL if order.side is Side.BUY else Side.BUY
+    return RestingOrder(HOUSE, HOUSE, order.symbol, 0, side, price, quantity, quantity, 0, 0, 0, 0)
