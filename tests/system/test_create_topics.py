@@ -63,4 +63,4 @@ async def test_topics_are_as_asked_for_and_making_them_again_changes_nothing(clu
         assert (config["min.insync.replicas"], config["cleanup.policy"]) == ("2", "delete")
     again = create_topics(cluster, tmp_path)
     assert again.returncode == 0
-    assert again.stdout == "15 topics in the catalogue, 0 made, 0 differences\n"
+    assert again.stdout == "17 topics in the catalogue, 0 made, 0 differences\n"
