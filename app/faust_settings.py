@@ -69,6 +69,7 @@ def modules(settings: Settings) -> list[str]:
     if settings.is_gateway:
         modules += [
             "web.accounts",
+            "web.cancelling",
             "web.registry",
             "web.order_books",
             "web.positions",

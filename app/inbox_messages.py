@@ -13,6 +13,7 @@ ACCOUNTS: tuple[type[Message], ...] = (
     accounts.AmendOrder,
     accounts.CancelOrder,
     accounts.CancelOpenOrders,
+    accounts.SetCancelTimer,
     accounts.ResetAccounts,
     accounts.ChangeAccountState,
     accounts.SetKillSwitch,

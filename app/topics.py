@@ -129,21 +129,19 @@ TOPICS = {topic.name: topic for topic in (*_INBOX_TOPICS, *_PUBLIC_TOPICS, *_CHA
 """Every topic by its name."""
 
 _TO_ITSELF = Route(BOOKS, None, is_own=True)
+_ACCOUNTS_TO_ITSELF = Route(ACCOUNTS, None, is_own=True)
 ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
     "order_commands": {
-        accounts.PlaceOrder: (Route(ACCOUNTS, "account_id"),),
-        accounts.AmendOrder: (Route(ACCOUNTS, "account_id"),),
-        accounts.CancelOrder: (Route(ACCOUNTS, "account_id"),),
+        command: (Route(ACCOUNTS, "account_id"),)
+        for command in (accounts.PlaceOrder, accounts.AmendOrder, accounts.CancelOrder)
     },
     "market_data": {order_books.SetReferencePrices: (Route(BOOKS, "symbol"),)},
     "accounts": {
         accounts.OrderEvent: (Route("order-events", "account_id"),),
-        accounts.BalanceEvent: (Route("balance-events", "account_id"),),
-        accounts.AccountOpened: (Route("balance-events", "account_id"),),
+        **dict.fromkeys((accounts.BalanceEvent, accounts.AccountOpened), (Route("balance-events", "account_id"),)),
         order_books.EnterOrder: (Route(BOOKS, "symbol"),),
         order_books.ReplaceOrder: (Route(BOOKS, "symbol"),),
         order_books.CancelRestingOrder: (Route(BOOKS, "symbol"),),
-        accounts.CancelOpenOrders: (Route(ACCOUNTS, None, is_own=True),),
         order_books.ResetBooks: (Route(BOOKS, None),),
         order_books.CancelAllOrders: (Route(BOOKS, "symbol"),),
         accounts.RiskChecked: (Route("risk-events", "account_id"),),
@@ -151,7 +149,7 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         accounts.AccountKindChanged: (Route("risk-events", "account_id"),),
         accounts.MarginRatesChanged: (Route("risk-events", "account_id"),),
         accounts.AccountStateChanged: (Route("risk-events", "account_id"),),
-        accounts.SetKillSwitch: (Route(ACCOUNTS, None, is_own=True),),
+        **dict.fromkeys((accounts.SetKillSwitch, accounts.CancelOpenOrders, shared.Tick), (_ACCOUNTS_TO_ITSELF,)),
     },
     "order_books": {
         order_books.TradeExecuted: (
@@ -202,6 +200,8 @@ GATEWAY_COMMANDS: dict[str, tuple[type[Message], ...]] = {
         accounts.PlaceOrder,
         accounts.AmendOrder,
         accounts.CancelOrder,
+        accounts.CancelOpenOrders,
+        accounts.SetCancelTimer,
         accounts.DepositFunds,
         accounts.WithdrawFunds,
         accounts.SetFeeSchedule,

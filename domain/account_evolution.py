@@ -29,6 +29,7 @@ from domain.fees import FEE_EVOLVERS
 from domain.instruments import from_listing
 from domain.oco_groups import group_key
 from domain.risk_evolution import RISK_EVOLVERS
+from domain.timers import TimerSet
 from schemas.accounts import (
     AccountOpened,
     BalanceEvent,
@@ -162,6 +163,10 @@ def _answered(state: State, event: Answered) -> None:
         state.outcomes.delete(forgotten)
 
 
+def _timer_set(state: State, event: TimerSet) -> None:
+    state.timers.set(event.account_id, event.at)
+
+
 def _cleared(state: State, _event: Cleared) -> None:
     for table in (
         state.accounts,
@@ -174,6 +179,7 @@ def _cleared(state: State, _event: Cleared) -> None:
         for key, _ in list(table.scan()):
             table.delete(key)
     state.risk.clear()
+    state.timers.clear()
     row = state.shard_row()
     still_open = row.resets_open - 1
     reset_id = row.reset_id if still_open else ""
@@ -190,6 +196,7 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     AccountOpened: _account_opened,
     InstrumentListed: _instrument_listed,
     MarkPrices: _marked,
+    TimerSet: _timer_set,
     ResetBegun: _reset_begun,
     BookEmptied: _book_emptied,
     Cleared: _cleared,

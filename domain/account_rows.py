@@ -8,7 +8,8 @@ from domain.fee_rows import FeeEvent, FeeSchedule, TradedValue
 from domain.instruments import Instrument
 from domain.risk_rows import RiskEvent, RiskTables
 from domain.state import Table
-from schemas.accounts import AccountOpened, BalanceEvent, CancelOpenOrders, OrderEvent, SetKillSwitch
+from domain.timers import TimerEvent, Timers
+from schemas.accounts import AccountOpened, BalanceEvent, OrderEvent, SetKillSwitch
 from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce, Venue
 from schemas.order_books import (
     CancelAllOrders,
@@ -229,7 +230,6 @@ Event = (
     | EnterOrder
     | ReplaceOrder
     | CancelRestingOrder
-    | CancelOpenOrders
     | ResetBooks
     | InstrumentListed
     | MarkPrices
@@ -239,6 +239,7 @@ Event = (
     | Contra
     | Answered
     | FeeEvent
+    | TimerEvent
     | ResetBegun
     | BookEmptied
     | Cleared
@@ -267,6 +268,7 @@ class State:
         groups: Table[GroupRow],
         fee_schedules: Table[FeeSchedule],
         traded_values: Table[TradedValue],
+        cancel_timers: Table[int],
         partition: int,
         book_shards: int,
         keeps_house: bool = False,
@@ -275,21 +277,18 @@ class State:
         self.accounts, self.balances, self.orders = accounts, balances, orders
         self.client_orders, self.finished = client_orders, finished
         self.outcomes, self.outcome_log = outcomes, outcome_log
-        self.instruments, self.marks, self.shard, self.resets, self.groups = (
-            instruments,
-            marks,
-            shard,
-            resets,
-            groups,
-        )
+        self.instruments, self.marks, self.shard = instruments, marks, shard
+        self.resets, self.groups = resets, groups
         self.risk = RiskTables(instruments, **risk)
         self.fee_schedules, self.traded_values = fee_schedules, traded_values
         self.partition, self.book_shards, self.keeps_house = partition, book_shards, keeps_house
+        self.timers = Timers(cancel_timers)
         self.now = 0
 
     def rebuild(self) -> None:
         """Derives anew what is known without looking."""
         self.risk.rebuild()
+        self.timers.rebuild()
 
     def shard_row(self) -> ShardRow:
         """The row of this shard."""

@@ -30,6 +30,7 @@ from schemas.accounts import (
     OpenAccount,
     PlaceOrder,
     ResetAccounts,
+    SetCancelTimer,
     SetFeeSchedule,
     SetKillSwitch,
     SetLimits,
@@ -65,6 +66,7 @@ Command = (
     | AmendOrder
     | CancelOrder
     | CancelOpenOrders
+    | SetCancelTimer
     | OrderRested
     | TradeExecuted
     | OrderCancelled
@@ -86,9 +88,10 @@ Command = (
 )
 
 
-def deadline(state: State) -> int | None:  # noqa: ARG001 - nothing of an account is due at a time
+def deadline(state: State) -> int | None:
     """When the shard wants to hear the time; None while nothing is due."""
-    return None
+    first = state.timers.first()
+    return None if first is None else first[0]
 
 
 def decide(state: State, command: Command) -> Iterator[Event]:
@@ -104,8 +107,8 @@ def _taken_over(_state: State, command: InstrumentListed | MarkPrices) -> Iterat
     yield command
 
 
-def _nothing(_state: State, _command: Tick) -> Iterator[Event]:
-    return iter(())
+def _tick(state: State, _command: Tick) -> Iterator[Event]:
+    return cancelling.ring(state)
 
 
 def _reset(state: State, command: ResetAccounts) -> Iterator[Event]:
@@ -157,5 +160,6 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     SetLimits: limits.set_limits,
     ChangeAccountKind: margin_terms.change_kind,
     SetMarginRates: margin_terms.set_rates,
-    Tick: _nothing,
+    SetCancelTimer: cancelling.set_timer,
+    Tick: _tick,
 }

@@ -2,6 +2,8 @@
 
 Its books take them out, each all that it has: one message a book, however many orders there are. What is in the market
 at the moment of the decision goes; an order that is placed a moment later stays, for its number is higher.
+
+The timer is a dead man's switch: whoever trades sets it again and again, and when he does so no more, his orders go.
 """
 
 from collections.abc import Iterator
@@ -10,12 +12,17 @@ from domain.account_rows import Event, State
 from domain.instruments import Instrument
 from domain.ledger import answer
 from domain.money import NUMBERS_PER_COUNT
-from schemas.accounts import CancelOpenOrders
+from domain.timers import TimerSet
+from schemas.accounts import CancelOpenOrders, SetCancelTimer
 from schemas.enums import ReasonCode, Side
 from schemas.order_books import CancelAllOrders
+from schemas.shared import Tick
 
 BOOKS_PER_RECORD_MAX = 250
 """What there is beyond, the shard goes on with in another record."""
+TIMERS_PER_RECORD_MAX = 100
+TIMEOUT_NS_MAX = 86_400 * 10**9
+"""A day."""
 
 
 def cancel_open_orders(state: State, command: CancelOpenOrders) -> Iterator[Event]:
@@ -83,3 +90,35 @@ def _fault(state: State, command: CancelOpenOrders) -> ReasonCode | None:
         return ReasonCode.UNKNOWN_ACCOUNT
     is_known = not command.symbol or state.instruments.get(command.symbol) is not None
     return None if is_known else ReasonCode.UNKNOWN_SYMBOL
+
+
+def set_timer(state: State, command: SetCancelTimer) -> Iterator[Event]:
+    """The account's orders go when so much time has gone by. One that has run out does its work first."""
+    if state.outcomes.get(command.command_id) is not None:
+        return
+    reason = ReasonCode.UNKNOWN_ACCOUNT if state.accounts.get(command.account_id) is None else None
+    if not 0 <= command.timeout_ns <= TIMEOUT_NS_MAX:
+        reason = ReasonCode.TOO_LARGE
+    if reason is None:
+        due_at = state.timers.at(command.account_id)
+        if due_at is not None and due_at <= state.now:
+            yield from _run_out(state, command.account_id)
+        yield TimerSet(command.account_id, state.now + command.timeout_ns if command.timeout_ns else 0)
+    yield from answer(state, command.command_id, "", reason)
+
+
+def ring(state: State) -> Iterator[Event]:
+    """Timers that have run out, the first first; the shard tells itself the time for those that are too many."""
+    for _ in range(TIMERS_PER_RECORD_MAX):
+        first = state.timers.first()
+        if first is None or first[0] > state.now:
+            return
+        yield from _run_out(state, first[1])
+    first = state.timers.first()
+    if first is not None and first[0] <= state.now:
+        yield Tick(is_manual=False)
+
+
+def _run_out(state: State, account_id: str) -> Iterator[Event]:
+    yield TimerSet(account_id, 0)
+    yield from cancel_open_orders(state, CancelOpenOrders(account_id, reason_code=ReasonCode.CANCEL_TIMER))

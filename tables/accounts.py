@@ -38,6 +38,7 @@ NOUN = Noun(
         "shard": ShardRow,
         "resets": int,
         "groups": GroupRow,
+        "cancel_timers": int,
         "risks": AccountRisk,
         "exposures": Exposure,
         "position_limits": PositionLimit,

@@ -7,7 +7,7 @@ from heapq import merge
 from typing import Any, NamedTuple
 
 from app.reading import SYSTEM_ACCOUNTS
-from domain.account_rows import Balance, Order
+from domain.account_rows import FINAL, Balance, Order
 from domain.book_rows import TradeRow
 from domain.positions import Position
 from domain.resting import RestingOrder
@@ -86,6 +86,8 @@ class AccountsView(View):
         self.handlers = {"orders": self._order, "balances": self._balance}
         self.orders: defaultdict[int, Sequence] = defaultdict(Sequence)
         self.of_account: defaultdict[str, Sequence] = defaultdict(Sequence)
+        self.alive: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        """Ids of the open orders of each account."""
         self._known: defaultdict[int, dict[str, tuple[int, str, str, int]]] = defaultdict(dict)
         self._balances: defaultdict[int, defaultdict[str, dict[str, Balance]]] = defaultdict(lambda: defaultdict(dict))
         self._sums: defaultdict[tuple[int, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -93,8 +95,9 @@ class AccountsView(View):
 
     def forget(self, partition: int) -> None:
         """A shard's rows come anew."""
-        for number, account_id, _, _ in self._known.pop(partition, {}).values():
+        for order_id, (number, account_id, _, _) in self._known.pop(partition, {}).items():
             self.of_account[account_id].remove(number)
+            self.alive[account_id].pop(order_id, None)
         self.orders.pop(partition, None)
         self._balances.pop(partition, None)
         for key in [key for key in self._sums if key[0] == partition]:
@@ -108,11 +111,16 @@ class AccountsView(View):
             if known is not None:
                 self.orders[partition].remove(known[0])
                 self.of_account[known[1]].remove(known[0])
+                self.alive[known[1]].pop(order_id, None)
             return
         self._known[partition][order_id] = (order.order_number, order.account_id, order.held_asset, order.held)
         self._sums[partition, order.held_asset]["held"] += order.held
         self.orders[partition].add(order.order_number, order_id)
         self.of_account[order.account_id].add(order.order_number, order_id)
+        if order.status in FINAL:
+            self.alive[order.account_id].pop(order_id, None)
+        else:
+            self.alive[order.account_id][order_id] = None
         for listener in self.listeners:
             listener(order)
 

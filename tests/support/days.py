@@ -30,6 +30,7 @@ from schemas.accounts import (
     PlaceOrder,
     ResetAccounts,
     RiskChecked,
+    SetCancelTimer,
     SetFeeSchedule,
     SetKillSwitch,
     SetLimits,
@@ -232,6 +233,7 @@ class Day:
                 *[RearmBreaker(symbol, rng.choice((0, NANOS // 10)))] * 2,
                 CancelAllOrders(symbol, rng.choice(ACCOUNTS), Side.UNKNOWN),
                 CancelOpenOrders(rng.choice(ACCOUNTS), rng.choice(("", symbol)), reason_code=ReasonCode.DISCONNECTED),
+                SetCancelTimer(rng.choice(ACCOUNTS), rng.choice((0, NANOS // 10, NANOS, 10 * NANOS))),
             )
         )
 

@@ -89,7 +89,7 @@ async def test_the_walkthrough_does_what_it_says(tmp_path: Path) -> None:
 
 async def _walk(system: System) -> None:
     walk = steps()
-    assert len(walk) == 16
+    assert len(walk) == 18
     for step in walk:
 
         async def is_so(step: Step = step) -> bool:
@@ -127,7 +127,7 @@ def test_every_command_of_the_readme_exists() -> None:
     text = "\n".join(blocks("sh"))
     for target in re.findall(r"^make (\w+)", text, re.MULTILINE):
         assert f"\n{target}:" in makefile
-    code = (ROOT / "app/cli.py").read_text()
+    code = "".join(path.read_text() for path in (ROOT / "app").glob("*cli.py"))
     commands = set(re.findall(r"faust -A app ([a-z-]+)", README)) - {"worker"}
     assert commands
     for command in commands:
