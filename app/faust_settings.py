@@ -74,6 +74,7 @@ def modules(settings: Settings) -> list[str]:
             "web.order_books",
             "web.positions",
             "web.fees",
+            "web.sessions",
             "web.aliases",
             "web.sockets",
             "web.page",

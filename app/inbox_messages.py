@@ -48,6 +48,7 @@ BOOKS: tuple[type[Message], ...] = (
     order_books.SetLastPrice,
     order_books.SetReferencePrices,
     order_books.ContinueMatching,
+    order_books.ScheduleSession,
     order_books.ListInstrument,
     order_books.ResetBooks,
     shared.Tick,

@@ -87,22 +87,21 @@ _INBOX_TOPICS = (
     ),
     Topic(MARKET_DATA, "symbol", 100, DAY_MS, (market_data.MarketDataEvent,), is_public_input=True),
 )
+_BOOK_EVENTS = (
+    order_books.PhaseChanged,
+    order_books.AuctionIndicated,
+    order_books.BreakerSet,
+    order_books.BreakerRearmed,
+    order_books.SessionScheduled,
+    order_books.SessionOpened,
+    order_books.SessionClosed,
+    order_books.HolidayDeclared,
+)
+"""How a book trades, for everybody."""
 _PUBLIC_TOPICS = (
     Topic("order-events", "account_id", 50, 30 * DAY_MS, (accounts.OrderEvent,), "snappy"),
     Topic("trade-events", "symbol", 50, 365 * DAY_MS, (order_books.TradeExecuted,), "snappy"),
-    Topic(
-        "book-events",
-        "symbol",
-        50,
-        365 * DAY_MS,
-        (
-            order_books.PhaseChanged,
-            order_books.AuctionIndicated,
-            order_books.BreakerSet,
-            order_books.BreakerTripped,
-            order_books.BreakerRearmed,
-        ),
-    ),
+    Topic("book-events", "symbol", 50, 365 * DAY_MS, (*_BOOK_EVENTS, order_books.BreakerTripped)),
     Topic("position-events", "account_id", 20, 365 * DAY_MS, (positions.PositionEvent,)),
     Topic(
         "risk-events",
@@ -167,11 +166,8 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.CancelRefused: (Route(ACCOUNTS, "account_id"),),
         order_books.MarkPrices: (Route(ACCOUNTS, None), Route(POSITIONS, None)),
         order_books.InstrumentListed: (Route(ACCOUNTS, None),),
-        order_books.PhaseChanged: (Route("book-events", "symbol"),),
-        order_books.AuctionIndicated: (Route("book-events", "symbol"),),
-        order_books.BreakerSet: (Route("book-events", "symbol"),),
+        **dict.fromkeys(_BOOK_EVENTS, (Route("book-events", "symbol"),)),
         order_books.BreakerTripped: (Route("book-events", "symbol"), Route("risk-events", "account_id")),
-        order_books.BreakerRearmed: (Route("book-events", "symbol"),),
         order_books.ContinueMatching: (_TO_ITSELF,),
         order_books.EnterOrder: (_TO_ITSELF,),
         order_books.ReplaceOrder: (_TO_ITSELF,),
@@ -215,6 +211,7 @@ GATEWAY_COMMANDS: dict[str, tuple[type[Message], ...]] = {
     ),
     "order_books": (
         order_books.ListInstrument,
+        order_books.ScheduleSession,
         order_books.ChangePhase,
         order_books.SetPriceBand,
         order_books.SetBreaker,

@@ -5,11 +5,21 @@ from typing import Any
 
 import msgspec
 
+from domain import breakers, sessions
 from domain.auction_rows import AuctionRow
 from domain.book_events import AuctionLooked
 from domain.book_rows import MARKS_INTERVAL_NS_MIN, ShardRow, State
 from schemas.enums import Side, TradingPhase
 from schemas.order_books import AuctionIndicated, PhaseChanged
+
+
+def begin_anew(state: State, symbol: str) -> None:
+    """Nothing is known of auctions, breakers and sessions."""
+    end_auction(state, symbol)
+    breakers.forget(state, symbol)
+    sessions.forget(state, symbol)
+    is_closed = sessions.is_closed(state, symbol)
+    state.book(symbol).phase = TradingPhase.CLOSED if is_closed else TradingPhase.CONTINUOUS
 
 
 def end_auction(state: State, symbol: str) -> None:
@@ -60,8 +70,10 @@ def _look(state: State, symbol: str, auction: AuctionRow) -> None:
     state.shard.put("", ShardRow(state.trade_count, state.now))
 
 
-AUCTION_EVOLVERS: dict[type, Callable[[State, Any], None]] = {
+PHASE_EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     PhaseChanged: _phase_changed,
     AuctionIndicated: _indicated,
     AuctionLooked: _looked,
+    **breakers.BREAKER_EVOLVERS,
+    **sessions.SESSION_EVOLVERS,
 }

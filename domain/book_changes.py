@@ -8,7 +8,7 @@ from domain import stops
 from domain.book_events import BandSet, LastPriceSet
 from domain.book_rows import Event, State
 from domain.books import Book, crosses
-from domain.entering import act, cascade
+from domain.entering import SHUT, act, cascade
 from domain.matching import cancelled
 from domain.resting import RestingOrder, StopOrder
 from schemas.enums import ReasonCode, Side, TimeInForce, TradingPhase
@@ -71,8 +71,8 @@ def _replace_fault(state: State, book: Book, order: RestingOrder | None, command
     is_limit = stop is None or not stops.is_market(stop.order_type)
     if is_limit and command.limit_price != order.limit_price and not book.allows(command.limit_price):
         return ReasonCode.PRICE_BAND
-    if book.phase is TradingPhase.HALTED:
-        return ReasonCode.HALTED
+    if book.phase in SHUT:
+        return SHUT[book.phase]
     is_open = stop is None and book.phase is TradingPhase.CONTINUOUS
     if is_open and order.instructions is not None and order.instructions.is_post_only:
         best = book.best_against(order.side)

@@ -10,8 +10,12 @@ from schemas.order_books import (
     CancelAllOrders,
     ChangePhase,
     EndSession,
+    HolidayDeclared,
     PhaseChanged,
     RearmBreaker,
+    SessionClosed,
+    SessionOpened,
+    SessionScheduled,
     SetBreaker,
     SetLastPrice,
     SetPriceBand,
@@ -73,7 +77,18 @@ class AuctionLooked(msgspec.Struct, frozen=True, gc=False):
     symbol: str
 
 
-PhaseEvent = PhaseChanged | AuctionIndicated | AuctionLooked | BreakerSet | BreakerTripped | BreakerRearmed
+PhaseEvent = (
+    PhaseChanged
+    | AuctionIndicated
+    | AuctionLooked
+    | BreakerSet
+    | BreakerTripped
+    | BreakerRearmed
+    | SessionScheduled
+    | SessionOpened
+    | SessionClosed
+    | HolidayDeclared
+)
 """What happens to the way in which a book trades."""
 Operation = (
     CancelAllOrders

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from domain import breakers
-from domain.auction_evolution import AUCTION_EVOLVERS, end_auction
+from domain.auction_evolution import PHASE_EVOLVERS, begin_anew
 from domain.book_changes import keeps_place
 from domain.book_events import BandSet, ResetAsked
 from domain.book_rows import (
@@ -24,7 +24,6 @@ from domain.book_rows import (
 )
 from domain.book_waiting import WAITING_EVOLVERS
 from domain.books import NO_BAND, Book, band_of
-from domain.breakers import BREAKER_EVOLVERS
 from domain.instruments import from_listing
 from domain.reference_prices import REFERENCE_EVOLVERS, forget
 from domain.resting import RestingOrder, StopOrder, changed
@@ -268,17 +267,15 @@ def _reset(state: State, _event: ResetAccounts) -> None:
     forget(state)
     for symbol, row in list(state.books.scan()):
         book = state.book(symbol)
-        book.last, book.phase, book.band = None, TradingPhase.CONTINUOUS, NO_BAND
-        end_auction(state, symbol)
-        breakers.forget(state, symbol)
-        state.books.put(symbol, BookRow(row.sequence, None, row.marked))
+        begin_anew(state, symbol)
+        book.last, book.band = None, NO_BAND
+        state.books.put(symbol, BookRow(row.sequence, None, row.marked, book.phase))
         state.unmarked.add(symbol)
 
 
 _EVOLVERS: dict[type, Callable[[State, Any], None]] = (
     WAITING_EVOLVERS
-    | AUCTION_EVOLVERS
-    | BREAKER_EVOLVERS
+    | PHASE_EVOLVERS
     | REFERENCE_EVOLVERS
     | {
         TradeExecuted: _traded,

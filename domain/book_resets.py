@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from domain import sessions
 from domain.book_events import ResetAsked
 from domain.book_rows import Event, State
 from domain.instruments import from_listing, is_same_contract, listing_fault
@@ -26,6 +27,8 @@ def list_instrument(state: State, command: ListInstrument) -> Iterator[Event]:
         return
     instrument = from_listing(command)
     yield InstrumentListed(**{name: getattr(instrument, name) for name in instrument.__struct_fields__})
+    if known is None and instrument.calendar:
+        yield sessions.closing(state.book(command.symbol), command.symbol)
 
 
 def reset(state: State, command: ResetBooks) -> Iterator[Event]:

@@ -19,6 +19,7 @@ from domain.breaker_rows import Breaker, BreakerRow
 from domain.instruments import Instrument
 from domain.quotes import NO_QUOTE, Quote, ReferencePricesSet
 from domain.resting import RestingOrder, StopOrder
+from domain.session_rows import SessionRow
 from domain.state import Table
 from schemas.accounts import ResetAccounts
 from schemas.enums import ReasonCode, Side, TradingPhase
@@ -197,12 +198,13 @@ class State:
         auctions: Table[AuctionRow],
         breakers: Table[BreakerRow],
         quotes: Table[Quote],
+        sessions: Table[SessionRow],
         partition: int,
         account_shards: int,
     ) -> None:
         self.instruments, self.orders, self.stops, self.books = instruments, orders, stops, books
         self.trades, self.shard, self.resets, self.waiting = trades, shard, resets, waiting
-        self.auctions, self.breakers, self.quotes = auctions, breakers, quotes
+        self.auctions, self.breakers, self.quotes, self.sessions = auctions, breakers, quotes, sessions
         self.partition, self.account_shards = partition, account_shards
         self.now = 0
         self.steps_left = 0
@@ -233,6 +235,9 @@ class State:
         self.timed: dict[str, int] = {}
         """When the phases of books end by themselves."""
         self.phase_due_at = NEVER
+        for symbol, session in self.sessions.scan():
+            self.book(symbol).session = session
+            self.time(symbol)
         for symbol, auction in self.auctions.scan():
             self.book(symbol).auction = auction
             self.time(symbol)
@@ -261,10 +266,12 @@ class State:
 
     def time(self, symbol: str) -> None:
         """Notes when the phase of a book ends by itself, if it does."""
-        auction = self.book(symbol).auction
+        auction, session = self.book(symbol).auction, self.book(symbol).session
+        times = [auction.ends_at] if auction is not None and auction.ends_at else []
+        times += [session.due_at] if session is not None and not session.is_over else []
         self.timed.pop(symbol, None)
-        if auction is not None and auction.ends_at:
-            self.timed[symbol] = auction.ends_at
+        if times:
+            self.timed[symbol] = min(times)
         self.phase_due_at = min(self.timed.values(), default=NEVER)
 
     def is_stale(self, symbol: str, auction: AuctionRow) -> bool:

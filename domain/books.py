@@ -8,6 +8,7 @@ from domain.instruments import Instrument
 from domain.levels import Expiries, Levels, Stops
 from domain.quotes import NO_QUOTE, Quote
 from domain.resting import RestingOrder, StopOrder
+from domain.session_rows import SessionRow
 from schemas.enums import Side, TradingPhase, Venue
 
 NO_BAND = (None, None)
@@ -35,6 +36,7 @@ class Book:
         "quote",
         "rises",
         "sequence",
+        "session",
         "stops",
     )
 
@@ -55,6 +57,8 @@ class Book:
         self.band: tuple[int | None, int | None] = NO_BAND
         self.breaker: Breaker | None = None
         """There where one is set."""
+        self.session: SessionRow | None = None
+        """Where its instrument has a calendar, and a session of it is known."""
         self.auction: AuctionRow | None = None
         """There while the book is in an auction."""
         self.quote: Quote | None = None

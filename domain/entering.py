@@ -19,6 +19,8 @@ from schemas.order_books import ContinueMatching, EnterOrder, OrderArmed, OrderC
 AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 WAITING = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP, OrderType.TAKE_PROFIT})
 LIMITED = frozenset({TimeInForce.DAY, TimeInForce.GTD})
+SHUT = {TradingPhase.HALTED: ReasonCode.HALTED, TradingPhase.CLOSED: ReasonCode.MARKET_CLOSED}
+"""Phases in which no order is taken, and why."""
 NO_LIMIT = 10**38 - 1
 """Up to where an order buys that has no limit."""
 QUANTITY_MAX = 10**28
@@ -136,8 +138,8 @@ def _holds(book: Book, command: EnterOrder) -> bool:
 
 
 def _phase_fault(book: Book, command: EnterOrder) -> ReasonCode | None:
-    if book.phase is TradingPhase.HALTED:
-        return ReasonCode.HALTED
+    if book.phase in SHUT:
+        return SHUT[book.phase]
     is_at_once = command.order_type is OrderType.MARKET or command.time_in_force in AT_ONCE
     return ReasonCode.NOT_IN_AUCTION if is_at_once and command.order_type not in WAITING else None
 

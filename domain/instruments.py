@@ -37,6 +37,8 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Nanoseconds since the epoch; zero where it does not end."""
     strike: int | None = None
     option_right: OptionRight = OptionRight.NONE
+    calendar: str = ""
+    """Of its sessions; empty where it is traded at all times."""
 
     @property
     def is_limited(self) -> bool:

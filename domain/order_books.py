@@ -32,6 +32,7 @@ from schemas.order_books import (
     ReduceOrder,
     ReplaceOrder,
     ResetBooks,
+    ScheduleSession,
     SetBreaker,
     SetLastPrice,
     SetPriceBand,
@@ -46,7 +47,7 @@ STEPS_PER_RECORD_MAX = 250
 Ordered = EnterOrder | ReplaceOrder | ReduceOrder | CancelRestingOrder | Operation
 """What one book takes in the order in which it comes."""
 _ORDERED = frozenset(get_args(Ordered))
-Command = Ordered | ContinueMatching | ListInstrument | ResetBooks | Tick
+Command = Ordered | ContinueMatching | ScheduleSession | ListInstrument | ResetBooks | Tick
 
 
 def deadline(state: State) -> int | None:
@@ -71,7 +72,7 @@ def decide(state: State, command: Any) -> Iterable[Event]:
 
 def _decided(state: State, command: Any) -> Iterator[Event]:
     if state.now >= state.phase_due_at:
-        yield from phases.end_auctions_due(state)
+        yield from phases.advance(state)
     if not state.busy:
         yield from _DECIDERS[type(command)](state, command)
     elif _must_wait(state, command):
@@ -149,6 +150,7 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     RearmBreaker: phases.rearm_breaker,
     SetLastPrice: book_changes.set_last_price,
     SetReferencePrices: reference_prices.set_prices,
+    ScheduleSession: phases.schedule_session,
     ListInstrument: book_resets.list_instrument,
     ResetBooks: book_resets.reset,
     Tick: _tick,

@@ -3,15 +3,25 @@
 A venue's way back from a halt is an auction (D14): who asks for it says how long the auction takes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
+from domain import sessions
 from domain.auctions import trade_on
-from domain.book_changes import expire_in
-from domain.book_rows import Event, State
+from domain.book_changes import end_session, expire_in
+from domain.book_rows import NEVER, Event, State
 from domain.books import Book
 from domain.breakers import has_tripped
 from schemas.enums import AuctionKind, TradingPhase
-from schemas.order_books import BreakerRearmed, ChangePhase, PhaseChanged, RearmBreaker
+from schemas.order_books import (
+    BreakerRearmed,
+    ChangePhase,
+    EndSession,
+    PhaseChanged,
+    RearmBreaker,
+    ScheduleSession,
+    SessionClosed,
+    SessionOpened,
+)
 
 
 def change_phase(state: State, command: ChangePhase) -> Iterator[Event]:
@@ -20,13 +30,16 @@ def change_phase(state: State, command: ChangePhase) -> Iterator[Event]:
     book = state.book(symbol)
     if state.instruments.get(symbol) is None or phase is book.phase or has_tripped(book):
         return
-    if phase is TradingPhase.AUCTION:
-        yield open_auction(state, book, symbol, command.auction_kind, command.auction_ns)
-    elif phase is TradingPhase.HALTED:
+    if phase is TradingPhase.HALTED:
         yield PhaseChanged(symbol, phase, sequence=book.sequence + 1)
+    elif sessions.is_closed(state, symbol):  # what was halted waits for its session
+        if book.phase is TradingPhase.HALTED:
+            yield sessions.closing(book, symbol)
+    elif phase is TradingPhase.AUCTION:
+        yield open_auction(state, book, symbol, command.auction_kind, command.auction_ns)
     elif book.phase is TradingPhase.HALTED and command.auction_ns:
         yield open_auction(state, book, symbol, AuctionKind.REOPENING, command.auction_ns)
-    elif not (command.auction_ns and symbol in state.timed):
+    elif not (command.auction_ns and book.auction is not None and book.auction.ends_at):
         yield from trade_on(state, book, symbol)
 
 
@@ -43,22 +56,49 @@ def rearm_breaker(state: State, command: RearmBreaker) -> Iterator[Event]:
     if not has_tripped(book):
         return
     yield BreakerRearmed(symbol, book.sequence + 1)
-    if command.auction_ns:
+    if sessions.is_closed(state, symbol):
+        yield sessions.closing(book, symbol)
+    elif command.auction_ns:
         yield open_auction(state, book, symbol, AuctionKind.REOPENING, command.auction_ns)
     else:
         yield from trade_on(state, book, symbol)
 
 
-def end_auctions_due(state: State) -> Iterator[Event]:
-    """Auctions whose time has come uncross. One that is under way in records of its own is left alone.
+def schedule_session(state: State, command: ScheduleSession) -> Iterator[Event]:
+    """The next session is known; it may have begun already."""
+    yield from sessions.schedule(state, command)
+    if state.now >= state.phase_due_at:
+        yield from advance(state)
 
-    Orders whose time came before take no part. Where they are more than a record may end, the auction waits for them.
+
+def advance(state: State) -> Iterator[Event]:
+    """Auctions end, sessions open and close whose time has come: in every book one after the other, as they would have.
+
+    A book that has begun something that goes on in records of its own is left alone until it is done.
     """
-    for symbol, ends_at in sorted(state.timed.items()):
-        if ends_at > state.now or state.is_paused(symbol):
-            continue
-        book = state.book(symbol)
-        yield from expire_in(state, book, ends_at)
-        first = book.next_expiry()
-        if first is None or first > ends_at:
+    for symbol in sorted(state.timed):
+        while (due := state.timed.get(symbol, NEVER)) <= state.now and not state.is_paused(symbol):
+            if not (yield from _next(state, symbol, due)):
+                break
+
+
+def _next(state: State, symbol: str, due: int) -> Generator[Event, None, bool]:
+    """What is due first -> whether it was done. Orders whose time came before take no part: they may be too many."""
+    book = state.book(symbol)
+    yield from expire_in(state, book, due)
+    first = book.next_expiry()
+    if first is not None and first <= due:
+        return False
+    session = book.session
+    if book.auction is not None and book.auction.ends_at == due:
+        yield from trade_on(state, book, symbol)
+    elif session is not None and session.is_open:
+        yield SessionClosed(symbol, session.session, book.sequence + 1)
+        if book.phase is not TradingPhase.HALTED:
+            yield sessions.closing(book, symbol)
+        yield from end_session(state, EndSession(symbol))
+    elif session is not None:
+        yield SessionOpened(symbol, session.session, book.sequence + 1)
+        if book.phase is TradingPhase.CLOSED:
             yield from trade_on(state, book, symbol)
+    return True

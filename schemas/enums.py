@@ -260,6 +260,7 @@ class TradingPhase(StrEnum):
     CONTINUOUS = "CONTINUOUS"
     AUCTION = "AUCTION"
     HALTED = "HALTED"
+    CLOSED = "CLOSED"
 
 
 TRADINGPHASE_AT, TRADINGPHASE_BYTES = positions(TradingPhase)

@@ -11,6 +11,7 @@ from domain.breaker_rows import BreakerRow
 from domain.instruments import Instrument
 from domain.quotes import Quote
 from domain.resting import RestingOrder, StopOrder
+from domain.session_rows import SessionRow
 
 
 def state(tables: Mapping[str, Any], place: Place) -> State:
@@ -37,6 +38,7 @@ NOUN = Noun(
         "auctions": AuctionRow,
         "breakers": BreakerRow,
         "quotes": Quote,
+        "sessions": SessionRow,
     },
     state=state,
     decide=machine.decide,

@@ -1,5 +1,6 @@
 """What an operator may do, and tests: deposits, instruments; in the test profile the clock and a clean sheet."""
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -11,7 +12,7 @@ from schemas.accounts import DepositFunds, ResetAccounts, WithdrawFunds
 from schemas.enums import InstrumentType, OptionRight, Venue
 from schemas.order_books import ListInstrument
 from schemas.shared import Tick
-from web import answers, clock, orders, seeding
+from web import answers, calendars, clock, orders, seeding
 from web.commands import happens, is_taken, place_in_line, send, send_to_all
 from web.gateway import opened
 from web.ids import id_of_key, new_id
@@ -80,6 +81,7 @@ async def list_instrument(request: web.Request) -> web.Response:
         expires_at=clock.moment("expires_at", body["expires_at"]) if body.get("expires_at") else 0,
         strike=nanos_or_none(body, "strike"),
         option_right=orders.word("right", body.get("right", "none"), RIGHTS),
+        calendar=await calendar_of(body),
         **envelope(new_id()),
     )
     fault = await listed(command)
@@ -97,6 +99,17 @@ def _venue_of(body: dict[str, Any]) -> tuple[Venue, str]:
     ours = {venue.value: venue for venue in (Venue.INTERNAL, Venue.SIM)}
     venue = ours.get(name.upper(), Venue.EXTERNAL)
     return venue, exchange or (name if venue is Venue.EXTERNAL else "")
+
+
+async def calendar_of(body: dict[str, Any]) -> str:
+    """The session calendar; empty where none is asked for."""
+    found = body.get("calendar")
+    if found is None:
+        return ""
+    name = orders.name("calendar", found)
+    if not await asyncio.to_thread(calendars.is_known, name):
+        raise Problem(422, "UNKNOWN_CALENDAR", f"no session calendar {name}", field="calendar")
+    return name
 
 
 async def set_clock(request: web.Request) -> web.Response:

@@ -17,6 +17,7 @@ from domain.order_life import WORDS
 from domain.positions import Position, value_at
 from domain.quotes import Quote
 from domain.reasons import reason_text
+from domain.session_rows import SessionRow
 from schemas.enums import Side
 from schemas.wire import NANOS
 from web.numbers import text, text_or_none
@@ -170,6 +171,7 @@ def book_state(symbol: str, rows: Rows) -> dict[str, Any]:
     auction: AuctionRow | None = rows["auctions"].get(symbol)
     breaker: BreakerRow | None = rows["breakers"].get(symbol)
     quote: Quote | None = rows["quotes"].get(symbol)
+    session: SessionRow | None = rows["sessions"].get(symbol)
     state: dict[str, Any] = {
         "symbol": symbol,
         "sequence": row.sequence,
@@ -178,11 +180,22 @@ def book_state(symbol: str, rows: Rows) -> dict[str, Any]:
         "last": text_or_none(row.last),
         "price_band": [text_or_none(row.low), text_or_none(row.high)],
         "breaker": None if breaker is None else breaker_state(breaker),
+        "session": None if session is None else session_state(session),
     }
     if quote is not None:
         prices = {name: text_or_none(getattr(quote, name)) for name in ("bid", "ask", "last")}
         state["reference"] = prices | {"quoted_at": time_text(quote.quoted_at)}
     return state
+
+
+def session_state(row: SessionRow) -> dict[str, Any]:
+    """The session that is, or comes next."""
+    return {
+        "session": row.session,
+        "opens_at": time_text(row.opens_at),
+        "closes_at": time_text(row.closes_at),
+        "is_open": row.is_open,
+    }
 
 
 def breaker_state(row: BreakerRow) -> dict[str, Any]:

@@ -27,7 +27,9 @@ from web.seeding import envelope
 
 router = app.http.router
 
-PHASES = {phase.value.lower(): phase for phase in TradingPhase if phase is not TradingPhase.UNKNOWN}
+PHASES = {
+    phase.value.lower(): phase for phase in TradingPhase if phase not in (TradingPhase.UNKNOWN, TradingPhase.CLOSED)
+}
 KINDS = {kind.value.lower(): kind for kind in AuctionKind if kind is not AuctionKind.UNKNOWN}
 REOPENING_AUCTION_NS = 5 * NANOS
 """How long orders gather before a halted book trades on."""

@@ -99,6 +99,7 @@ def listing(row: Instrument) -> dict[str, Any]:
         "expires_at": time_text(row.expires_at) if row.expires_at else None,
         "strike": text_or_none(row.strike),
         "right": row.option_right.value,
+        "calendar": row.calendar or None,
     }
 
 

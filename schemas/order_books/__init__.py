@@ -120,6 +120,51 @@ class Mark(msgspec.Struct, frozen=True):
         )
 
 
+class Holiday(msgspec.Struct, frozen=True):
+    """A weekday without a session."""
+
+    day: str
+    """The day: 2026-01-01."""
+    name: str
+    """What is celebrated; empty where the calendar does not say."""
+
+    def encoded(self) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.day],
+                STRING[self.name],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> tuple[Self, int]:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        day = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        name = data[at:end].decode()
+        at = end
+        return cls(day, name), at
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            day=data["day"],
+            name=data["name"],
+        )
+
+
 class AuctionIndicated(Message, frozen=True):
     """What an auction would bring if it ended now. Sent when it changes, a few times a second at most."""
 
@@ -1693,6 +1738,127 @@ class EnterOrder(Message, frozen=True):
         )
 
 
+class HolidayDeclared(Message, frozen=True):
+    """A weekday without a session."""
+
+    schema_name: ClassVar[str] = "order_books.HolidayDeclared"
+
+    symbol: str
+    """Instrument, as listed."""
+    day: str
+    """The day: 2026-01-01."""
+    name: str
+    """What is celebrated; empty where the calendar does not say."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                STRING[self.day],
+                STRING[self.name],
+                LONG[self.sequence],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        day = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        name = data[at:end].decode()
+        at = end
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, day, name, sequence, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            day=data["day"],
+            name=data["name"],
+            sequence=data["sequence"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class InstrumentListed(Message, frozen=True):
     """An instrument may be traded from now on."""
 
@@ -1732,6 +1898,8 @@ class InstrumentListed(Message, frozen=True):
     """Price at which an option may be exercised, in units of the quote asset; null where it is none."""
     option_right: OptionRight = OptionRight.NONE
     """Call or put; NONE where it is no option."""
+    calendar: str = ""
+    """Name of its session calendar, as exchange_calendars has it; empty where it is traded at all times."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1766,6 +1934,7 @@ class InstrumentListed(Message, frozen=True):
                 LONG[self.expires_at],
                 b"\0" if self.strike is None else b"\2" + NANOS_BYTES[self.strike],
                 OPTIONRIGHT_BYTES[self.option_right],
+                STRING[self.calendar],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1850,6 +2019,13 @@ class InstrumentListed(Message, frozen=True):
         if size & 0x81:
             size, at = long_size(data, at - 1)
         end = at + (size >> 1)
+        calendar = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
         size = data[at]
@@ -1902,6 +2078,7 @@ class InstrumentListed(Message, frozen=True):
             expires_at,
             strike,
             option_right,
+            calendar,
             event_id,
             command_id,
             correlation_id,
@@ -1931,6 +2108,7 @@ class InstrumentListed(Message, frozen=True):
             expires_at=data["expires_at"],
             strike=None if data["strike"] is None else bytes_to_nanos(data["strike"]),
             option_right=OptionRight(data["option_right"]),
+            calendar=data["calendar"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -2090,6 +2268,8 @@ class ListInstrument(Message, frozen=True):
     """Price at which an option may be exercised, in units of the quote asset; null where it is none."""
     option_right: OptionRight = OptionRight.NONE
     """Call or put; NONE where it is no option."""
+    calendar: str = ""
+    """Name of its session calendar, as exchange_calendars has it; empty where it is traded at all times."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -2124,6 +2304,7 @@ class ListInstrument(Message, frozen=True):
                 LONG[self.expires_at],
                 b"\0" if self.strike is None else b"\2" + NANOS_BYTES[self.strike],
                 OPTIONRIGHT_BYTES[self.option_right],
+                STRING[self.calendar],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2208,6 +2389,13 @@ class ListInstrument(Message, frozen=True):
         if size & 0x81:
             size, at = long_size(data, at - 1)
         end = at + (size >> 1)
+        calendar = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
         size = data[at]
@@ -2260,6 +2448,7 @@ class ListInstrument(Message, frozen=True):
             expires_at,
             strike,
             option_right,
+            calendar,
             event_id,
             command_id,
             correlation_id,
@@ -2289,6 +2478,7 @@ class ListInstrument(Message, frozen=True):
             expires_at=data["expires_at"],
             strike=None if data["strike"] is None else bytes_to_nanos(data["strike"]),
             option_right=OptionRight(data["option_right"]),
+            calendar=data["calendar"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -4017,6 +4207,499 @@ class ResetBooks(Message, frozen=True):
         )
 
 
+class ScheduleSession(Message, frozen=True):
+    """Tells a book when its next session is. It opens and closes by the clock of its shard."""
+
+    schema_name: ClassVar[str] = "order_books.ScheduleSession"
+
+    symbol: str
+    """Instrument, as listed."""
+    session: str
+    """Day of the session, as its exchange counts: 2026-01-05."""
+    opens_at: int
+    """When it opens."""
+    closes_at: int
+    """When it closes."""
+    holidays: tuple[Holiday, ...]
+    """Weekdays before it that have no session."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                STRING[self.session],
+                LONG[self.opens_at],
+                LONG[self.closes_at],
+                (
+                    COUNT[len(self.holidays)] + b"".join([item.encoded() for item in self.holidays])
+                    if self.holidays
+                    else b""
+                )
+                + b"\0",
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        session = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        opens_at, at = read_time(data, at) if known is None else (known, at + 9)
+        known = TIME_AT.get(data[at : at + 9])
+        closes_at, at = read_time(data, at) if known is None else (known, at + 9)
+        holidays, at = read_items(data, at, Holiday.decoded)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            symbol,
+            session,
+            opens_at,
+            closes_at,
+            holidays,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            session=data["session"],
+            opens_at=data["opens_at"],
+            closes_at=data["closes_at"],
+            holidays=tuple([Holiday.from_avro(item) for item in data["holidays"]]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class SessionClosed(Message, frozen=True):
+    """A session is over: orders for the day end, and new ones are refused."""
+
+    schema_name: ClassVar[str] = "order_books.SessionClosed"
+
+    symbol: str
+    """Instrument, as listed."""
+    session: str
+    """Day of the session, as its exchange counts: 2026-01-05."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                STRING[self.session],
+                LONG[self.sequence],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        session = data[at:end].decode()
+        at = end
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, session, sequence, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            session=data["session"],
+            sequence=data["sequence"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class SessionOpened(Message, frozen=True):
+    """A session begins: orders are taken."""
+
+    schema_name: ClassVar[str] = "order_books.SessionOpened"
+
+    symbol: str
+    """Instrument, as listed."""
+    session: str
+    """Day of the session, as its exchange counts: 2026-01-05."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                STRING[self.session],
+                LONG[self.sequence],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        session = data[at:end].decode()
+        at = end
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, session, sequence, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            session=data["session"],
+            sequence=data["sequence"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class SessionScheduled(Message, frozen=True):
+    """The next session of a book is known."""
+
+    schema_name: ClassVar[str] = "order_books.SessionScheduled"
+
+    symbol: str
+    """Instrument, as listed."""
+    session: str
+    """Day of the session, as its exchange counts: 2026-01-05."""
+    opens_at: int
+    """When it opens."""
+    closes_at: int
+    """When it closes."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                STRING[self.session],
+                LONG[self.opens_at],
+                LONG[self.closes_at],
+                LONG[self.sequence],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        session = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        opens_at, at = read_time(data, at) if known is None else (known, at + 9)
+        known = TIME_AT.get(data[at : at + 9])
+        closes_at, at = read_time(data, at) if known is None else (known, at + 9)
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            symbol,
+            session,
+            opens_at,
+            closes_at,
+            sequence,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            session=data["session"],
+            opens_at=data["opens_at"],
+            closes_at=data["closes_at"],
+            sequence=data["sequence"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class SetBreaker(Message, frozen=True):
     """Sets the breaker of a book, or takes it away."""
 
@@ -4886,6 +5569,7 @@ MESSAGES: tuple[type[Message], ...] = (
     ContinueMatching,
     EndSession,
     EnterOrder,
+    HolidayDeclared,
     InstrumentListed,
     InstrumentRefused,
     ListInstrument,
@@ -4902,6 +5586,10 @@ MESSAGES: tuple[type[Message], ...] = (
     ReplaceOrder,
     ReplaceRefused,
     ResetBooks,
+    ScheduleSession,
+    SessionClosed,
+    SessionOpened,
+    SessionScheduled,
     SetBreaker,
     SetLastPrice,
     SetPriceBand,

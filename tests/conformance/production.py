@@ -3,7 +3,7 @@
 What accounts check before an order goes out, ticks and lots, is checked here by the same functions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from domain.auctions import indication
@@ -28,9 +28,11 @@ from schemas.order_books import (
     EnterOrder,
     InstrumentListed,
     OrderCancelled,
+    PhaseChanged,
     RearmBreaker,
     ReduceOrder,
     ReplaceOrder,
+    ScheduleSession,
     SetBreaker,
     SetLastPrice,
     SetPriceBand,
@@ -54,6 +56,7 @@ PHASES = {
     "continuous": TradingPhase.CONTINUOUS,
     "auction": TradingPhase.AUCTION,
     "halt": TradingPhase.HALTED,
+    "closed": TradingPhase.CLOSED,
 }
 CANCELS = {
     ReasonCode.REQUESTED: "user",
@@ -75,6 +78,7 @@ REJECTS = {
     ReasonCode.OFF_TICK: "bad_price",
     ReasonCode.PRICE_BAND: "price_band",
     ReasonCode.HALTED: "halted",
+    ReasonCode.MARKET_CLOSED: "market_closed",
     ReasonCode.NOT_IN_AUCTION: "not_in_auction",
     ReasonCode.POST_ONLY_WOULD_CROSS: "post_only_would_cross",
     ReasonCode.EXPIRE_IN_PAST: "expire_in_past",
@@ -94,7 +98,7 @@ class Player:
 
     def __init__(self) -> None:
         self.machine = Machine("order_books")
-        self.tick, self.lot = 1, 1
+        self.tick, self.lot, self.calendar = 1, 1, ""
         self.list()
         self.trades: list[dict[str, Any]] = []
         self.cancels: list[list[Any]] = []
@@ -107,7 +111,14 @@ class Player:
     def list(self) -> None:
         """One tick is one unit of price, one lot one of quantity: so both stay the numbers of the scenario."""
         listed = InstrumentListed(
-            *(SYMBOL, InstrumentType.SPOT, "BASE", "QUOTE"), self.tick, self.lot, NANOS * NANOS, 0, 0, Venue.INTERNAL
+            *(SYMBOL, InstrumentType.SPOT, "BASE", "QUOTE"),
+            self.tick,
+            self.lot,
+            NANOS * NANOS,
+            0,
+            0,
+            Venue.INTERNAL,
+            calendar=self.calendar,
         )
         self.machine.noun.evolve(self.machine.state, listed)
 
@@ -150,23 +161,33 @@ class Player:
             self._enter(command, op)
         elif op in ("cancel", "reduce", "modify"):
             self._change(command, op)
-        elif op == "mass_cancel":
-            owner, side = command.get("owner"), SIDES.get(command.get("side", ""), Side.UNKNOWN)
-            self.run(CancelAllOrders(SYMBOL, "" if owner is None else account_of(owner, 0), side), op)
+        elif op in OPERATIONS:
+            self.run(OPERATIONS[op](command), op)
         elif op == "clock":
-            self.run(Tick(is_manual=False, timestamp=command["now"] * UNIT), op)
-            while self._is_due():  # the shard hears the time until it is done
-                self.run(Tick(is_manual=False, timestamp=command["now"] * UNIT), op)
-        elif op == "session_end":
-            self.run(EndSession(SYMBOL), op)
-        elif op == "state":
-            self.run(ChangePhase(SYMBOL, PHASES[command["state"]], auction_ns=length_of(command)), op)
-        elif op == "rearm":
-            self.run(RearmBreaker(SYMBOL, length_of(command)), op)
+            self._hear(command["now"] * UNIT)
+        elif op == "session":
+            self._schedule(command)
         elif op == "config":
             self._configure(command)
         else:
             raise ValueError(f"no such op: {op}")
+
+    def _hear(self, now: int) -> None:
+        """The shard hears the time until all is done that is due."""
+        self.run(Tick(is_manual=False, timestamp=now), "clock")
+        while self._is_due():
+            self.run(Tick(is_manual=False, timestamp=now), "clock")
+
+    def _schedule(self, command: dict[str, Any]) -> None:
+        if not self.calendar:  # an instrument has one from its listing on, or none
+            self.calendar = "HOURS"
+            self.list()
+            if self.book.phase is not TradingPhase.HALTED:
+                closing = PhaseChanged(SYMBOL, TradingPhase.CLOSED, sequence=self.book.sequence + 1)
+                self.machine.noun.evolve(self.machine.state, closing)
+        opens, closes = command["opens"] * UNIT, command["closes"] * UNIT
+        self.run(ScheduleSession(SYMBOL, "today", opens, closes, ()), "session")
+        self._hear(self.machine.now)
 
     def _is_due(self) -> bool:
         due = self.machine.noun.deadline(self.machine.state)
@@ -312,6 +333,11 @@ class Player:
         return None if found is None else [*found]
 
 
+def _mass_cancel(command: dict[str, Any]) -> CancelAllOrders:
+    owner, side = command.get("owner"), SIDES.get(command.get("side", ""), Side.UNKNOWN)
+    return CancelAllOrders(SYMBOL, "" if owner is None else account_of(owner, 0), side)
+
+
 def length_of(command: dict[str, Any]) -> int:
     """Of the auction."""
     return (command.get("auction") or 0) * UNIT
@@ -324,3 +350,11 @@ def account_of(owner: Any, number: int) -> str:
 
 def prevention_of(command: dict[str, Any]) -> SelfTradePrevention:
     return SelfTradePrevention[(command.get("stp") or "none").upper()]
+
+
+OPERATIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "mass_cancel": _mass_cancel,
+    "session_end": lambda _: EndSession(SYMBOL),
+    "state": lambda command: ChangePhase(SYMBOL, PHASES[command["state"]], auction_ns=length_of(command)),
+    "rearm": lambda command: RearmBreaker(SYMBOL, length_of(command)),
+}

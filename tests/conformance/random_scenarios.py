@@ -20,6 +20,8 @@ OPS = (
     *("cancel", "cancel", "cancel", "reduce", "modify", "modify", "modify"),
     *("mass_cancel", "clock", "session_end", "state", "state", "config", "config", "rearm"),
 )
+WITH_HOURS = ("session", "session", *["clock"] * 6)
+"""In some scenarios the venue has opening hours, and time goes by."""
 PREVENTIONS = ("none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement")
 QUANTITIES = (0, *[1, 2, 3, 4, 5, 7, 10, 20] * 4)
 
@@ -31,7 +33,8 @@ class Chance:
         self.rng, self.ids, self.now = rng, 0, 0
 
     def commands(self, count: int) -> list[dict[str, Any]]:
-        return [self._command(self.rng.choice(OPS)) for _ in range(count)]
+        ops = OPS if self._is(0.8) else OPS + WITH_HOURS
+        return [self._command(self.rng.choice(ops)) for _ in range(count)]
 
     def _price(self) -> int:
         return MIDDLE + self.rng.randint(-WIDTH, WIDTH)
@@ -52,6 +55,9 @@ class Chance:
         if op == "mass_cancel":
             owner = {"owner": rng.choice(OWNERS)} if self._is(0.8) else {}
             return owner | ({"side": rng.choice(["buy", "sell"])} if self._is(0.5) else {})
+        if op == "session":
+            opens = self.now + rng.randint(0, 12)
+            return {"opens": opens, "closes": opens + rng.randint(1, 40)}
         if op == "rearm":
             return {"auction": rng.randint(1, 12)} if self._is(0.5) else {}
         if op == "state":

@@ -55,6 +55,7 @@ from schemas.order_books import (
     ChangePhase,
     EndSession,
     RearmBreaker,
+    ScheduleSession,
     SetBreaker,
     SetLastPrice,
     SetPriceBand,
@@ -67,8 +68,8 @@ from schemas.wire import NANOS
 ACCOUNTS = ["ann", "bob", "cid", "dot", "eve"]
 RESTRICTED = (*[AccountState.HALTED] * 3, AccountState.REDUCE_ONLY, AccountState.INACTIVE)
 ASSETS = ["ADA", "ETH", "AAPL", "USDT"]
-LIMITS = {"quantity_max": 50 * NANOS, "notional_max": 40 * NANOS}
-"""Of one order in ETHADA."""
+LIMITS: dict[str, Any] = {"quantity_max": 50 * NANOS, "notional_max": 40 * NANOS, "calendar": "XNYS"}
+"""Of one order in ETHADA, and when it is traded."""
 LISTINGS = (
     listing(maker_fee_rate=1_000_000, taker_fee_rate=2_500_000),
     listing(
@@ -105,6 +106,7 @@ class Day:
 
     def opening(self) -> Iterator[Any]:
         yield from LISTINGS
+        yield self._session()
         for account in ACCOUNTS:
             for asset in ASSETS:
                 yield self._named(DepositFunds(account, asset, self.rng.choice([3, 40, 2_000]) * NANOS))
@@ -230,6 +232,7 @@ class Day:
                 SetPriceBand(symbol, *rng.choice(((None, None), (prices[0], prices[-2])))),
                 SetLastPrice(symbol, rng.choice(prices)),
                 SetBreaker(symbol, rng.choice((0, NANOS // 50, NANOS // 20)), NANOS // 10, rng.random() < 0.2),
+                *[self._session()] * 3,
                 *[RearmBreaker(symbol, rng.choice((0, NANOS // 10)))] * 2,
                 CancelAllOrders(symbol, rng.choice(ACCOUNTS), Side.UNKNOWN),
                 CancelOpenOrders(rng.choice(ACCOUNTS), rng.choice(("", symbol)), reason_code=ReasonCode.DISCONNECTED),
@@ -274,6 +277,12 @@ class Day:
         ask = bid + rng.choice((-1, 0, 1, 2)) * CENT if bid else rng.choice([None, *PRICES["AAPL"]])
         last = rng.choice([None, *PRICES["AAPL"]])
         return MarketDataEvent(symbol, bid_price=bid, ask_price=ask, last_price=last)
+
+    def _session(self) -> ScheduleSession:
+        """Hours of the one instrument that has some; a command takes the venue ten milliseconds."""
+        now = self.count * NANOS // 100
+        length = self.rng.choice((NANOS // 10, NANOS, 5 * NANOS))
+        return ScheduleSession("ETHADA", f"day {self.count}", now, now + length, ())
 
     def _quantity(self, symbol: str) -> int:
         return LOTS[symbol] * self.rng.choice([1, 2, 3, 5, 10, 20] if LOTS[symbol] == NANOS else [1, 7, 100, 999, 1500])

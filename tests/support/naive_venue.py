@@ -68,12 +68,20 @@ What the format, D30 and D31 leave open is decided here; whoever builds an engin
     A last price given by `config` is none.
 30. Stops whose price had come when trading paused act when it goes on, before others, whatever was amended of them.
     pending_stops has them at its end.
+31. `session` {opens, closes} gives the venue opening hours: from the first one on it is `closed`, where it is not
+    halted, until a session opens. The next session counts once the one before is over, if it does not open before
+    that one closes; else nothing happens. Sessions open and close when `clock` is there, in their order with the ends
+    of auctions; of two at a time an auction ends first. When one opens, what crosses uncrosses and trading goes on;
+    when one closes, day orders expire. A halt outlasts both; what is asked for but a halt outside of a session is
+    `closed`.
+32. While it is closed, new orders and amendments are market_closed, all else works, and no stop fires.
 """
 
 import copy
 from typing import Any
 
 from tests.support.naive_venue_auction import indication, uncross
+from tests.support.naive_venue_book import Hours
 from tests.support.naive_venue_faults import Rules
 from tests.support.naive_venue_orders import (
     ACTING,
@@ -85,6 +93,11 @@ from tests.support.naive_venue_orders import (
     WAITING,
     Command,
     Order,
+)
+
+OTHERS = (
+    *("cancel", "reduce", "modify", "mass_cancel"),
+    *("clock", "session", "session_end", "state", "config", "rearm"),
 )
 
 
@@ -111,7 +124,7 @@ class NaiveVenue(Rules):
         op = command["op"]
         if op in ENTRIES:
             self._enter(command)
-        elif op in ("cancel", "reduce", "modify", "mass_cancel", "clock", "session_end", "state", "config", "rearm"):
+        elif op in OTHERS:
             getattr(self, f"_{op}")(command)
         else:
             raise ValueError(f"op {op!r} is unknown")
@@ -269,11 +282,43 @@ class NaiveVenue(Rules):
 
     def _clock(self, command: Command) -> None:
         self.now = max(self.now, command["now"])
-        if self.ends is not None and self.ends <= self.now:
-            self._expire(self.ends)
-            self._trade_on()
+        while (due := self._due()) is not None and due <= self.now:
+            self._expire(due)
+            self._turn(due)
             self._fire_stops()
         self._expire(self.now)
+
+    def _due(self) -> int | None:
+        """When an auction ends, or a session opens or closes, whichever is first."""
+        hours = self.hours
+        bell = None if hours is None or hours.is_over else hours.closes if hours.is_open else hours.opens
+        return min((time for time in (self.ends, bell) if time is not None), default=None)
+
+    def _turn(self, due: int) -> None:
+        if self.ends == due:
+            self._trade_on()
+            return
+        assert self.hours is not None
+        if self.hours.is_open:
+            self.hours.is_open, self.hours.is_over = False, True
+            self._close()
+            self._session_end({})
+        else:
+            self.hours.is_open = True
+            if self.state == "closed":
+                self._trade_on()
+
+    def _close(self) -> None:
+        if self.state != "halt":
+            self.state, self.ends = "closed", None
+
+    def _session(self, command: Command) -> None:
+        before = self.hours
+        if before is None:
+            self._close()
+        if before is None or (before.is_over and command["opens"] >= before.closes):
+            self.hours = Hours(command["opens"], command["closes"])
+            self._clock({"now": self.now})
 
     def _expire(self, until: int) -> None:
         self.end_all(
@@ -290,7 +335,9 @@ class NaiveVenue(Rules):
             raise ValueError(f"state {wanted!r} is unknown")
         if wanted == self.state or self.has_tripped:
             return
-        if wanted == "auction" or (wanted == "continuous" and self.state == "halt" and length):
+        if wanted != "halt" and self.hours is not None and not self.hours.is_open:
+            self.state = "closed"
+        elif wanted == "auction" or (wanted == "continuous" and self.state == "halt" and length):
             self.state, self.ends = "auction", self.now + length if length else None
         elif wanted == "halt":
             self.state, self.ends = "halt", None

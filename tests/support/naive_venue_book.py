@@ -1,8 +1,20 @@
 """The book of the naive venue: one list of living orders, oldest first, scanned from end to end."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from tests.support.naive_venue_orders import BUY, RESTING, SELL, WAITING, Order
+
+
+@dataclass
+class Hours:
+    """A session."""
+
+    opens: int
+    closes: int
+    is_open: bool = False
+    is_over: bool = False
+
 
 WINDOW = 15
 """How far back the breaker looks."""
@@ -19,6 +31,8 @@ class Book:
         self.state = "continuous"
         self.ends: int | None = None
         """When the auction ends by itself."""
+        self.hours: Hours | None = None
+        """Opening hours, where there are some."""
         self.breaker: dict[str, Any] | None = None
         self.prices_seen: list[tuple[int, int]] = []
         """When, and at which price, trades were that the breaker looks at."""

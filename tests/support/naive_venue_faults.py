@@ -22,6 +22,7 @@ class Rules(Book):
                 "bad_price": not self._has_good_prices(command),
                 "price_band": not self._is_in_band(command),
                 "halted": self.state == "halt",
+                "market_closed": self.state == "closed",
                 "not_in_auction": self.state == "auction" and is_immediate,
                 "post_only_would_cross": bool(command.get("post_only"))
                 and is_limit
@@ -51,6 +52,7 @@ class Rules(Book):
                 or ("trail" in command and not is_trailing),
                 "price_band": command.get("price") != order.price and not self._is_in_band(command),
                 "halted": self.state == "halt",
+                "market_closed": self.state == "closed",
                 "post_only_would_cross": order.is_post_only and crosses,
             }
         )

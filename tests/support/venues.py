@@ -31,6 +31,7 @@ from schemas.order_books import (
     EndSession,
     ListInstrument,
     RearmBreaker,
+    ScheduleSession,
     SetBreaker,
     SetLastPrice,
     SetPriceBand,
@@ -51,6 +52,7 @@ OF_BOOKS = (
     EndSession,
     SetBreaker,
     RearmBreaker,
+    ScheduleSession,
     SetLastPrice,
     SetPriceBand,
 )
