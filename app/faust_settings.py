@@ -75,6 +75,7 @@ def modules(settings: Settings) -> list[str]:
             "web.positions",
             "web.fees",
             "web.sessions",
+            "web.risk",
             "web.aliases",
             "web.sockets",
             "web.page",

@@ -20,6 +20,7 @@ ACCOUNTS: tuple[type[Message], ...] = (
     accounts.SetLimits,
     accounts.ChangeAccountKind,
     accounts.SetMarginRates,
+    accounts.WatchAccounts,
     order_books.OrderRested,
     order_books.TradeExecuted,
     order_books.OrderCancelled,

@@ -98,25 +98,20 @@ _BOOK_EVENTS = (
     order_books.HolidayDeclared,
 )
 """How a book trades, for everybody."""
+_RISK_EVENTS = (
+    accounts.RiskChecked,
+    accounts.AccountStateChanged,
+    accounts.AccountKindChanged,
+    accounts.LimitsChanged,
+    accounts.MarginRatesChanged,
+)
+"""What accounts tell of risk."""
 _PUBLIC_TOPICS = (
     Topic("order-events", "account_id", 50, 30 * DAY_MS, (accounts.OrderEvent,), "snappy"),
     Topic("trade-events", "symbol", 50, 365 * DAY_MS, (order_books.TradeExecuted,), "snappy"),
     Topic("book-events", "symbol", 50, 365 * DAY_MS, (*_BOOK_EVENTS, order_books.BreakerTripped)),
     Topic("position-events", "account_id", 20, 365 * DAY_MS, (positions.PositionEvent,)),
-    Topic(
-        "risk-events",
-        "account_id",
-        10,
-        30 * DAY_MS,
-        (
-            accounts.RiskChecked,
-            accounts.AccountStateChanged,
-            accounts.AccountKindChanged,
-            accounts.LimitsChanged,
-            accounts.MarginRatesChanged,
-            order_books.BreakerTripped,
-        ),
-    ),
+    Topic("risk-events", "account_id", 10, 30 * DAY_MS, (*_RISK_EVENTS, order_books.BreakerTripped)),
     Topic("balance-events", "account_id", 50, 365 * DAY_MS, (accounts.BalanceEvent, accounts.AccountOpened)),
     Topic(DEAD_LETTERS, "topic", 4, 365 * DAY_MS, (shared.DeadLetter,)),
 )
@@ -143,12 +138,11 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.CancelRestingOrder: (Route(BOOKS, "symbol"),),
         order_books.ResetBooks: (Route(BOOKS, None),),
         order_books.CancelAllOrders: (Route(BOOKS, "symbol"),),
-        accounts.RiskChecked: (Route("risk-events", "account_id"),),
-        accounts.LimitsChanged: (Route("risk-events", "account_id"),),
-        accounts.AccountKindChanged: (Route("risk-events", "account_id"),),
-        accounts.MarginRatesChanged: (Route("risk-events", "account_id"),),
-        accounts.AccountStateChanged: (Route("risk-events", "account_id"),),
-        **dict.fromkeys((accounts.SetKillSwitch, accounts.CancelOpenOrders, shared.Tick), (_ACCOUNTS_TO_ITSELF,)),
+        **{event: (Route("risk-events", "account_id"),) for event in _RISK_EVENTS},
+        **dict.fromkeys(
+            (accounts.SetKillSwitch, accounts.CancelOpenOrders, accounts.WatchAccounts, shared.Tick),
+            (_ACCOUNTS_TO_ITSELF,),
+        ),
     },
     "order_books": {
         order_books.TradeExecuted: (

@@ -55,7 +55,7 @@ def evolve(state: State, event: Event) -> None:
 def _balance(state: State, event: BalanceEvent) -> None:
     state.balances.put(f"{event.account_id}|{event.asset}", Balance(event.total, event.reserved, event.version))
     if event.account_id in state.risk.tracked:
-        exposures.remember(state, event.account_id, event.asset)
+        exposures.follow_money(state, event)
 
 
 def _contra(state: State, event: Contra) -> None:

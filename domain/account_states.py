@@ -9,12 +9,14 @@ from collections.abc import Generator, Iterator
 
 import msgspec
 
+from domain import guards
 from domain.account_rows import Event, State
 from domain.ledger import answer
-from domain.risk_rows import EVERYBODY
+from domain.risk_rows import EVERYBODY, AccountRisk, Bucket, TokensTaken
 from schemas.accounts import AccountStateChanged, ChangeAccountState, PlaceOrder, SetKillSwitch
 from schemas.enums import AccountState, ReasonCode, Side
 from schemas.order_books import CancelAllOrders
+from schemas.wire import NANOS
 
 SYMBOLS_PER_RECORD_MAX = 250
 """Books that one record of a kill switch tells; the shard sends itself another one for the others."""
@@ -22,8 +24,24 @@ SYMBOLS_PER_RECORD_MAX = 250
 
 def admitted(state: State, command: PlaceOrder) -> Generator[Event, None, ReasonCode | None]:
     """Whether the account may place orders now: None where it may, or why not."""
-    yield from ()
-    return trading_fault(state, command.account_id, is_reducing=command.is_reduce_only)
+    account_id = command.account_id
+    reason = trading_fault(state, account_id, is_reducing=command.is_reduce_only)
+    row = state.risk.of(account_id)
+    if reason is not None or not row.orders_per_second:
+        return reason
+    tokens = _tokens(state, account_id, row)
+    if tokens < NANOS:
+        return ReasonCode.RATE_LIMITED
+    yield TokensTaken(account_id, Bucket(tokens - NANOS, state.now))
+    return None
+
+
+def _tokens(state: State, account_id: str, row: AccountRisk) -> int:
+    """What the account may place now, a billion tokens an order: as many as come in since, and no more than a burst."""
+    bucket = state.risk.buckets.get(account_id)
+    if bucket is None:
+        return row.burst * NANOS
+    return min(row.burst * NANOS, bucket.tokens + (state.now - bucket.at) * row.orders_per_second)
 
 
 def trading_fault(state: State, account_id: str, *, is_reducing: bool) -> ReasonCode | None:
@@ -49,6 +67,8 @@ def change(state: State, command: ChangeAccountState) -> Iterator[Event]:
     row = state.risk.of(command.account_id)
     if reason is None and row.state is not command.state:
         yield AccountStateChanged(command.account_id, command.state, row.is_killed, ReasonCode.REQUESTED)
+        if row.loss_limit is not None:
+            yield guards.counted_from_now(state, command.account_id)
     yield from answer(state, command.command_id, "", reason)
 
 

@@ -12,6 +12,7 @@ from domain import (
     book_reports,
     cancelling,
     fees,
+    guards,
     ledger,
     limits,
     margin_terms,
@@ -35,6 +36,7 @@ from schemas.accounts import (
     SetKillSwitch,
     SetLimits,
     SetMarginRates,
+    WatchAccounts,
     WithdrawFunds,
 )
 from schemas.enums import BalanceReason
@@ -84,6 +86,7 @@ Command = (
     | SetLimits
     | ChangeAccountKind
     | SetMarginRates
+    | WatchAccounts
     | Tick
 )
 
@@ -103,12 +106,16 @@ def _open(state: State, command: OpenAccount) -> Iterator[Event]:
     return ledger.open_account(state, command.account_id)
 
 
-def _taken_over(_state: State, command: InstrumentListed | MarkPrices) -> Iterator[Event]:
+def _taken_over(_state: State, command: InstrumentListed) -> Iterator[Event]:
     yield command
 
 
 def _tick(state: State, _command: Tick) -> Iterator[Event]:
     return cancelling.ring(state)
+
+
+def _traded(state: State, command: TradeExecuted) -> Iterator[Event]:
+    return guards.traded(state, command) if state.risk.guarded else book_reports.traded(state, command)
 
 
 def _reset(state: State, command: ResetAccounts) -> Iterator[Event]:
@@ -136,7 +143,7 @@ def _reset(state: State, command: ResetAccounts) -> Iterator[Event]:
 _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     PlaceOrder: placing.place,
     OrderRested: book_reports.rested,
-    TradeExecuted: book_reports.traded,
+    TradeExecuted: _traded,
     OrderCancelled: book_reports.cancelled,
     AmendOrder: amending.amend,
     OrderReplaced: amending.replaced,
@@ -153,7 +160,7 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     SetFeeSchedule: fees.set_schedule,
     AssignFeeSchedule: fees.assign,
     InstrumentListed: _taken_over,
-    MarkPrices: _taken_over,
+    MarkPrices: guards.marked,
     ResetAccounts: _reset,
     ChangeAccountState: account_states.change,
     SetKillSwitch: account_states.switch,
@@ -161,5 +168,6 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     ChangeAccountKind: margin_terms.change_kind,
     SetMarginRates: margin_terms.set_rates,
     SetCancelTimer: cancelling.set_timer,
+    WatchAccounts: guards.watch,
     Tick: _tick,
 }

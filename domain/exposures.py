@@ -8,8 +8,10 @@ from collections import defaultdict
 import msgspec
 
 from domain.account_rows import FINAL, Order, State
+from domain.money import VALUE_MAX
 from domain.risk_rows import AccountRisk, Exposure
-from schemas.enums import Side
+from schemas.accounts import BalanceEvent
+from schemas.enums import BalanceReason, Side
 from schemas.wire import NANOS
 
 
@@ -58,6 +60,15 @@ def follow_reducing(state: State, order: Order) -> None:
         state.risk.reducing.put(key, after)
     elif before:
         state.risk.reducing.delete(key)
+
+
+def follow_money(state: State, event: BalanceEvent) -> None:
+    """A balance of an account that is tracked changes. Money that comes in or goes out is neither won nor lost."""
+    remember(state, event.account_id, event.asset)
+    row = state.risk.of(event.account_id)
+    if row.loss_limit is not None and event.reason in (BalanceReason.DEPOSIT, BalanceReason.WITHDRAWAL):
+        moved = value_in(state, event.asset, event.change, row.loss_asset)
+        state.risk.put(event.account_id, msgspec.structs.replace(row, baseline=row.baseline + moved))
 
 
 def remember(state: State, account_id: str, asset: str) -> None:
@@ -111,3 +122,8 @@ def value_in(state: State, asset: str, units: int, quote: str) -> int:
     mark, instrument = state.marks.get(symbol), state.instruments.get(symbol)
     assert instrument is not None
     return 0 if mark is None or mark.last is None else worth(units, mark.last, instrument.multiplier)
+
+
+def told(value: int | None) -> int | None:
+    """A value as far as it fits the schemas."""
+    return None if value is None or abs(value) > VALUE_MAX else value

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 
-from domain import exposures
+from domain import exposures, guards
 from domain.account_rows import Event, State
 from domain.ledger import answer
 from domain.money import AMOUNT_MAX
+from domain.names import is_name
 from domain.risk_rows import TrackingBegun
 from schemas.accounts import LimitsChanged, SetLimits
-from schemas.enums import ReasonCode
+from schemas.enums import AccountState, ReasonCode
+
+RATE_MAX = 1_000_000
+"""Orders in a second that a limit may speak of."""
 
 
 def set_limits(state: State, command: SetLimits) -> Iterator[Event]:
@@ -16,6 +20,8 @@ def set_limits(state: State, command: SetLimits) -> Iterator[Event]:
     if state.outcomes.get(command.command_id) is not None:
         return
     reason = _fault(state, command)
+    row = state.risk.of(command.account_id)
+    is_new = row.loss_limit is None or row.loss_asset != command.loss_asset
     if reason is None:
         yield from tracked(state, command.account_id, command.symbol)
         yield LimitsChanged(
@@ -23,7 +29,14 @@ def set_limits(state: State, command: SetLimits) -> Iterator[Event]:
             symbol=command.symbol,
             position_limit=command.position_limit,
             concentration_limit=command.concentration_limit,
+            loss_limit=command.loss_limit,
+            loss_asset=command.loss_asset,
+            loss_state=command.loss_state,
+            orders_per_second=command.orders_per_second,
+            burst=command.burst,
         )
+        if command.loss_limit is not None and is_new:
+            yield guards.counted_from_now(state, command.account_id)
     yield from answer(state, command.command_id, "", reason)
 
 
@@ -47,4 +60,17 @@ def _fault(state: State, command: SetLimits) -> ReasonCode | None:
         return ReasonCode.UNKNOWN_ACCOUNT
     amounts = (command.position_limit, command.concentration_limit)
     is_wrong = any(amount is not None and not 0 <= amount <= AMOUNT_MAX for amount in amounts)
-    return ReasonCode.AMOUNT_OUT_OF_RANGE if is_wrong else None
+    return ReasonCode.AMOUNT_OUT_OF_RANGE if is_wrong or _has_bad_breaker(command) or _has_bad_rate(command) else None
+
+
+def _has_bad_breaker(command: SetLimits) -> bool:
+    if command.loss_limit is None:
+        return False
+    is_state = command.loss_state in (AccountState.HALTED, AccountState.REDUCE_ONLY)
+    return not (0 < command.loss_limit <= AMOUNT_MAX and is_name(command.loss_asset) and is_state)
+
+
+def _has_bad_rate(command: SetLimits) -> bool:
+    if command.orders_per_second is None:
+        return command.burst is not None
+    return not all(0 < number <= RATE_MAX for number in (command.orders_per_second, command.burst or 1))

@@ -71,6 +71,18 @@ def _bound(state: State, account_id: str, row: AccountRisk, asset: str, case: Ca
     return at_rate(units, price, instrument.multiplier, rates_of(state, instrument).initial)
 
 
+def maintained(state: State, account_id: str, row: AccountRisk) -> Margin:
+    """What the account is worth, and how much of that what it owns and owes asks for."""
+    total = 0
+    for asset in row.assets:
+        symbol = state.risk.symbols.get((asset, row.margin_asset))
+        instrument, mark = (None, None) if symbol is None else (state.instruments.get(symbol), state.marks.get(symbol))
+        if instrument is not None and mark is not None and mark.last is not None:
+            units = abs(state.balance(account_id, asset).total)
+            total += at_rate(units, mark.last, instrument.multiplier, rates_of(state, instrument).maintenance)
+    return Margin(equity_of(state, account_id, row, row.margin_asset), total)
+
+
 def worst_units(state: State, account_id: str, asset: str, symbol: str, case: Case | None) -> int:
     """The most units, long or short, that the account can come to have: all buys filled, or all sales.
 

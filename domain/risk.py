@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 from domain import margin, orders, reduce_only
 from domain.account_rows import Order, State
-from domain.exposures import equity_of, open_units, worth
+from domain.exposures import equity_of, open_units, told, worth
 from domain.instruments import Instrument
 from domain.margin import Need
-from domain.money import VALUE_MAX
 from schemas.accounts import PlaceOrder, RiskChecked
 from schemas.enums import ReasonCode, Side
 from schemas.wire import NANOS
@@ -59,19 +58,14 @@ def check(
         reason is None,
         order.quote if isinstance(funded, Order) and funded.is_margin else order.held_asset,
         need.buying_power,
-        _told(need.required),
+        told(need.required),
         reason,
         figures.projected_position,
         figures.position_limit,
-        _told(figures.projected_value),
-        _told(figures.equity),
+        told(figures.projected_value),
+        told(figures.equity),
         figures.concentration_limit,
     )
-
-
-def _told(value: int | None) -> int | None:
-    """A value as far as it fits the schema."""
-    return None if value is None or abs(value) > VALUE_MAX else value
 
 
 def _required(state: State, command: PlaceOrder, order: Order, instrument: Instrument) -> int | None:

@@ -7,7 +7,7 @@ import msgspec
 
 from domain.account_rows import State
 from domain.margin import class_key
-from domain.risk_rows import MarginRates, PositionLimit, TrackingBegun
+from domain.risk_rows import DayBegun, MarginRates, PositionLimit, TokensTaken, TrackingBegun
 from schemas.accounts import AccountKindChanged, AccountStateChanged, LimitsChanged, MarginRatesChanged
 
 
@@ -24,7 +24,15 @@ def _limits_changed(state: State, event: LimitsChanged) -> None:
             state.risk.tracked_symbols.add(event.symbol)
     else:
         row = state.risk.of(event.account_id)
-        changed = msgspec.structs.replace(row, concentration_limit=event.concentration_limit)
+        changed = msgspec.structs.replace(
+            row,
+            concentration_limit=event.concentration_limit,
+            loss_limit=event.loss_limit,
+            loss_asset=event.loss_asset,
+            loss_state=event.loss_state,
+            orders_per_second=event.orders_per_second or 0,
+            burst=event.burst or event.orders_per_second or 0,
+        )
         state.risk.put(event.account_id, changed)
 
 
@@ -46,10 +54,21 @@ def _rates_changed(state: State, event: MarginRatesChanged) -> None:
     state.risk.margin_rates.put(key, MarginRates(event.initial, event.maintenance))
 
 
+def _day_begun(state: State, event: DayBegun) -> None:
+    row = state.risk.of(event.account_id)
+    state.risk.put(event.account_id, msgspec.structs.replace(row, day=event.day, baseline=event.baseline))
+
+
+def _tokens_taken(state: State, event: TokensTaken) -> None:
+    state.risk.buckets.put(event.account_id, event.bucket)
+
+
 RISK_EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     AccountStateChanged: _state_changed,
     LimitsChanged: _limits_changed,
     TrackingBegun: _tracking_begun,
     AccountKindChanged: _kind_changed,
     MarginRatesChanged: _rates_changed,
+    DayBegun: _day_begun,
+    TokensTaken: _tokens_taken,
 }

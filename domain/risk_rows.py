@@ -10,6 +10,7 @@ from schemas.accounts import (
     LimitsChanged,
     MarginRatesChanged,
     RiskChecked,
+    WatchAccounts,
 )
 from schemas.enums import AccountState, ReasonCode, Side
 from schemas.wire import NANOS
@@ -22,6 +23,7 @@ RISK_REASON_TEXTS = {
     ReasonCode.ACCOUNT_HALTED: "The account is halted",
     ReasonCode.ACCOUNT_REDUCE_ONLY: "The account may only reduce its positions",
     ReasonCode.REDUCE_ONLY_WOULD_INCREASE: "Reduce-only: it would do more than make the position smaller",
+    ReasonCode.RATE_LIMITED: "Too many orders in a short time",
     ReasonCode.POSITION_LIMIT: "The position would exceed its limit",
     ReasonCode.CONCENTRATION: "Too much of the account would be in one symbol",
 }
@@ -39,6 +41,22 @@ class AccountRisk(msgspec.Struct, frozen=True, array_like=True, gc=False):
     concentration_limit: int | None = None
     margin_asset: str = ""
     """In which equity and margin of a margin account are counted; empty for a cash account."""
+    loss_limit: int | None = None
+    loss_asset: str = ""
+    loss_state: AccountState = AccountState.HALTED
+    """What it may do once it has lost so much on a day."""
+    day: int = 0
+    """The day since which losses count, since the epoch."""
+    baseline: int = 0
+    """What it was worth when that began, and what came in since, less what went out."""
+    orders_per_second: int = 0
+    burst: int = 0
+    """New orders that it may place: on average, and at once. Zero where there is no limit."""
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether prices alone may change what it may do."""
+        return self.loss_limit is not None or bool(self.margin_asset)
 
 
 class Exposure(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -56,6 +74,14 @@ class PositionLimit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Most units that an account may come to own; None where a limit was taken away."""
 
     units: int | None = None
+
+
+class Bucket(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an account may place: a billion tokens an order."""
+
+    tokens: int
+    at: int
+    """When they were counted; they grow by `orders_per_second` a nanosecond."""
 
 
 class MarginRates(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -79,7 +105,32 @@ class TrackingBegun(msgspec.Struct, frozen=True, gc=False):
     exposures: tuple[tuple[str, Exposure], ...]
 
 
-RiskEvent = AccountStateChanged | AccountKindChanged | LimitsChanged | MarginRatesChanged | RiskChecked | TrackingBegun
+class DayBegun(msgspec.Struct, frozen=True, gc=False):
+    """Losses of an account count from here."""
+
+    account_id: str
+    day: int
+    baseline: int
+
+
+class TokensTaken(msgspec.Struct, frozen=True, gc=False):
+    """An account placed an order of those that it may place."""
+
+    account_id: str
+    bucket: Bucket
+
+
+RiskEvent = (
+    AccountStateChanged
+    | AccountKindChanged
+    | LimitsChanged
+    | MarginRatesChanged
+    | RiskChecked
+    | TrackingBegun
+    | DayBegun
+    | TokensTaken
+    | WatchAccounts
+)
 
 
 class RiskTables:
@@ -93,10 +144,11 @@ class RiskTables:
         position_limits: Table[PositionLimit],
         margin_rates: Table[MarginRates],
         reducing: Table[tuple[str, ...]],
+        buckets: Table[Bucket],
     ) -> None:
         self.risks, self.exposures, self.position_limits = risks, exposures, position_limits
         self.margin_rates, self._instruments = margin_rates, instruments
-        self.reducing = reducing
+        self.buckets, self.reducing = buckets, reducing
         """Ids of open reduce-only orders by account and symbol, the oldest first."""
         self.rebuild()
 
@@ -109,6 +161,8 @@ class RiskTables:
         """Accounts whose open units are counted."""
         self.margin_accounts = {account_id for account_id, row in rows.items() if row.margin_asset}
         """Accounts that may owe."""
+        self.guarded = {account_id for account_id, row in rows.items() if row.is_guarded}
+        """Accounts that are looked at when prices change."""
         self.tracked_symbols = {key[1:] for key, _ in self.position_limits.scan("|")}
         """Symbols in which the open units of everybody are counted."""
         self.symbols: dict[tuple[str, str], str] = {}
@@ -135,10 +189,8 @@ class RiskTables:
         self.watched.add(account_id)
         if row.is_tracked:
             self.tracked.add(account_id)
-        if row.margin_asset:
-            self.margin_accounts.add(account_id)
-        else:
-            self.margin_accounts.discard(account_id)
+        for is_member, members in ((bool(row.margin_asset), self.margin_accounts), (row.is_guarded, self.guarded)):
+            (members.add if is_member else members.discard)(account_id)
 
     def exposure(self, account_id: str, symbol: str) -> Exposure:
         """Open units of an account in a symbol."""
@@ -146,7 +198,7 @@ class RiskTables:
 
     def clear(self) -> None:
         """Forgets everything."""
-        for table in (self.risks, self.exposures, self.position_limits, self.margin_rates, self.reducing):
+        for table in (self.risks, self.exposures, self.position_limits, self.margin_rates, self.reducing, self.buckets):
             for key, _ in list(table.scan()):
                 table.delete(key)
         self.rebuild()

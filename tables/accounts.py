@@ -8,7 +8,7 @@ from domain import accounts as machine
 from domain.account_rows import Account, Balance, GroupRow, Mark, Order, Outcome, ShardRow, State
 from domain.fee_rows import FeeSchedule, TradedValue
 from domain.instruments import Instrument
-from domain.risk_rows import AccountRisk, Exposure, MarginRates, PositionLimit
+from domain.risk_rows import AccountRisk, Bucket, Exposure, MarginRates, PositionLimit
 from domain.trades import HOUSE
 
 
@@ -46,6 +46,7 @@ NOUN = Noun(
         "reducing": tuple[str, ...],
         "fee_schedules": FeeSchedule,
         "traded_values": TradedValue,
+        "buckets": Bucket,
     },
     state=state,
     decide=machine.decide,

@@ -6,21 +6,24 @@ from aiohttp import web
 
 from app.main import app
 from domain.account_rows import Outcome
-from domain.risk_rows import EVERYBODY, AccountRisk
+from domain.risk_rows import EVERYBODY
 from schemas.accounts import ChangeAccountKind, ChangeAccountState, SetKillSwitch, SetLimits, SetMarginRates
 from schemas.enums import AccountKind, AccountState, InstrumentType
+from schemas.wire import NANOS
 from web import answers, orders
 from web.commands import is_taken, place_in_line, send, send_to_all
 from web.gateway import opened
 from web.ids import new_id
 from web.numbers import nanos, nanos_or_none, parse, text_or_none
 from web.problems import Problem, refused
+from web.risk_words import account_risk
 from web.seeding import envelope
 
 router = app.http.router
 
 STATES = {state.value.lower(): state for state in AccountState if state is not AccountState.UNKNOWN}
 KINDS = {kind.value.lower(): kind for kind in AccountKind if kind is not AccountKind.UNKNOWN}
+ACCOUNT_LIMITS = ("concentration", "loss", "loss_asset", "loss_state", "orders_per_second", "burst")
 TYPES = {kind.value.lower(): kind for kind in InstrumentType if kind is not InstrumentType.UNKNOWN}
 
 
@@ -86,21 +89,37 @@ async def set_kill_switch(request: web.Request) -> web.Response:
 async def set_limits(request: web.Request) -> web.Response:
     """POST /api/v1/admin/limits: what is not given has no limit from now on.
 
-    {symbol, position}: of everybody; {account_id, symbol, position}: of one account; {account_id, concentration}.
+    {symbol, position}: of everybody; {account_id, symbol, position}: of one account; {account_id, concentration, loss,
+    loss_asset, loss_state, orders_per_second, burst}: of the account itself.
     """
     body = parse(await request.read())
     account_id, symbol = body.get("account_id"), body.get("symbol")
     if account_id is None and symbol is None:
         raise Problem(400, "MISSING_FIELD", "account_id or symbol is missing", field="account_id")
-    orders.only(body, "account_id", "symbol", *(("position",) if symbol is not None else ("concentration",)))
+    orders.only(body, "account_id", "symbol", *(("position",) if symbol is not None else ACCOUNT_LIMITS))
     command = SetLimits(
         account_id="" if account_id is None else orders.name("account_id", account_id),
         symbol="" if symbol is None else orders.name("symbol", symbol),
         position_limit=nanos_or_none(body, "position"),
         concentration_limit=nanos_or_none(body, "concentration"),
+        loss_limit=nanos_or_none(body, "loss"),
+        loss_asset="" if body.get("loss") is None else orders.name("loss_asset", body.get("loss_asset")),
+        loss_state=orders.word("loss_state", body.get("loss_state") or "halted", STATES),
+        orders_per_second=_whole_or_none(body, "orders_per_second"),
+        burst=_whole_or_none(body, "burst"),
         **envelope(new_id()),
     )
     return await _told(request, command.account_id, command)
+
+
+def _whole_or_none(body: dict[str, Any], field: str) -> int | None:
+    """A whole number that may be missing."""
+    found = nanos_or_none(body, field)
+    if found is None:
+        return None
+    if found % NANOS:
+        raise Problem(400, "BAD_TYPE", f"{field} is a whole number", field=field)
+    return found // NANOS
 
 
 async def _told(request: web.Request, account_id: str, command: Any) -> web.Response:
@@ -119,25 +138,6 @@ async def _told(request: web.Request, account_id: str, command: Any) -> web.Resp
     if outcome is not None and outcome.reason_code is not None:
         raise refused(outcome.reason_code, f"{account_id or command.symbol}: {outcome.reason_code}")
     return answers.answer(account_risk(rows, account_id))
-
-
-def account_risk(rows: Any, account_id: str) -> dict[str, Any]:
-    """What holds for an account now, or for everybody."""
-    row: AccountRisk = rows["risks"].get(account_id) or AccountRisk()
-    everybody: AccountRisk = rows["risks"].get(EVERYBODY) or AccountRisk()
-    positions = {
-        key.partition("|")[2]: text_or_none(limit.units)
-        for key, limit in rows["position_limits"].scan(f"{account_id}|")
-        if limit.units is not None
-    }
-    return {
-        "account_id": account_id or None,
-        "state": row.state.value.lower(),
-        "is_killed": row.is_killed or everybody.is_killed,
-        "kind": "margin" if row.margin_asset else "cash",
-        "margin_asset": row.margin_asset or None,
-        "limits": {"positions": positions, "concentration": text_or_none(row.concentration_limit)},
-    }
 
 
 router.add_post("/api/v1/admin/account-states", change_account_state)

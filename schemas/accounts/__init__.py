@@ -322,7 +322,15 @@ class AccountStateChanged(Message, frozen=True):
     is_killed: bool
     """Whether the kill switch is on."""
     reason_code: ReasonCode
-    """Why: REQUESTED by an operator, KILL_SWITCH."""
+    """Why: REQUESTED by an operator, KILL_SWITCH, LOSS_LIMIT, MARGIN_CALL."""
+    asset: str = ""
+    """The asset in which the figures are; empty where there are none."""
+    equity: int | None = None
+    """All that the account owns less what it owes, at last prices."""
+    threshold: int | None = None
+    """The loss limit, or the equity that must be maintained."""
+    loss: int | None = None
+    """What was lost since the day began."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -344,6 +352,10 @@ class AccountStateChanged(Message, frozen=True):
                 ACCOUNTSTATE_BYTES[self.state],
                 BOOLEAN[self.is_killed],
                 REASONCODE_BYTES[self.reason_code],
+                STRING[self.asset],
+                b"\0" if self.equity is None else b"\2" + NANOS_BYTES[self.equity],
+                b"\0" if self.threshold is None else b"\2" + NANOS_BYTES[self.threshold],
+                b"\0" if self.loss is None else b"\2" + NANOS_BYTES[self.loss],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -364,6 +376,31 @@ class AccountStateChanged(Message, frozen=True):
         at += 1
         reason_code = REASONCODE_AT[data[at]]
         at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        asset = data[at:end].decode()
+        at = end
+        equity: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            equity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        threshold: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            threshold = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        loss: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            loss = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
         size = data[at]
         at += 1
         if size & 0x81:
@@ -408,6 +445,10 @@ class AccountStateChanged(Message, frozen=True):
             state,
             is_killed,
             reason_code,
+            asset,
+            equity,
+            threshold,
+            loss,
             event_id,
             command_id,
             correlation_id,
@@ -424,6 +465,10 @@ class AccountStateChanged(Message, frozen=True):
             state=AccountState(data["state"]),
             is_killed=data["is_killed"],
             reason_code=ReasonCode(data["reason_code"]),
+            asset=data["asset"],
+            equity=None if data["equity"] is None else bytes_to_nanos(data["equity"]),
+            threshold=None if data["threshold"] is None else bytes_to_nanos(data["threshold"]),
+            loss=None if data["loss"] is None else bytes_to_nanos(data["loss"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1472,6 +1517,16 @@ class LimitsChanged(Message, frozen=True):
     """Most units of the symbol, long or short, that the account may come to own with all its open orders."""
     concentration_limit: int | None = None
     """Part of its equity at which what it owns of one symbol is too much: 0.25 is a quarter."""
+    loss_limit: int | None = None
+    """Most that it may lose on a day of the clock, UTC, in units of the loss asset: at it the breaker trips."""
+    loss_asset: str = ""
+    """The asset in which losses are counted."""
+    loss_state: AccountState = AccountState.HALTED
+    """What the account may do once the breaker has tripped."""
+    orders_per_second: int | None = None
+    """New orders that it may place in a second, on average."""
+    burst: int | None = None
+    """New orders that it may place at once; null for as many as in a second."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1493,6 +1548,11 @@ class LimitsChanged(Message, frozen=True):
                 STRING[self.symbol],
                 b"\0" if self.position_limit is None else b"\2" + NANOS_BYTES[self.position_limit],
                 b"\0" if self.concentration_limit is None else b"\2" + NANOS_BYTES[self.concentration_limit],
+                b"\0" if self.loss_limit is None else b"\2" + NANOS_BYTES[self.loss_limit],
+                STRING[self.loss_asset],
+                ACCOUNTSTATE_BYTES[self.loss_state],
+                b"\0" if self.orders_per_second is None else b"\2" + LONG[self.orders_per_second],
+                b"\0" if self.burst is None else b"\2" + LONG[self.burst],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1526,6 +1586,31 @@ class LimitsChanged(Message, frozen=True):
             end = at + NANOS_SIZE_AT[data[at]]
             concentration_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
+        loss_limit: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            loss_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        loss_asset = data[at:end].decode()
+        at = end
+        loss_state = ACCOUNTSTATE_AT[data[at]]
+        at += 1
+        orders_per_second: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            known = TIME_AT.get(data[at : at + 9])
+            orders_per_second, at = read_time(data, at) if known is None else (known, at + 9)
+        burst: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            known = TIME_AT.get(data[at : at + 9])
+            burst, at = read_time(data, at) if known is None else (known, at + 9)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1570,6 +1655,11 @@ class LimitsChanged(Message, frozen=True):
             symbol,
             position_limit,
             concentration_limit,
+            loss_limit,
+            loss_asset,
+            loss_state,
+            orders_per_second,
+            burst,
             event_id,
             command_id,
             correlation_id,
@@ -1588,6 +1678,11 @@ class LimitsChanged(Message, frozen=True):
             concentration_limit=None
             if data["concentration_limit"] is None
             else bytes_to_nanos(data["concentration_limit"]),
+            loss_limit=None if data["loss_limit"] is None else bytes_to_nanos(data["loss_limit"]),
+            loss_asset=data["loss_asset"],
+            loss_state=AccountState(data["loss_state"]),
+            orders_per_second=data["orders_per_second"],
+            burst=data["burst"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -3214,6 +3309,16 @@ class SetLimits(Message, frozen=True):
     """Most units of the symbol, long or short, that the account may come to own with all its open orders."""
     concentration_limit: int | None = None
     """Part of its equity at which what it owns of one symbol is too much: 0.25 is a quarter."""
+    loss_limit: int | None = None
+    """Most that it may lose on a day of the clock, UTC, in units of the loss asset: at it the breaker trips."""
+    loss_asset: str = ""
+    """The asset in which losses are counted."""
+    loss_state: AccountState = AccountState.HALTED
+    """What the account may do once the breaker has tripped."""
+    orders_per_second: int | None = None
+    """New orders that it may place in a second, on average."""
+    burst: int | None = None
+    """New orders that it may place at once; null for as many as in a second."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -3235,6 +3340,11 @@ class SetLimits(Message, frozen=True):
                 STRING[self.symbol],
                 b"\0" if self.position_limit is None else b"\2" + NANOS_BYTES[self.position_limit],
                 b"\0" if self.concentration_limit is None else b"\2" + NANOS_BYTES[self.concentration_limit],
+                b"\0" if self.loss_limit is None else b"\2" + NANOS_BYTES[self.loss_limit],
+                STRING[self.loss_asset],
+                ACCOUNTSTATE_BYTES[self.loss_state],
+                b"\0" if self.orders_per_second is None else b"\2" + LONG[self.orders_per_second],
+                b"\0" if self.burst is None else b"\2" + LONG[self.burst],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -3268,6 +3378,31 @@ class SetLimits(Message, frozen=True):
             end = at + NANOS_SIZE_AT[data[at]]
             concentration_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
+        loss_limit: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            loss_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        loss_asset = data[at:end].decode()
+        at = end
+        loss_state = ACCOUNTSTATE_AT[data[at]]
+        at += 1
+        orders_per_second: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            known = TIME_AT.get(data[at : at + 9])
+            orders_per_second, at = read_time(data, at) if known is None else (known, at + 9)
+        burst: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            known = TIME_AT.get(data[at : at + 9])
+            burst, at = read_time(data, at) if known is None else (known, at + 9)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -3312,6 +3447,11 @@ class SetLimits(Message, frozen=True):
             symbol,
             position_limit,
             concentration_limit,
+            loss_limit,
+            loss_asset,
+            loss_state,
+            orders_per_second,
+            burst,
             event_id,
             command_id,
             correlation_id,
@@ -3330,6 +3470,11 @@ class SetLimits(Message, frozen=True):
             concentration_limit=None
             if data["concentration_limit"] is None
             else bytes_to_nanos(data["concentration_limit"]),
+            loss_limit=None if data["loss_limit"] is None else bytes_to_nanos(data["loss_limit"]),
+            loss_asset=data["loss_asset"],
+            loss_state=AccountState(data["loss_state"]),
+            orders_per_second=data["orders_per_second"],
+            burst=data["burst"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -3455,6 +3600,100 @@ class SetMarginRates(Message, frozen=True):
             maintenance=bytes_to_nanos(data["maintenance"]),
             symbol=data["symbol"],
             instrument_type=InstrumentType(data["instrument_type"]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class WatchAccounts(Message, frozen=True):
+    """The shard goes on looking at what accounts are worth: one record does a bounded amount of work."""
+
+    schema_name: ClassVar[str] = "accounts.WatchAccounts"
+
+    after: str
+    """The account after which it goes on."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.after],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        after = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(after, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            after=data["after"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -3600,5 +3839,6 @@ MESSAGES: tuple[type[Message], ...] = (
     SetKillSwitch,
     SetLimits,
     SetMarginRates,
+    WatchAccounts,
     WithdrawFunds,
 )

@@ -117,11 +117,11 @@ def test_what_is_cancelled_or_filled_is_set_free_to_the_last_nano() -> None:
 
 
 def test_the_way_out_of_a_position_is_never_closed() -> None:
-    machine = on_margin(*sold("1", 90), marks(3.99, 4, 4))
+    machine = on_margin(*sold("1", 90), marks(2.19, 2.2, 2.2))
     assert excess(machine) < 0
-    assert reason(machine, place("2", SELL, 1, 4)) is BUYING_POWER
-    assert reason(machine, place("3", BUY, 90, 4)) is None
-    assert reason(machine, place("4", BUY, 91, 4)) is BUYING_POWER
+    assert reason(machine, place("2", SELL, 1, 2.2)) is BUYING_POWER
+    assert reason(machine, place("3", BUY, 90, 2.2)) is None
+    assert reason(machine, place("4", BUY, 91, 2.2)) is BUYING_POWER
 
 
 def test_beyond_the_position_an_order_binds_what_it_opens() -> None:

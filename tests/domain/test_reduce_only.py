@@ -126,6 +126,12 @@ def test_an_account_that_may_only_reduce_takes_such_orders_and_no_others() -> No
     assert of_type(machine.run(amend("2", quantity=6)), ReplaceOrder)
 
 
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_an_order_by_money_does_not_say_how_much_it_reduces(side: Any) -> None:
+    money = place("1", side, 0, None, kind=OrderType.MARKET, notional=units(2), is_reduce_only=True)
+    assert reason(with_ada(), money) is ReasonCode.UNSUPPORTED_ORDER_TYPE
+
+
 def test_an_account_has_so_many_in_a_symbol_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reduce_only, "ORDERS_MAX", 2)
     machine = with_ada(reducing("1", quantity=1), reducing("2", quantity=1))

@@ -11,7 +11,7 @@ from machines import Machine, of_type
 from venues import Venue
 
 from app.topics import partition_of
-from domain import exposures
+from domain import exposures, guards
 from domain.account_rows import CLEARING, FINAL, Cleared, Order
 from domain.entering import NO_LIMIT
 from domain.order_life import ANSWERS, EXEC_TYPES
@@ -35,6 +35,7 @@ from schemas.accounts import (
     SetKillSwitch,
     SetLimits,
     SetMarginRates,
+    WatchAccounts,
     WithdrawFunds,
 )
 from schemas.enums import (
@@ -54,6 +55,7 @@ from schemas.order_books import (
     CancelAllOrders,
     ChangePhase,
     EndSession,
+    MarkPrices,
     RearmBreaker,
     ScheduleSession,
     SetBreaker,
@@ -252,7 +254,15 @@ class Day:
         state = rng.choice(RESTRICTED)
         free = SetMarginRates(symbol=symbol, initial=rng.choice((NANOS // 5, NANOS)), maintenance=NANOS // 10)
         margin = ChangeAccountKind(account, AccountKind.MARGIN, rng.choice(("USDT", "ADA")))
-        chosen, again = rng.choice(
+        active = ChangeAccountState(account, AccountState.ACTIVE)
+        breaker = SetLimits(
+            account_id=account,
+            loss_limit=rng.choice((1, NANOS, 20 * NANOS)),
+            loss_asset="USDT",
+            loss_state=state,
+            orders_per_second=rng.choice((None, 5)),
+        )
+        chosen, *again = rng.choice(
             (
                 (
                     SetLimits(account_id=account, symbol=symbol, position_limit=most),
@@ -260,13 +270,14 @@ class Day:
                 ),
                 (SetLimits(symbol=symbol, position_limit=most), SetLimits(symbol=symbol)),
                 *[(SetLimits(account_id=account, concentration_limit=part), SetLimits(account_id=account))] * 2,
-                *[(ChangeAccountState(account, state), ChangeAccountState(account, AccountState.ACTIVE))] * 2,
+                *[(ChangeAccountState(account, state), active)] * 2,
+                *[(breaker, active, SetLimits(account_id=account), active)] * 2,
                 (SetKillSwitch(account_id=account, is_on=True), SetKillSwitch(account_id=account, is_on=False)),
                 (SetKillSwitch(is_on=True), SetKillSwitch(is_on=False)),
-                *[(margin, free), (margin, ChangeAccountKind(account, AccountKind.CASH, ""))] * 2,
+                *[(margin, free, active), (margin, ChangeAccountKind(account, AccountKind.CASH, ""), active)] * 2,
             )
         )
-        self.later.append(again)
+        self.later += again
         return chosen
 
     def _prices(self) -> MarketDataEvent:
@@ -436,10 +447,11 @@ class Invariants:
         self.trades: list[TradeExecuted] = []
         self.records = 0
 
-    def __call__(self, machine: Machine, _command: Any, events: list[Any]) -> None:
+    def __call__(self, machine: Machine, command: Any, events: list[Any]) -> None:
         self.records += 1
         if machine.noun.name == "accounts":
             check_ledger(machine.state)
+            self._guarded(machine.state, command, events)
         elif machine.noun.name == "order_books":
             check_books(machine.state)
         for event in of_type(events, OrderEvent):
@@ -490,6 +502,14 @@ class Invariants:
             assert event.quantity <= LIMITS["quantity_max"]
             if event.price is not None:
                 assert 2 * event.quantity * event.price <= LIMITS["notional_max"] * NANOS
+
+    def _guarded(self, state: Any, command: Any, events: list[Any]) -> None:
+        """Once prices were heard, no account may do more than its losses allow."""
+        if type(command) is MarkPrices and not of_type(events, WatchAccounts):
+            symbols = {mark.symbol for mark in command.marks}
+            for account in sorted(state.risk.guarded):
+                if guards.owns_any(state, account, symbols):
+                    assert not list(guards.fallen(state, account))
 
     def _reducing(self, event: OrderEvent, machine: Machine) -> None:
         """A reduce-only order of a cash account sells what was there before the trade."""

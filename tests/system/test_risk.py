@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from system import System
 
+ORDER = {"account_id": "ann", "symbol": "ADAUSDT", "side": "buy", "type": "limit", "qty": "1", "limit_price": "1"}
+
 
 async def placed(system: System, account_id: str, side: str, qty: str, price: str, **more: Any) -> dict[str, Any]:
     order: dict[str, Any] = await system.order(account_id, "ADAUSDT", side, qty, price, **more)
@@ -133,6 +135,71 @@ async def test_an_account_that_may_only_reduce_sells_what_it_has(funded: System)
     await funded.conserved()
 
 
+async def test_a_breaker_trips_at_the_limit_and_is_armed_again_by_hand(funded: System) -> None:
+    async def trade_at(price: str) -> None:
+        sale = await placed(funded, "bob", "sell", "1", price)
+        await placed(funded, "cid", "buy", "1", price)
+        await funded.status(sale["order_id"], "FILLED")
+
+    await funded.deposit("cid", "USDT", "1000")
+    await trade_at("2")
+    limits = await admin(funded, "limits", account_id="ann", loss="50", loss_asset="USDT", orders_per_second="2")
+    assert (limits["limits"]["loss"], limits["limits"]["orders_per_second"]) == ("50", 2)
+
+    async def has_heard_the_price() -> bool:
+        return bool((await funded.get("/api/v1/risk?account_id=ann"))["loss"]["equity"] == "1200")
+
+    await funded.eventually(has_heard_the_price)
+    await trade_at("1.5")  # 100 ADA are worth 50 less
+
+    async def is_halted() -> Any:
+        found = [each for each in await funded.records("risk-events") if each.get("reason_code") == "LOSS_LIMIT"]
+        return found[-1] if found else None
+
+    event = await funded.eventually(is_halted)
+    assert (event["account_id"], event["state"], event["loss"], event["threshold"]) == ("ann", "HALTED", 50, 50)
+    assert await refused(funded, "ann", "buy", "1", "1") == "ACCOUNT_HALTED"
+    await admin(funded, "account-states", account_id="ann", state="active")
+    await placed(funded, "ann", "buy", "1", "1")
+    codes = [(await funded.ask("POST", "/api/v1/orders", ORDER))[1].get("code") for _ in range(4)]
+    assert "RATE_LIMITED" in codes
+
+
+async def test_what_is_at_risk_follows_trades_and_prices(funded: System) -> None:
+    await funded.deposit("cid", "USDT", "1000")
+    await admin(funded, "account-kinds", account_id="cid", kind="margin", margin_asset="USDT")
+    short = await placed(funded, "cid", "sell", "10", "2")
+    await placed(funded, "bob", "buy", "10", "2")
+    await funded.status(short["order_id"], "FILLED")
+    await placed(funded, "cid", "sell", "5", "3")
+    await placed(funded, "cid", "buy", "4", "1")
+
+    async def at_risk(price: str, pnl: str) -> Any:
+        found = await funded.get("/api/v1/risk?account_id=cid")
+        (symbol,) = found["symbols"]
+        is_there = (symbol["last_price"], symbol["unrealized_pnl"], symbol["open_buy_qty"]) == (price, pnl, "4")
+        return found if is_there else None
+
+    found = await funded.eventually(lambda: at_risk("2", "0"))
+    (symbol,) = found["symbols"]
+    assert (symbol["position_qty"], symbol["exposure"]) == ("-10", "-20")
+    assert (symbol["open_sell_exposure"], symbol["open_buy_exposure"]) == ("15", "4")
+    (total,) = found["totals"]
+    assert (total["gross_exposure"], total["net_exposure"], total["equity"]) == ("20", "-20", "1000")
+    await placed(funded, "bob", "sell", "1", "2.5")
+    await placed(funded, "ann", "buy", "1", "2.5")
+    found = await funded.eventually(lambda: at_risk("2.5", "-5"), within_s=2)
+    assert found["totals"][0]["equity"] == "995"
+
+    async def is_bound() -> bool:
+        margin = (await funded.get("/api/v1/risk?account_id=cid"))["margin"]
+        return (margin["bound"], margin["maintenance"], margin["buying_power"]) == ("18.75", "6.25", "976.25")
+
+    await funded.eventually(is_bound)  # 15 units, were all sales filled
+    assert (await funded.ask("GET", "/api/v1/risk"))[0] == 400
+    assert (await funded.ask("GET", "/api/v1/risk?account_id=nobody"))[0] == 404
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [
@@ -144,6 +211,8 @@ async def test_an_account_that_may_only_reduce_sells_what_it_has(funded: System)
         ("kill-switch", {"is_on": True, "account": "ann"}, 400, "UNKNOWN_FIELD"),
         ("limits", {"position": "1"}, 400, "MISSING_FIELD"),
         ("limits", {"symbol": "ADAUSDT", "concentration": "1"}, 400, "UNKNOWN_FIELD"),
+        ("limits", {"account_id": "ann", "burst": "1.5"}, 400, "BAD_TYPE"),
+        ("limits", {"account_id": "ann", "loss": "1"}, 400, "BAD_NAME"),
         ("limits", {"symbol": "NONE", "position": "1"}, 422, "UNKNOWN_SYMBOL"),
         ("account-kinds", {"account_id": "ann", "kind": "margin"}, 400, "MISSING_FIELD"),
         ("account-kinds", {"account_id": "ann", "kind": "cash", "margin_asset": "USDT"}, 400, "BAD_VALUE"),

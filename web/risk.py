@@ -1,0 +1,166 @@
+"""What is at risk in an account: what it owns and owes, and what it has open, at the prices of now."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from app.machine import Place
+from app.main import app
+from domain.account_rows import Order, State
+from domain.exposures import equity_of, open_units, worth
+from domain.instruments import Instrument
+from domain.margin import maintained, margin_of
+from domain.positions import value_at
+from schemas.enums import Side
+from tables import accounts as tables
+from web import answers
+from web.accounts import balances_of
+from web.gateway import opened
+from web.numbers import text, text_or_none
+from web.problems import Problem
+from web.risk_words import account_risk
+
+router = app.http.router
+
+
+class SymbolRisk(NamedTuple):
+    """An account in one symbol; values in nanos of the quote asset."""
+
+    symbol: str
+    quote: str
+    last: int | None
+    position: int
+    value: int
+    """Of the position at the last price: below zero where it is short, nothing where there is no price."""
+    open_buys: int
+    open_buy_value: int
+    open_sells: int
+    open_sell_value: int
+    unrealized_pnl: int | None
+
+
+async def risk(request: web.Request) -> web.Response:
+    """GET /api/v1/risk?account_id=: by symbol, and by the asset in which symbols are quoted."""
+    account_id = request.query.get("account_id")
+    if account_id is None:
+        raise Problem(400, "MISSING_FIELD", "account_id is missing", field="account_id")
+    balances = balances_of(account_id)
+    found = sorted(_symbols(account_id, {asset: row.total for asset, row in balances.items()}))
+    quotes = sorted({each.quote for each in found})
+    rows = opened().accounts.of(account_id).rows
+    return answers.answer(
+        account_risk(rows, account_id)
+        | _figures(account_id)
+        | {
+            "symbols": [_symbol(each) for each in found],
+            "totals": [_total(quote, balances, [each for each in found if each.quote == quote]) for quote in quotes],
+        }
+    )
+
+
+def _symbols(account_id: str, owned: dict[str, int]) -> Iterator[SymbolRisk]:
+    """Where the account has a position or an open order. Of several symbols of the same assets the first has it."""
+    gateway = opened()
+    positions = gateway.positions_view.of_account(gateway.positions.number_of(account_id), account_id)
+    open_orders: defaultdict[str, list[Order]] = defaultdict(list)
+    rows = gateway.accounts.of(account_id).rows
+    for order_id in list(gateway.accounts_view.alive[account_id]):
+        order: Order | None = rows["orders"].get(order_id)
+        if order is not None:
+            open_orders[order.symbol].append(order)
+    seen: set[tuple[str, str]] = set()
+    for _, instrument in rows["instruments"].scan():
+        units = 0 if (instrument.base, instrument.quote) in seen else owned.get(instrument.base, 0)
+        seen.add((instrument.base, instrument.quote))
+        if units or instrument.symbol in open_orders:
+            book = gateway.books.of(instrument.symbol).rows["books"].get(instrument.symbol)
+            last = None if book is None else book.last
+            row = positions.get(instrument.symbol)
+            unrealized = None if row is None or last is None else value_at(row, last) - row.cost
+            yield _risk_in(instrument, units, last, open_orders[instrument.symbol], unrealized)
+
+
+def _risk_in(
+    instrument: Instrument, units: int, last: int | None, orders: list[Order], unrealized: int | None
+) -> SymbolRisk:
+    open_units_of = {Side.BUY: 0, Side.SELL: 0}
+    value_of = {Side.BUY: 0, Side.SELL: 0}
+    for order in orders:
+        left = open_units(order)
+        open_units_of[order.side] += left
+        value_of[order.side] += worth(left, order.cap_price or last or 0, instrument.multiplier)
+    return SymbolRisk(
+        instrument.symbol,
+        instrument.quote,
+        last,
+        units,
+        worth(units, last or 0, instrument.multiplier),
+        open_units_of[Side.BUY],
+        value_of[Side.BUY],
+        open_units_of[Side.SELL],
+        value_of[Side.SELL],
+        unrealized,
+    )
+
+
+def _symbol(each: SymbolRisk) -> dict[str, Any]:
+    return {
+        "symbol": each.symbol,
+        "quote": each.quote,
+        "last_price": text_or_none(each.last),
+        "position_qty": text(each.position),
+        "exposure": text(each.value),
+        "open_buy_qty": text(each.open_buys),
+        "open_buy_exposure": text(each.open_buy_value),
+        "open_sell_qty": text(each.open_sells),
+        "open_sell_exposure": text(each.open_sell_value),
+        "unrealized_pnl": text_or_none(each.unrealized_pnl),
+    }
+
+
+def _total(quote: str, balances: dict[str, Any], symbols: list[SymbolRisk]) -> dict[str, str]:
+    """Gross counts what is short as much as what is long; net sets one off against the other."""
+    cash = balances[quote].total if quote in balances else 0
+    net = sum(each.value for each in symbols)
+    return {
+        "asset": quote,
+        "cash": text(cash),
+        "gross_exposure": text(sum(abs(each.value) for each in symbols)),
+        "net_exposure": text(net),
+        "open_buy_exposure": text(sum(each.open_buy_value for each in symbols)),
+        "open_sell_exposure": text(sum(each.open_sell_value for each in symbols)),
+        "unrealized_pnl": text(sum(each.unrealized_pnl or 0 for each in symbols)),
+        "equity": text(cash + net),
+    }
+
+
+def _figures(account_id: str) -> dict[str, Any]:
+    """What breakers and margin checks look at, at the prices that the account has heard."""
+    shards = opened().accounts
+    replica = shards.of(account_id)
+    row = replica.rows["risks"].get(account_id)
+    if row is None or not row.is_guarded:
+        return {"margin": None, "loss": None}
+    place = Place(shards.number_of(account_id), {"accounts": shards.count, "order_books": opened().books.count})
+    state: State = tables.state({name: replica.rows[name] for name in tables.NOUN.tables}, place)
+    margin = None
+    if row.margin_asset:
+        found, floor = margin_of(state, account_id, row), maintained(state, account_id, row)
+        margin = {
+            "asset": row.margin_asset,
+            "equity": text(found.equity),
+            "bound": text(found.bound),
+            "buying_power": text(found.excess),
+            "maintenance": text(floor.bound),
+        }
+    loss = None
+    if row.loss_limit is not None:
+        equity = equity_of(state, account_id, row, row.loss_asset)
+        loss = {"asset": row.loss_asset, "equity": text(equity), "loss": text(row.baseline - equity)}
+        loss["limit"] = text(row.loss_limit)
+    return {"margin": margin, "loss": loss}
+
+
+router.add_get("/api/v1/risk", risk)
