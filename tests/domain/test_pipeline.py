@@ -81,10 +81,11 @@ def test_a_day_has_something_of_everything() -> None:
     """Or the properties above would hold for want of an example."""
     statuses: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    fees = at_a_tier = shorts = trades = 0
+    fees = at_a_tier = at_the_house = shorts = trades = 0
     for seed in range(20):
         venue, seen = day(Random(seed), 600)
         trades += len(seen.trades)
+        at_the_house += sum(trade.venue == "SIM" for trade in seen.trades)
         statuses.update(event.status for event in seen.orders.values())
         reasons.update(event.reason_code for event in seen.orders.values() if event.reason_code)
         shorts += sum(event.total < 0 for event in of_type(venue.public, BalanceEvent))
@@ -110,6 +111,7 @@ def test_a_day_has_something_of_everything() -> None:
     assert trades > 20 * 20
     assert shorts > 0
     assert at_a_tier > 0
+    assert at_the_house > 50
 
 
 @pytest.mark.parametrize("seed", seeds(5))
