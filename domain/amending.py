@@ -4,19 +4,18 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import new_terms, oco_groups, order_life, orders, reduce_only, risk
+from domain import brackets, new_terms, oco_groups, order_life, orders, reduce_only, risk
 from domain.account_rows import (
     FINAL,
     Answered,
     Event,
-    Finished,
     Order,
     Outcome,
     State,
     Stored,
 )
-from domain.book_reports import known, release
-from domain.ledger import answer, entry
+from domain.book_reports import ended, known
+from domain.ledger import answer, entry, release
 from domain.order_life import Step
 from domain.order_terms import WITH_LIMIT
 from schemas.accounts import (
@@ -50,6 +49,10 @@ def amend(state: State, command: AmendOrder) -> Iterator[Event]:
         yield from answer(state, command.command_id, order.order_id, amended)
         return
     terms, more = amended.amends[-1], amended.held - order.held
+    if order.status is brackets.HELD:
+        yield from brackets.amended(state, order, terms)
+        yield from answer(state, command.command_id, order.order_id, None)
+        return
     if more:
         yield entry(state, order.account_id, order.held_asset, 0, more, BalanceReason.HOLD, order.order_id)
     yield Stored(amended)
@@ -72,6 +75,8 @@ def _with_new_terms(state: State, order: Order, command: AmendOrder) -> Order | 
     terms = new_terms.terms_of(state, order, command)
     if isinstance(terms, ReasonCode):
         return terms
+    if order.status is brackets.HELD:  # it holds for itself when it is released
+        return msgspec.structs.replace(order, amends=(terms,))
     amended = oco_groups.with_hold(state, msgspec.structs.replace(order, amends=(*order.amends, terms)))
     more = amended.held - order.held
     if not (order.is_margin or orders.can_pay(state.balance(order.account_id, order.held_asset), more)):
@@ -111,7 +116,7 @@ def replaced(state: State, command: OrderReplaced) -> Iterator[Event]:
     yield from release(state, before, order)
     yield Stored(order)
     if order.status in FINAL:
-        yield Finished(order)
+        yield from ended(state, order)
     yield from answer(state, command.command_id, order.order_id, None)
 
 
@@ -138,6 +143,10 @@ def cancel(state: State, command: CancelOrder) -> Iterator[Event]:
     reason = _too_late(order, command, Step.CANCEL_ASKED)
     if order is None or reason is not None:
         yield from answer(state, command.command_id, command.order_id, reason)
+        return
+    if order.status is brackets.HELD:
+        yield from brackets.cancelled(state, order)
+        yield from answer(state, command.command_id, order.order_id, None, order.quantity)
         return
     yield from _await_answer(state, command.command_id, order.order_id)
     yield CancelRestingOrder(order_id=order.order_id, account_id=order.account_id, symbol=order.symbol)

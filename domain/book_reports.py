@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import oco_groups, orders, reasons
+from domain import brackets, oco_groups, orders, reasons
 from domain.account_rows import (
     CLEARING,
     FEES,
@@ -17,7 +17,7 @@ from domain.account_rows import (
     Stored,
 )
 from domain.fee_rows import ValueTraded
-from domain.ledger import answer, entry
+from domain.ledger import answer, entry, release
 from domain.order_life import Step, after
 from domain.trades import HOUSE, Fill, fills_of
 from schemas.enums import BalanceReason, ReasonCode, Side, Venue
@@ -131,8 +131,17 @@ def _filled(state: State, fill: Fill) -> Iterator[Event]:
     if order.fee_schedule:
         yield ValueTraded(account_id, quote, fill.value)
     yield Stored(order)
+    if order.legs:
+        yield from brackets.reserved(state, order, fill.quantity)
     if order.status in FINAL:
-        yield Finished(order)
+        yield from ended(state, order)
+
+
+def ended(state: State, order: Order) -> Iterator[Event]:
+    """The order has come to its end, and what was placed with it begins to work, or ends, too."""
+    yield Finished(order)
+    if order.legs:
+        yield from brackets.parent_ended(state, order)
 
 
 def cancelled(state: State, command: OrderCancelled) -> Iterator[Event]:
@@ -155,15 +164,8 @@ def cancelled(state: State, command: OrderCancelled) -> Iterator[Event]:
     yield orders.told(order, step)
     yield from release(state, before, order)
     yield Stored(order)
-    yield Finished(order)
+    yield from ended(state, order)
     yield from answer_if_asked(state, command, order)
-
-
-def release(state: State, before: Order, after: Order) -> Iterator[Event]:
-    """Gives back what is held too much."""
-    released = before.held - after.held
-    if released:
-        yield entry(state, after.account_id, after.held_asset, 0, -released, BalanceReason.RELEASE, after.order_id)
 
 
 def known(state: State, order_id: str) -> Order:

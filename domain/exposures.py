@@ -11,13 +11,13 @@ from domain.account_rows import FINAL, Order, State
 from domain.money import VALUE_MAX
 from domain.risk_rows import AccountRisk, Exposure
 from schemas.accounts import BalanceEvent
-from schemas.enums import BalanceReason, Side
+from schemas.enums import BalanceReason, OrderStatus, Side
 from schemas.wire import NANOS
 
 
 def open_units(order: Order) -> int:
     """Units that an order may still trade, whichever of the amends that were asked for will stand."""
-    if order.status in FINAL:
+    if order.status in FINAL or order.status is OrderStatus.HELD:
         return 0
     if order.notional is not None:
         return _units_of_money(order)

@@ -8,6 +8,7 @@ from domain.account_rows import (
     Answered,
     Contra,
     Event,
+    Order,
     Outcome,
     State,
 )
@@ -52,6 +53,13 @@ def entry(
         trade_id,
         caused_by=trade_id or "",
     )
+
+
+def release(state: State, before: Order, after: Order) -> Iterator[Event]:
+    """Gives back what is held too much."""
+    released = before.held - after.held
+    if released:
+        yield entry(state, after.account_id, after.held_asset, 0, -released, BalanceReason.RELEASE, after.order_id)
 
 
 def open_account(state: State, account_id: str) -> Iterator[Event]:

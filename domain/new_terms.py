@@ -12,7 +12,7 @@ from schemas.enums import OrderStatus, OrderType, ReasonCode, Side
 
 AMENDS_PENDING_MAX = 16
 """Of one order, on their way to the book."""
-WAITING = (OrderStatus.RISK_APPROVED, OrderStatus.TRIGGER_WAIT)
+WAITING = (OrderStatus.HELD, OrderStatus.RISK_APPROVED, OrderStatus.TRIGGER_WAIT)
 """States in which an order with a stop price has not been triggered, as far as its account knows."""
 
 
@@ -28,7 +28,12 @@ def terms_of(state: State, order: Order, command: AmendOrder) -> Terms | ReasonC
         stop_price=last.stop_price if command.stop_price is None else command.stop_price,
         trail=last.trail if command.trail is None else command.trail,
     )
-    fault = _fault(state, order, command, last) or _amounts_fault(instrument, wanted)
+    fault = _fault(state, order, command, last)
+    if fault is None and order.status is OrderStatus.HELD:  # its quantity is what its parent will have filled
+        fault = None if command.quantity is None else ReasonCode.BAD_QUANTITY
+    elif fault is None:
+        fault = order_terms.quantity_fault(instrument, wanted.quantity)
+    fault = fault or _prices_fault(instrument, wanted)
     if fault is not None:
         return fault
     cap = last.price
@@ -67,9 +72,8 @@ def _fault(state: State, order: Order, command: AmendOrder, last: Terms) -> Reas
     return account_states.trading_fault(state, order.account_id, is_reducing=order.is_reduce_only)
 
 
-def _amounts_fault(instrument: Instrument, wanted: Order) -> ReasonCode | None:
-    fault = order_terms.quantity_fault(instrument, wanted.quantity)
+def _prices_fault(instrument: Instrument, wanted: Order) -> ReasonCode | None:
     for price in (wanted.limit_price, wanted.stop_price, wanted.trail):
-        if fault is None and price is not None:
-            fault = order_terms.price_fault(instrument, price, wanted.quantity)
-    return fault
+        if price is not None and (fault := order_terms.price_fault(instrument, price, wanted.quantity)) is not None:
+            return fault
+    return None

@@ -72,29 +72,7 @@ def _handed_on(state: State, command: NewOrder | AmendRequest | CancelRequest) -
         case NewOrder():
             if command.order_id is None:
                 yield Named()
-            yield PlaceOrder(
-                order_id=command.order_id or f"k{state.partition}-{state.named()}",
-                account_id=command.account_id,
-                client_order_id=command.client_order_id,
-                symbol=command.symbol,
-                side=command.side,
-                order_type=command.order_type,
-                quantity=command.quantity,
-                limit_price=command.limit_price,
-                stop_price=command.stop_price,
-                notional=command.notional,
-                time_in_force=command.time_in_force,
-                trail=command.trail,
-                display_quantity=command.display_quantity,
-                slippage=command.slippage,
-                expires_at=command.expires_at,
-                self_trade_prevention=command.self_trade_prevention,
-                oco_group=command.oco_group,
-                is_post_only=command.is_post_only,
-                is_reduce_only=command.is_reduce_only,
-                sent_at=command.sent_at,
-                source="kafka",
-            )
+            yield _order(state, command)
         case AmendRequest():
             yield AmendOrder(
                 order_id=command.order_id,
@@ -106,6 +84,35 @@ def _handed_on(state: State, command: NewOrder | AmendRequest | CancelRequest) -
             )
         case _:
             yield CancelOrder(order_id=command.order_id, account_id=command.account_id)
+
+
+def _order(state: State, command: NewOrder) -> PlaceOrder:
+    return PlaceOrder(
+        order_id=command.order_id or f"k{state.partition}-{state.named()}",
+        account_id=command.account_id,
+        client_order_id=command.client_order_id,
+        symbol=command.symbol,
+        side=command.side,
+        order_type=command.order_type,
+        quantity=command.quantity,
+        limit_price=command.limit_price,
+        stop_price=command.stop_price,
+        notional=command.notional,
+        take_profit_price=command.take_profit_price,
+        stop_loss_price=command.stop_loss_price,
+        stop_loss_limit_price=command.stop_loss_limit_price,
+        time_in_force=command.time_in_force,
+        trail=command.trail,
+        display_quantity=command.display_quantity,
+        slippage=command.slippage,
+        expires_at=command.expires_at,
+        self_trade_prevention=command.self_trade_prevention,
+        oco_group=command.oco_group,
+        is_post_only=command.is_post_only,
+        is_reduce_only=command.is_reduce_only,
+        sent_at=command.sent_at,
+        source="kafka",
+    )
 
 
 def evolve(state: State, event: Event) -> None:

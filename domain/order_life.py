@@ -21,8 +21,12 @@ class Step(StrEnum):
     VALIDATED = "VALIDATED"
     APPROVED = "APPROVED"
     """Its funds are held, and it goes to its book."""
+    HELD_BACK = "HELD_BACK"
+    """An exit waits until its parent has filled."""
+    RELEASED = "RELEASED"
+    """Its funds are held, and it goes to its book."""
     REJECTED = "REJECTED"
-    """The book does not take it."""
+    """The book does not take it, or its funds are not there when it is released."""
     RESTED = "RESTED"
     ARMED = "ARMED"
     """It waits in the book for its trigger."""
@@ -65,7 +69,9 @@ ANSWERS: dict[Step, dict[OrderStatus | None, OrderStatus | None]] = {
     Step.REFUSED: {None: OrderStatus.REJECTED},
     Step.VALIDATED: {OrderStatus.PENDING: OrderStatus.VALIDATED},
     Step.APPROVED: {OrderStatus.VALIDATED: OrderStatus.RISK_APPROVED},
-    Step.REJECTED: {OrderStatus.RISK_APPROVED: OrderStatus.REJECTED},
+    Step.HELD_BACK: {None: OrderStatus.HELD},
+    Step.RELEASED: {OrderStatus.HELD: OrderStatus.RISK_APPROVED},
+    Step.REJECTED: _to(OrderStatus.REJECTED, (OrderStatus.RISK_APPROVED, OrderStatus.HELD)),
     Step.RESTED: _to(OrderStatus.OPEN, (OrderStatus.RISK_APPROVED, OrderStatus.OPEN)),
     Step.ARMED: {OrderStatus.RISK_APPROVED: OrderStatus.TRIGGER_WAIT},
     Step.TRIGGERED: {OrderStatus.TRIGGER_WAIT: OrderStatus.OPEN},
@@ -73,12 +79,12 @@ ANSWERS: dict[Step, dict[OrderStatus | None, OrderStatus | None]] = {
     Step.FILLED: _to(OrderStatus.FILLED, TRADING),
     Step.SPENT: {OrderStatus.PARTIALLY_FILLED: OrderStatus.FILLED},
     Step.REDUCED: _stays(ALIVE),
-    Step.AMENDED: _stays(IN_BOOK),
+    Step.AMENDED: _stays((OrderStatus.HELD, *IN_BOOK)),
     Step.AMENDED_TO_FILLED: {OrderStatus.PARTIALLY_FILLED: OrderStatus.FILLED},
-    Step.CANCELLED: _to(OrderStatus.CANCELLED, ALIVE),
+    Step.CANCELLED: _to(OrderStatus.CANCELLED, (OrderStatus.HELD, *ALIVE)),
     Step.EXPIRED: _to(OrderStatus.EXPIRED, IN_BOOK),
-    Step.CANCEL_ASKED: _stays(ALIVE) | _TOO_LATE,
-    Step.AMEND_ASKED: _stays(ALIVE) | _TOO_LATE,
+    Step.CANCEL_ASKED: _stays((OrderStatus.HELD, *ALIVE)) | _TOO_LATE,
+    Step.AMEND_ASKED: _stays((OrderStatus.HELD, *ALIVE)) | _TOO_LATE,
     Step.REQUEST_REFUSED: _stays(ALIVE) | _TOO_LATE,
 }
 """The next state by step and state; no state at all before the first step, and none as the answer where it is too late.
@@ -89,6 +95,8 @@ EXEC_TYPES: dict[Step, ExecType] = {
     Step.REFUSED: ExecType.REJECTED,
     Step.VALIDATED: ExecType.PENDING_NEW,
     Step.APPROVED: ExecType.PENDING_NEW,
+    Step.HELD_BACK: ExecType.SUSPENDED,
+    Step.RELEASED: ExecType.PENDING_NEW,
     Step.REJECTED: ExecType.REJECTED,
     Step.RESTED: ExecType.NEW,
     Step.ARMED: ExecType.NEW,
@@ -108,6 +116,7 @@ EXEC_TYPE_CODES = {
     ExecType.CANCELLED: "4",
     ExecType.REPLACED: "5",
     ExecType.REJECTED: "8",
+    ExecType.SUSPENDED: "9",
     ExecType.PENDING_NEW: "A",
     ExecType.EXPIRED: "C",
     ExecType.RESTATED: "D",
@@ -134,6 +143,7 @@ WORDS = {
     OrderStatus.PENDING: Words("A", "pending", "PENDING", "PENDING"),
     OrderStatus.VALIDATED: Words("A", "pending", None, "VALIDATED"),
     OrderStatus.RISK_APPROVED: Words("A", "pending", None, "RISK_APPROVED"),
+    OrderStatus.HELD: Words("9", "pending", None, "HELD"),
     OrderStatus.OPEN: Words("0", "pending", None, "OPEN"),
     OrderStatus.TRIGGER_WAIT: Words("0", "pending", None, "TRIGGER_WAIT"),
     OrderStatus.PARTIALLY_FILLED: Words("1", "partially filled", "PARTIALLY_FILLED", "PARTIALLY_FILLED"),

@@ -25,10 +25,19 @@ class Special(NamedTuple):
     is_post_only: bool
     is_reduce_only: bool
     notional: int | None = None
+    take_profit_price: int | None = None
+    stop_loss_price: int | None = None
+    stop_loss_limit_price: int | None = None
 
 
 NOTHING_SPECIAL = Special(None, None, None, 0, SelfTradePrevention.NONE, "", False, False)
 _LIMIT, _NO_PREVENTION = OrderType.LIMIT, SelfTradePrevention.NONE
+
+
+def leg_ids(command: PlaceOrder) -> tuple[str, ...]:
+    """Ids of the exits of an order: its stop-loss, its take-profit."""
+    loss = () if command.stop_loss_price is None else (f"{command.order_id}.sl",)
+    return loss if command.take_profit_price is None else (*loss, f"{command.order_id}.tp")
 
 
 def special_of(command: PlaceOrder) -> Special:
@@ -43,6 +52,9 @@ def special_of(command: PlaceOrder) -> Special:
         command.is_post_only,
         command.is_reduce_only,
         command.notional,
+        command.take_profit_price,
+        command.stop_loss_price,
+        command.stop_loss_limit_price,
     )
 
 
@@ -58,6 +70,9 @@ def is_plain(command: PlaceOrder) -> bool:
         and not command.is_post_only
         and not command.is_reduce_only
         and command.notional is None
+        and command.take_profit_price is None
+        and command.stop_loss_price is None
+        and command.stop_loss_limit_price is None
     )
 
 
@@ -98,6 +113,8 @@ def _instructions_fault(instrument: Instrument, command: PlaceOrder) -> ReasonCo
     )
     if is_impossible:
         return ReasonCode.UNSUPPORTED_ORDER_TYPE
+    if command.stop_loss_limit_price is not None and command.stop_loss_price is None:
+        return ReasonCode.BAD_PRICE
     return _money_fault(command) or _amounts_fault(instrument, command)
 
 

@@ -179,6 +179,8 @@ def new_order(
         terms.exchange,
         fee_schedule,
         command.notional,
+        "",
+        order_terms.leg_ids(command),
     )
 
 
@@ -251,6 +253,7 @@ def told_as(
         order.best_bid,
         order.best_ask,
         order.notional,
+        order.parent_id or None,
         order.exchange,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import account_states, fees, margin, oco_groups, order_sizes, orders, reduce_only, risk
+from domain import account_states, brackets, fees, margin, oco_groups, order_sizes, orders, reduce_only, risk
 from domain.account_rows import (
     Event,
     Finished,
@@ -46,8 +46,8 @@ def place(state: State, command: PlaceOrder) -> Iterator[Event]:
     order = orders.new_order(state, command, instrument, number, schedule)
     yield Numbered()
     reason = orders.validation_fault(state, command, instrument)
-    if reason is None and instrument is not None and instrument.is_limited:
-        reason = order_sizes.size_fault(instrument, command, state.marks.get(command.symbol))
+    if reason is None and instrument is not None:
+        reason = _fault_of_few(state, command, order, instrument)
     if reason is None and state.risk.watched:
         reason = yield from account_states.admitted(state, command)
     if instrument is None or reason is not None:
@@ -57,10 +57,21 @@ def place(state: State, command: PlaceOrder) -> Iterator[Event]:
     verdict = risk.check(state, command, order, instrument, checked)
     if isinstance(checked, Order) and verdict.reason_code is None:
         yield from _accept(state, command, checked, instrument, verdict)
+        if checked.legs:
+            yield from brackets.hold_back(state, command, checked)
     else:
         assert verdict.reason_code is not None
         yield verdict
         yield from _refuse(order, verdict.reason_code)
+
+
+def _fault_of_few(state: State, command: PlaceOrder, order: Order, instrument: Instrument) -> ReasonCode | None:
+    """What is wrong with what most orders have nothing of."""
+    if instrument.is_limited:
+        found = order_sizes.size_fault(instrument, command, state.marks.get(command.symbol))
+        if found is not None:
+            return found
+    return brackets.fault(state, command, order, instrument) if order.legs else None
 
 
 def _with_funds(state: State, command: PlaceOrder, order: Order, instrument: Instrument) -> Order | ReasonCode:
@@ -73,7 +84,7 @@ def _with_funds(state: State, command: PlaceOrder, order: Order, instrument: Ins
     if value_of(order.quantity, cap, instrument.multiplier) > AMOUNT_MAX:
         return ReasonCode.AMOUNT_OUT_OF_RANGE
     is_margin = bool(state.risk.margin_accounts) and margin.is_on_margin(state, order.account_id, instrument)
-    if is_margin and order.notional is not None:  # what is bound is counted in units
+    if is_margin and (order.notional is not None or order.legs):  # what is bound is counted in units, order by order
         return ReasonCode.UNSUPPORTED_ORDER_TYPE
     held = 0 if is_margin else orders.hold_at(order, cap)
     order = msgspec.structs.replace(order, cap_price=cap, held=held, status=APPROVED, version=3, is_margin=is_margin)
@@ -97,7 +108,7 @@ def _placed_before(state: State, command: PlaceOrder, order_id: str, reason: Rea
 
 def _refuse(order: Order, reason: ReasonCode) -> Iterator[Event]:
     status = after(None, Step.REFUSED)
-    refused = msgspec.structs.replace(order, status=status, reason_code=reason, held=0, version=1)
+    refused = msgspec.structs.replace(order, status=status, reason_code=reason, held=0, version=1, legs=())
     yield orders.told(refused, Step.REFUSED)
     yield Stored(refused)
     yield Finished(refused)

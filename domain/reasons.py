@@ -33,6 +33,7 @@ REASON_TEXTS = {
     ReasonCode.VENUE_UNAVAILABLE: "Nothing speaks to the venue where the instrument trades",
     **RISK_REASON_TEXTS,
     ReasonCode.ALREADY_TRIGGERED: "It is triggered: there is no stop price to change",
+    ReasonCode.PARENT_ENDED: "The order with which it was placed ended without a fill",
     ReasonCode.TOO_LATE: "Too late: it has ended, or the book has it no longer",
     ReasonCode.UNKNOWN_ORDER: "There is no such order",
 }

@@ -20,7 +20,19 @@ SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 QUANTITIES, LIMITS, STOPS, TRAILS = ("qty", "quantity"), ("limit_price", "price"), ("stop_price",), ("trail",)
 """What an amend may name, each by any of these names."""
 REQUIRED = ("account_id", "symbol", "side", "type")
-SPECIAL = ("notional", "trail", "display_qty", "slippage", "expire_at", "stp", "oco_group", "post_only", "reduce_only")
+SPECIAL = (
+    "notional",
+    "take_profit",
+    "stop_loss",
+    "trail",
+    "display_qty",
+    "slippage",
+    "expire_at",
+    "stp",
+    "oco_group",
+    "post_only",
+    "reduce_only",
+)
 FIELDS = (*REQUIRED, "qty", "limit_price", "stop_price", "time_in_force", "client_order_id", *SPECIAL)
 PREVENTIONS = {mode.value.lower(): mode for mode in SelfTradePrevention if mode is not SelfTradePrevention.UNKNOWN}
 TYPES = {kind.value.lower(): kind for kind in OrderType if kind is not OrderType.UNKNOWN}
@@ -77,7 +89,29 @@ def _special(body: dict[str, Any]) -> Special:
         body.get("post_only", False),
         body.get("reduce_only", False),
         nanos_or_none(body, "notional"),
+        *_exits(body),
     )
+
+
+def _exits(body: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
+    """-> limit of the take-profit; stop price and limit of the stop-loss."""
+    profit, loss = _exit(body, "take_profit", "limit_price"), _exit(body, "stop_loss", "stop_price", "limit_price")
+    return (
+        nanos_or_none(profit, "limit_price"),
+        nanos_or_none(loss, "stop_price"),
+        nanos_or_none(loss, "limit_price"),
+    )
+
+
+def _exit(body: dict[str, Any], field: str, needed: str, *others: str) -> dict[str, Any]:
+    found = body.get(field)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise Problem(400, "BAD_TYPE", f"{field} is an object with {needed}", field=field)
+    orders.only(found, needed, *others)
+    orders.required(found, needed)
+    return found
 
 
 async def list_orders(request: web.Request) -> web.Response:

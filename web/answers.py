@@ -75,6 +75,8 @@ def order(row: Order) -> dict[str, Any]:
         "held_asset": row.held_asset,
         "reason_code": row.reason_code.value if row.reason_code else None,
         "reason": reason_text(row.reason_code) if row.reason_code else None,
+        "parent_id": row.parent_id or None,
+        "legs": list(row.legs),
         "pending_replaces": len(row.amends),
         "version": row.version,
         "created_at": time_text(row.created_at),

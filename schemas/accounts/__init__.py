@@ -1990,6 +1990,8 @@ class OrderEvent(Message, frozen=True):
     """Best ask when the order was received, as far as it was known."""
     notional: int | None = None
     """Quote units to spend or to raise (FIX CashOrderQty, 152); null where the quantity counts. Then the quantity is what was traded so far."""
+    parent_id: str | None = None
+    """Of an exit: the order with which it was placed."""
     exchange: str = ""
     """With `venue`, where the order was routed: the exchange that the instrument names; empty where it is ours."""
     event_id: str = ""
@@ -2038,6 +2040,7 @@ class OrderEvent(Message, frozen=True):
                 b"\0" if self.best_bid is None else b"\2" + NANOS_BYTES[self.best_bid],
                 b"\0" if self.best_ask is None else b"\2" + NANOS_BYTES[self.best_ask],
                 b"\0" if self.notional is None else b"\2" + NANOS_BYTES[self.notional],
+                b"\0" if self.parent_id is None else b"\2" + STRING[self.parent_id],
                 VENUE_BYTES[self.venue],
                 LONG[self.created_at],
                 STRING[self.exchange],
@@ -2188,6 +2191,16 @@ class OrderEvent(Message, frozen=True):
             end = at + NANOS_SIZE_AT[data[at]]
             notional = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
+        parent_id: str | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            parent_id = data[at:end].decode()
+            at = end
         venue = VENUE_AT[data[at]]
         at += 1
         known = TIME_AT.get(data[at : at + 9])
@@ -2270,6 +2283,7 @@ class OrderEvent(Message, frozen=True):
             best_bid,
             best_ask,
             notional,
+            parent_id,
             exchange,
             event_id,
             command_id,
@@ -2314,6 +2328,7 @@ class OrderEvent(Message, frozen=True):
             best_bid=None if data["best_bid"] is None else bytes_to_nanos(data["best_bid"]),
             best_ask=None if data["best_ask"] is None else bytes_to_nanos(data["best_ask"]),
             notional=None if data["notional"] is None else bytes_to_nanos(data["notional"]),
+            parent_id=data["parent_id"],
             exchange=data["exchange"],
             event_id=data["eventId"],
             command_id=data["command_id"],
@@ -2353,6 +2368,12 @@ class PlaceOrder(Message, frozen=True):
     """Price at which a stop order begins to work."""
     notional: int | None = None
     """Of a market order: quote units to spend, or to raise, in place of the quantity, which is zero then."""
+    take_profit_price: int | None = None
+    """Limit of an exit with a profit, which works when this order has filled."""
+    stop_loss_price: int | None = None
+    """Stop price of an exit with a loss, which works when this order has filled."""
+    stop_loss_limit_price: int | None = None
+    """Limit of the exit with a loss; null where it takes any price."""
     trail: int | None = None
     """Distance in which the stop price follows the last trade, in the order's favour only."""
     display_quantity: int | None = None
@@ -2398,6 +2419,9 @@ class PlaceOrder(Message, frozen=True):
                 b"\0" if self.limit_price is None else b"\2" + NANOS_BYTES[self.limit_price],
                 b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
                 b"\0" if self.notional is None else b"\2" + NANOS_BYTES[self.notional],
+                b"\0" if self.take_profit_price is None else b"\2" + NANOS_BYTES[self.take_profit_price],
+                b"\0" if self.stop_loss_price is None else b"\2" + NANOS_BYTES[self.stop_loss_price],
+                b"\0" if self.stop_loss_limit_price is None else b"\2" + NANOS_BYTES[self.stop_loss_limit_price],
                 TIMEINFORCE_BYTES[self.time_in_force],
                 b"\0" if self.trail is None else b"\2" + NANOS_BYTES[self.trail],
                 b"\0" if self.display_quantity is None else b"\2" + NANOS_BYTES[self.display_quantity],
@@ -2471,6 +2495,24 @@ class PlaceOrder(Message, frozen=True):
         if is_there(data[at - 1]):
             end = at + NANOS_SIZE_AT[data[at]]
             notional = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        take_profit_price: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            take_profit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        stop_loss_price: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            stop_loss_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        stop_loss_limit_price: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            stop_loss_limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
         time_in_force = TIMEINFORCE_AT[data[at]]
         at += 1
@@ -2571,6 +2613,9 @@ class PlaceOrder(Message, frozen=True):
             limit_price,
             stop_price,
             notional,
+            take_profit_price,
+            stop_loss_price,
+            stop_loss_limit_price,
             trail,
             display_quantity,
             slippage,
@@ -2604,6 +2649,11 @@ class PlaceOrder(Message, frozen=True):
             limit_price=None if data["limit_price"] is None else bytes_to_nanos(data["limit_price"]),
             stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
             notional=None if data["notional"] is None else bytes_to_nanos(data["notional"]),
+            take_profit_price=None if data["take_profit_price"] is None else bytes_to_nanos(data["take_profit_price"]),
+            stop_loss_price=None if data["stop_loss_price"] is None else bytes_to_nanos(data["stop_loss_price"]),
+            stop_loss_limit_price=None
+            if data["stop_loss_limit_price"] is None
+            else bytes_to_nanos(data["stop_loss_limit_price"]),
             trail=None if data["trail"] is None else bytes_to_nanos(data["trail"]),
             display_quantity=None if data["display_quantity"] is None else bytes_to_nanos(data["display_quantity"]),
             slippage=None if data["slippage"] is None else bytes_to_nanos(data["slippage"]),

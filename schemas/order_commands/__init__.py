@@ -336,6 +336,12 @@ class NewOrder(Message, frozen=True):
     """Price at which a stop order begins to work."""
     notional: int | None = None
     """Of a market order: quote units to spend, or to raise, in place of the quantity, which is zero then."""
+    take_profit_price: int | None = None
+    """Limit of an exit with a profit, which works when this order has filled."""
+    stop_loss_price: int | None = None
+    """Stop price of an exit with a loss, which works when this order has filled."""
+    stop_loss_limit_price: int | None = None
+    """Limit of the exit with a loss; null where it takes any price."""
     time_in_force: TimeInForce = TimeInForce.GTC
     """How long it lives."""
     client_order_id: str | None = None
@@ -385,6 +391,9 @@ class NewOrder(Message, frozen=True):
                 b"\0" if self.limit_price is None else b"\2" + NANOS_BYTES[self.limit_price],
                 b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
                 b"\0" if self.notional is None else b"\2" + NANOS_BYTES[self.notional],
+                b"\0" if self.take_profit_price is None else b"\2" + NANOS_BYTES[self.take_profit_price],
+                b"\0" if self.stop_loss_price is None else b"\2" + NANOS_BYTES[self.stop_loss_price],
+                b"\0" if self.stop_loss_limit_price is None else b"\2" + NANOS_BYTES[self.stop_loss_limit_price],
                 TIMEINFORCE_BYTES[self.time_in_force],
                 b"\0" if self.client_order_id is None else b"\2" + STRING[self.client_order_id],
                 b"\0" if self.order_id is None else b"\2" + STRING[self.order_id],
@@ -442,6 +451,24 @@ class NewOrder(Message, frozen=True):
         if is_there(data[at - 1]):
             end = at + NANOS_SIZE_AT[data[at]]
             notional = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        take_profit_price: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            take_profit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        stop_loss_price: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            stop_loss_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        stop_loss_limit_price: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            stop_loss_limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
         time_in_force = TIMEINFORCE_AT[data[at]]
         at += 1
@@ -551,6 +578,9 @@ class NewOrder(Message, frozen=True):
             limit_price,
             stop_price,
             notional,
+            take_profit_price,
+            stop_loss_price,
+            stop_loss_limit_price,
             time_in_force,
             client_order_id,
             order_id,
@@ -583,6 +613,11 @@ class NewOrder(Message, frozen=True):
             limit_price=None if data["limit_price"] is None else bytes_to_nanos(data["limit_price"]),
             stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
             notional=None if data["notional"] is None else bytes_to_nanos(data["notional"]),
+            take_profit_price=None if data["take_profit_price"] is None else bytes_to_nanos(data["take_profit_price"]),
+            stop_loss_price=None if data["stop_loss_price"] is None else bytes_to_nanos(data["stop_loss_price"]),
+            stop_loss_limit_price=None
+            if data["stop_loss_limit_price"] is None
+            else bytes_to_nanos(data["stop_loss_limit_price"]),
             time_in_force=TimeInForce(data["time_in_force"]),
             client_order_id=data["client_order_id"],
             order_id=data["order_id"],

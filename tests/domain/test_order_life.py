@@ -13,6 +13,7 @@ STATES = {
     "new": None,
     "pend": OrderStatus.PENDING,
     "vali": OrderStatus.VALIDATED,
+    "held": OrderStatus.HELD,
     "appr": OrderStatus.RISK_APPROVED,
     "open": OrderStatus.OPEN,
     "wait": OrderStatus.TRIGGER_WAIT,
@@ -24,26 +25,28 @@ STATES = {
 }
 IMPOSSIBLE, LATE = "-", "late"
 MATRIX = """
-                   new   pend  vali  appr  open  wait  part  fill  canc  expi  reje
-PLACED             pend  -     -     -     -     -     -     -     -     -     -
-REFUSED            reje  -     -     -     -     -     -     -     -     -     -
-VALIDATED          -     vali  -     -     -     -     -     -     -     -     -
-APPROVED           -     -     appr  -     -     -     -     -     -     -     -
-REJECTED           -     -     -     reje  -     -     -     -     -     -     -
-RESTED             -     -     -     open  open  -     -     -     -     -     -
-ARMED              -     -     -     wait  -     -     -     -     -     -     -
-TRIGGERED          -     -     -     -     -     open  -     -     -     -     -
-FILLED_IN_PART     -     -     -     part  part  -     part  -     -     -     -
-FILLED             -     -     -     fill  fill  -     fill  -     -     -     -
-SPENT              -     -     -     -     -     -     fill  -     -     -     -
-REDUCED            -     -     -     appr  open  wait  part  -     -     -     -
-AMENDED            -     -     -     -     open  wait  part  -     -     -     -
-AMENDED_TO_FILLED  -     -     -     -     -     -     fill  -     -     -     -
-CANCELLED          -     -     -     canc  canc  canc  canc  -     -     -     -
-EXPIRED            -     -     -     -     expi  expi  expi  -     -     -     -
-CANCEL_ASKED       -     -     -     appr  open  wait  part  late  late  late  late
-AMEND_ASKED        -     -     -     appr  open  wait  part  late  late  late  late
-REQUEST_REFUSED    -     -     -     appr  open  wait  part  late  late  late  late
+                   new   pend  vali  held  appr  open  wait  part  fill  canc  expi  reje
+PLACED             pend  -     -     -     -     -     -     -     -     -     -     -
+REFUSED            reje  -     -     -     -     -     -     -     -     -     -     -
+VALIDATED          -     vali  -     -     -     -     -     -     -     -     -     -
+APPROVED           -     -     appr  -     -     -     -     -     -     -     -     -
+HELD_BACK          held  -     -     -     -     -     -     -     -     -     -     -
+RELEASED           -     -     -     appr  -     -     -     -     -     -     -     -
+REJECTED           -     -     -     reje  reje  -     -     -     -     -     -     -
+RESTED             -     -     -     -     open  open  -     -     -     -     -     -
+ARMED              -     -     -     -     wait  -     -     -     -     -     -     -
+TRIGGERED          -     -     -     -     -     -     open  -     -     -     -     -
+FILLED_IN_PART     -     -     -     -     part  part  -     part  -     -     -     -
+FILLED             -     -     -     -     fill  fill  -     fill  -     -     -     -
+SPENT              -     -     -     -     -     -     -     fill  -     -     -     -
+REDUCED            -     -     -     -     appr  open  wait  part  -     -     -     -
+AMENDED            -     -     -     held  -     open  wait  part  -     -     -     -
+AMENDED_TO_FILLED  -     -     -     -     -     -     -     fill  -     -     -     -
+CANCELLED          -     -     -     canc  canc  canc  canc  canc  -     -     -     -
+EXPIRED            -     -     -     -     -     expi  expi  expi  -     -     -     -
+CANCEL_ASKED       -     -     -     held  appr  open  wait  part  late  late  late  late
+AMEND_ASKED        -     -     -     held  appr  open  wait  part  late  late  late  late
+REQUEST_REFUSED    -     -     -     -     appr  open  wait  part  late  late  late  late
 """
 
 
@@ -99,6 +102,7 @@ def test_the_stock_api_calls_filled_executed_and_the_trading_api_is_told_nothing
     assert [status for status, words in WORDS.items() if words.trading is None] == [
         OrderStatus.VALIDATED,
         OrderStatus.RISK_APPROVED,
+        OrderStatus.HELD,
         OrderStatus.OPEN,
         OrderStatus.TRIGGER_WAIT,
     ]

@@ -81,6 +81,7 @@ def test_a_day_has_something_of_everything() -> None:
     """Or the properties above would hold for want of an example."""
     statuses: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
+    exits: Counter[str] = Counter()
     fees = at_a_tier = at_the_house = shorts = trades = 0
     for seed in range(20):
         venue, seen = day(Random(seed), 600)
@@ -88,6 +89,7 @@ def test_a_day_has_something_of_everything() -> None:
         at_the_house += sum(trade.venue == "SIM" for trade in seen.trades)
         statuses.update(event.status for event in seen.orders.values())
         reasons.update(event.reason_code for event in seen.orders.values() if event.reason_code)
+        exits.update(event.status for event in seen.orders.values() if event.parent_id)
         shorts += sum(event.total < 0 for event in of_type(venue.public, BalanceEvent))
         at_a_tier += sum(1 for machine in venue.of("accounts") for _ in machine.state.traded_values.scan())
         fees += sum(row.total for machine in venue.of("accounts") for _, row in machine.state.balances.scan(f"{FEES}|"))
@@ -101,12 +103,14 @@ def test_a_day_has_something_of_everything() -> None:
         ReasonCode.UNKNOWN_SYMBOL,
         ReasonCode.OFF_LOT,
         ReasonCode.MONEY_SPENT,
+        ReasonCode.PARENT_ENDED,
         ReasonCode.POSITION_LIMIT,
         ReasonCode.CONCENTRATION,
         ReasonCode.ACCOUNT_HALTED,
         ReasonCode.KILL_SWITCH,
         ReasonCode.DISCONNECTED,
     } <= reasons.keys()
+    assert {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.TRIGGER_WAIT, OrderStatus.OPEN} <= exits.keys()
     assert fees > 0
     assert trades > 20 * 20
     assert shorts > 0

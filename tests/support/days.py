@@ -135,8 +135,9 @@ class Day:
                 self._operation,
                 self._risk,
                 self._prices,
+                self._bracket,
             ),
-            (35, 15, 22, 12, 6, 4, 6, 3, 3, 8),
+            (35, 15, 22, 12, 6, 4, 6, 3, 3, 8, 10),
         )[0]
         command = self._named(kind())
         if self.resets and rng.random() < 0.03:
@@ -170,6 +171,21 @@ class Day:
             return placed
         money = rng.choice([1, 20, NANOS // 3, 5 * NANOS, 300 * NANOS])
         return msgspec.structs.replace(placed, quantity=0, notional=money)
+
+    def _bracket(self) -> PlaceOrder:
+        """An order with exits, most often where they have a chance."""
+        rng, placed = self.rng, self._place()
+        prices = sorted(rng.sample(PRICES[placed.symbol], 2))
+        profit, loss = reversed(prices) if (placed.side is BUY) is (rng.random() < 0.95) else prices
+        wanted = rng.choice(((profit, loss, None), (profit, loss, None), (profit, None, None), (None, loss, profit)))
+        self.orders += [(f"{placed.order_id}.{leg}", placed.account_id, placed.symbol) for leg in ("sl", "tp")]
+        return msgspec.structs.replace(
+            placed,
+            take_profit_price=wanted[0],
+            stop_loss_price=wanted[1],
+            stop_loss_limit_price=wanted[2],
+            time_in_force=rng.choice((placed.time_in_force, TimeInForce.DAY)),
+        )
 
     def _special(self) -> PlaceOrder:
         """An order of one of the rarer kinds, with what one may ask for; often the second of a group."""
@@ -483,7 +499,7 @@ class Invariants:
             assert event.leaves_quantity == event.held == 0
         else:
             assert event.leaves_quantity == event.quantity - event.filled_quantity
-            assert event.leaves_quantity > 0 or event.notional is not None
+            assert event.leaves_quantity > 0 or event.notional is not None or event.status is OrderStatus.HELD
         filled_before = before.filled_quantity if before else 0
         assert event.filled_quantity == filled_before + (event.last_quantity or 0)
         if event.notional is None:
@@ -546,12 +562,15 @@ def check_at_rest(venue: Venue, seen: Invariants) -> None:
         for machine in venue.of("order_books")
         for row in (*rows_of(machine.state.orders), *(stop.order for stop in rows_of(machine.state.stops)))
     }
-    working: dict[tuple[str, str], Order] = {
-        (row.account_id, row.order_id): row
-        for machine in venue.of("accounts")
-        for _, row in machine.state.orders.scan()
-        if row.status not in FINAL
+    alive = [row for machine in venue.of("accounts") for row in rows_of(machine.state.orders)]
+    alive = [row for row in alive if row.status not in FINAL]
+    exits: dict[tuple[str, str], Order] = {
+        (row.account_id, row.parent_id): row for row in alive if row.status is OrderStatus.HELD
     }
+    working: dict[tuple[str, str], Order] = {
+        (row.account_id, row.order_id): row for row in alive if row.status is not OrderStatus.HELD
+    }
+    assert exits.keys() <= working.keys(), "an exit waits for an order that works"
     assert resting.keys() == working.keys(), "an order works if and only if it rests in a book"
     for key, order in working.items():
         row = resting[key]

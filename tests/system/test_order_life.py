@@ -99,3 +99,39 @@ async def market(system: System, side: str) -> dict[str, Any] | None:
     status, order = await system.ask("POST", "/api/v1/orders", body)
     assert status == 201 or order["code"] == "NO_REFERENCE_PRICE"
     return order if status == 201 else None
+
+
+EXITS = {"take_profit": {"limit_price": "3.00"}, "stop_loss": {"stop_price": "1.50"}}
+ENTRY = {"account_id": "ann", "symbol": "ADAUSDT", "side": "buy", "type": "limit", "qty": "10", "limit_price": "2"}
+
+
+async def test_exits_work_when_their_order_has_filled_and_one_ends_the_other(funded: System) -> None:
+    bracket = ENTRY | EXITS | {"client_order_id": "once"}
+    entry = await funded.post("/api/v1/orders", bracket)
+    loss, profit = entry["legs"]
+    for leg in (loss, profit):
+        found = await funded.get(f"/api/v1/orders/{leg}")
+        assert (found["status"], found["parent_id"], found["held"]) == ("HELD", entry["order_id"], "0")
+    assert (await funded.post("/api/v1/orders", bracket, 200))["order_id"] == entry["order_id"]
+    await placed(funded, "bob", "sell", qty="4", limit_price="2.00")
+    await funded.status(entry["order_id"], "PARTIALLY_FILLED")
+    await funded.ask("DELETE", f"/api/v1/orders/{entry['order_id']}")
+    stop, limit = await funded.status(loss, "TRIGGER_WAIT"), await funded.status(profit, "OPEN")
+    assert [(leg["qty"], leg["held"]) for leg in (stop, limit)] == [("4", "4"), ("4", "0")]
+    await placed(funded, "bob", "buy", qty="4", limit_price="3.00")
+    await funded.status(profit, "FILLED")
+    ended = await funded.status(loss, "CANCELLED")
+    assert (ended["reason_code"], ended["held"]) == ("OCO", "0")
+    await funded.conserved()
+
+
+async def test_exits_end_with_an_order_that_filled_nothing(funded: System) -> None:
+    entry = await funded.post("/api/v1/orders", ENTRY | EXITS)
+    await funded.status(entry["order_id"], "OPEN")
+    status, _ = await funded.ask("DELETE", f"/api/v1/orders/{entry['order_id']}")
+    assert status == 200
+    for leg in entry["legs"]:
+        assert (await funded.status(leg, "CANCELLED"))["reason_code"] == "PARENT_ENDED"
+    wrong = await funded.post("/api/v1/orders", ENTRY | {"stop_loss": {"price": "1"}}, 400)
+    assert (wrong["code"], wrong["field"]) == ("UNKNOWN_FIELD", "price")
+    await funded.conserved()

@@ -1,0 +1,226 @@
+"""Exits that are placed with an entry: a take-profit, a stop-loss, or both, of which one ends the other.
+
+They are orders of their own, HELD until their parent has ended. Then they go to the book for what it has filled, as one
+OCO group whose funds are held once; where it has filled nothing, they are cancelled. What a buying parent gains is
+reserved for them fill by fill, so that nothing else can use it meanwhile; exits that buy back hold when they are
+released, and are rejected where the money is not there.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from domain import account_states, fees, orders
+from domain.account_rows import Event, Finished, Numbered, Order, State, Stored, Terms
+from domain.instruments import Instrument
+from domain.ledger import entry, release
+from domain.money import NUMBERS_PER_COUNT
+from domain.names import NAME_LENGTH_MAX
+from domain.order_life import Step, after
+from domain.order_terms import price_fault
+from schemas.accounts import PlaceOrder
+from schemas.enums import BalanceReason, OrderType, ReasonCode, Side, TimeInForce
+from schemas.order_books import EnterOrder
+
+HELD = after(None, Step.HELD_BACK)
+WITHOUT_EXITS = frozenset(
+    {
+        ReasonCode.MASS_CANCEL,
+        ReasonCode.RESET,
+        ReasonCode.KILL_SWITCH,
+        ReasonCode.CANCEL_TIMER,
+        ReasonCode.DISCONNECTED,
+    }
+)
+"""Where a parent ends for one of these, nothing new goes to the book, whatever it has filled."""
+
+
+def fault(state: State, command: PlaceOrder, parent: Order, instrument: Instrument) -> ReasonCode | None:
+    """What is wrong with the exits; None where nothing is."""
+    if command.time_in_force is TimeInForce.GTD:
+        return ReasonCode.UNSUPPORTED_TIME_IN_FORCE
+    profit, limit = command.take_profit_price, command.stop_loss_limit_price
+    has_two_limits = profit is not None and limit is not None
+    if command.is_reduce_only or has_two_limits:  # both could trade in one auction, and funds are held once
+        return ReasonCode.UNSUPPORTED_ORDER_TYPE
+    found = _prices_fault(command, instrument)
+    return _names_fault(state, parent) if found is None else found
+
+
+def _prices_fault(command: PlaceOrder, instrument: Instrument) -> ReasonCode | None:
+    profit, loss = command.take_profit_price, command.stop_loss_price
+    for price in (profit, loss, command.stop_loss_limit_price):
+        if price is not None and (found := price_fault(instrument, price, command.quantity)) is not None:
+            return found
+    if profit is None or loss is None:
+        return None
+    is_right = profit > loss if command.side is Side.BUY else profit < loss
+    return None if is_right else ReasonCode.BAD_PRICE
+
+
+def _names_fault(state: State, parent: Order) -> ReasonCode | None:
+    if any(len(leg) > NAME_LENGTH_MAX for leg in parent.legs):
+        return ReasonCode.TOO_LARGE
+    is_used = any(state.orders.get(leg) is not None for leg in parent.legs)
+    return ReasonCode.DUPLICATE_ORDER_ID if is_used else None
+
+
+def hold_back(state: State, command: PlaceOrder, parent: Order) -> Iterator[Event]:
+    """The exits of a parent that was accepted: known from now on, and not working."""
+    for order_id in parent.legs:
+        number = (state.shard_row().orders + 1) * NUMBERS_PER_COUNT + state.partition
+        yield Numbered()
+        is_profit = order_id.endswith(".tp")
+        limit = command.take_profit_price if is_profit else command.stop_loss_limit_price
+        leg = Order(
+            order_id=order_id,
+            account_id=parent.account_id,
+            symbol=parent.symbol,
+            order_number=number,
+            client_order_id=None,
+            side=Side.SELL if parent.side is Side.BUY else Side.BUY,
+            order_type=OrderType.LIMIT if is_profit else OrderType.STOP if limit is None else OrderType.STOP_LIMIT,
+            quantity=parent.quantity,
+            limit_price=limit,
+            stop_price=None if is_profit else command.stop_loss_price,
+            time_in_force=TimeInForce.DAY if parent.time_in_force is TimeInForce.DAY else TimeInForce.GTC,
+            status=HELD,
+            created_at=state.now,
+            command_id=parent.command_id,
+            body="",
+            base=parent.base,
+            quote=parent.quote,
+            multiplier=parent.multiplier,
+            venue=parent.venue,
+            fee_rate_max=parent.fee_rate_max,
+            cap_price=limit or 0,
+            version=1,
+            best_bid=parent.best_bid,
+            best_ask=parent.best_ask,
+            updated_at=state.now,
+            oco_group=f"{parent.order_id}|exits" if len(parent.legs) > 1 else "",
+            exchange=parent.exchange,
+            fee_schedule=parent.fee_schedule,
+            parent_id=parent.order_id,
+        )
+        yield orders.told(leg, Step.HELD_BACK)
+        yield Stored(leg)
+
+
+def reserved(state: State, parent: Order, quantity: int) -> Iterator[Event]:
+    """A buying parent gained so many units: they are for its exits."""
+    legs = _held(state, parent)
+    if legs and parent.side is Side.BUY:
+        holder = legs[0]
+        yield entry(state, holder.account_id, holder.base, 0, quantity, BalanceReason.HOLD, holder.order_id)
+        yield Stored(msgspec.structs.replace(holder, held=holder.held + quantity))
+
+
+def parent_ended(state: State, parent: Order) -> Iterator[Event]:
+    """The exits go to the book for what their parent has filled, or end with it."""
+    legs = _held(state, parent)
+    reason = _reason_to_end(state, parent)
+    if reason is None and legs:
+        yield from _released(state, parent, legs)
+        return
+    for leg in legs:
+        yield from _ended(state, leg, Step.CANCELLED, reason or ReasonCode.PARENT_ENDED)
+
+
+def _reason_to_end(state: State, parent: Order) -> ReasonCode | None:
+    if state.shard_row().reset_id:
+        return ReasonCode.RESET
+    if parent.reason_code in WITHOUT_EXITS:
+        return parent.reason_code
+    if not parent.filled:
+        return ReasonCode.PARENT_ENDED
+    return account_states.trading_fault(state, parent.account_id, is_reducing=True)
+
+
+def cancelled(state: State, leg: Order) -> Iterator[Event]:
+    """Its owner takes an exit back that does not work yet; what it holds is for the other one."""
+    parent = state.orders.get(leg.parent_id)
+    assert parent is not None
+    others = [each for each in _held(state, parent) if each.order_id != leg.order_id]
+    if others and leg.held:
+        yield Stored(msgspec.structs.replace(others[0], held=others[0].held + leg.held))
+        leg = msgspec.structs.replace(leg, held=0)
+    yield from _ended(state, leg, Step.CANCELLED, ReasonCode.REQUESTED)
+
+
+def amended(state: State, leg: Order, terms: Terms) -> Iterator[Event]:
+    """An exit that does not work yet has other prices from now on."""
+    limit = terms.price if leg.limit_price is not None else None
+    prices = {"limit_price": limit, "cap_price": limit or 0, "stop_price": terms.stop_price}
+    changed = _next(state, leg, Step.AMENDED, **prices)
+    yield orders.told(changed, Step.AMENDED)
+    yield Stored(changed)
+
+
+def _held(state: State, parent: Order) -> list[Order]:
+    found = [leg for each in parent.legs if (leg := state.orders.get(each)) is not None]
+    return [leg for leg in found if leg.status is HELD]
+
+
+def _ended(state: State, leg: Order, step: Step, reason: ReasonCode) -> Iterator[Event]:
+    ended = _next(state, leg, step, reason_code=reason, held=0)
+    yield orders.told(ended, step)
+    yield from release(state, leg, ended)
+    yield Stored(ended)
+    yield Finished(ended)
+
+
+def _next(state: State, leg: Order, step: Step, **changed: Any) -> Order:
+    status = after(leg.status, step)
+    return msgspec.structs.replace(leg, status=status, version=leg.version + 1, updated_at=state.now, **changed)
+
+
+def _released(state: State, parent: Order, legs: list[Order]) -> Iterator[Event]:
+    """The one that needs most holds for both, the stop-loss where they need the same, and goes first."""
+    instrument = state.instruments.get(parent.symbol)
+    assert instrument is not None
+    if parent.fee_schedule:
+        instrument = fees.instrument_for(state, parent.account_id, parent.fee_schedule, instrument)
+    sized = sorted((_sized(leg, parent.filled, instrument) for leg in legs), key=lambda leg: -leg.held)
+    holder = sized[0]
+    more = holder.held - sum(leg.held for leg in legs)
+    if not orders.can_pay(state.balance(parent.account_id, holder.held_asset), more):
+        for leg in legs:
+            yield from _ended(state, leg, Step.REJECTED, ReasonCode.BUYING_POWER)
+        return
+    if more:
+        yield entry(state, holder.account_id, holder.held_asset, 0, more, BalanceReason.HOLD, holder.order_id)
+    for leg in sized:
+        held, held_by = (leg.held, "") if leg is holder else (0, holder.order_id)
+        released = _next(state, leg, Step.RELEASED, held=held, held_by=held_by)
+        yield orders.told(released, Step.RELEASED)
+        yield Stored(released)
+        yield _entered(released, instrument)
+
+
+def _sized(leg: Order, quantity: int, instrument: Instrument) -> Order:
+    """The exit for so many units, with what it would have to hold for them alone."""
+    leg = msgspec.structs.replace(leg, quantity=quantity, fee_rate_max=instrument.fee_rate_max)
+    cap = orders.cap_price(instrument, leg, None) or 0
+    return msgspec.structs.replace(leg, cap_price=cap, held=orders.hold_at(leg, cap))
+
+
+def _entered(leg: Order, instrument: Instrument) -> EnterOrder:
+    return EnterOrder(
+        order_id=leg.order_id,
+        account_id=leg.account_id,
+        symbol=leg.symbol,
+        order_number=leg.order_number,
+        side=leg.side,
+        order_type=leg.order_type,
+        quantity=leg.quantity,
+        time_in_force=leg.time_in_force,
+        maker_fee_rate=instrument.maker_fee_rate,
+        taker_fee_rate=instrument.taker_fee_rate,
+        limit_price=leg.cap_price or None,
+        stop_price=leg.stop_price,
+        oco_group=f"{leg.account_id}|{leg.oco_group}" if leg.oco_group else "",
+        held_by=leg.held_by,
+        held_by_filled=0 if leg.held_by else None,
+    )
