@@ -17,6 +17,7 @@ from domain.book_events import (
 from domain.books import Book, band_of
 from domain.breaker_rows import Breaker, BreakerRow
 from domain.instruments import Instrument
+from domain.pro_rata import Sharing
 from domain.quotes import NO_QUOTE, Quote, ReferencePricesSet
 from domain.resting import RestingOrder, StopOrder
 from domain.session_rows import SessionRow
@@ -92,6 +93,7 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How many commands were told to wait for their turn: the shard sent them to itself."""
     taken: int = 0
     """How many of them had it."""
+    sharing: Sharing | None = None
 
 
 class TradeRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -230,16 +232,17 @@ class State:
             self.book(order.symbol).rest(order)
         for stop in sorted((row for _, row in self.stops.scan()), key=lambda stop: (stop.elected, stop.number)):
             self.book(stop.order.symbol).arm(stop)
+        for symbol in self.busy:
+            self.book(symbol).sharing = self.waiting_in(symbol).sharing
         for symbol, breaker in self.breakers.scan():
             self.book(symbol).breaker = Breaker(breaker)
-        self.timed: dict[str, int] = {}
-        """When the phases of books end by themselves."""
-        self.phase_due_at = NEVER
+        self.timed, self.phase_due_at = dict[str, int](), NEVER
+        """When the phases of books end by themselves; the first of them."""
         for symbol, session in self.sessions.scan():
             self.book(symbol).session = session
-            self.time(symbol)
         for symbol, auction in self.auctions.scan():
             self.book(symbol).auction = auction
+        for symbol in self.by_symbol:
             self.time(symbol)
         self.unmarked = {symbol for table in (self.books, self.quotes) for symbol, _ in table.scan()}
         self.marks()

@@ -11,7 +11,13 @@ from domain.book_rows import Paused, State, Waiting
 
 def _paused(state: State, event: Paused) -> None:
     row = state.waiting_in(event.symbol)
-    _wait(state, event.symbol, msgspec.structs.replace(row, is_paused=True, order=event.order, reason=event.reason))
+    _wait(
+        state,
+        event.symbol,
+        msgspec.structs.replace(
+            row, is_paused=True, order=event.order, reason=event.reason, sharing=state.book(event.symbol).sharing
+        ),
+    )
 
 
 def _uncross_paused(state: State, event: UncrossPaused) -> None:

@@ -6,6 +6,7 @@ from domain.auction_rows import AuctionRow
 from domain.breaker_rows import Breaker
 from domain.instruments import Instrument
 from domain.levels import Expiries, Levels, Stops
+from domain.pro_rata import Sharing
 from domain.quotes import NO_QUOTE, Quote
 from domain.resting import RestingOrder, StopOrder
 from domain.session_rows import SessionRow
@@ -37,6 +38,7 @@ class Book:
         "rises",
         "sequence",
         "session",
+        "sharing",
         "stops",
     )
 
@@ -57,6 +59,8 @@ class Book:
         self.band: tuple[int | None, int | None] = NO_BAND
         self.breaker: Breaker | None = None
         """There where one is set."""
+        self.sharing: Sharing | None = None
+        """There while an order trades with everybody at a price, and goes on in another record."""
         self.session: SessionRow | None = None
         """Where its instrument has a calendar, and a session of it is known."""
         self.auction: AuctionRow | None = None

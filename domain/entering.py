@@ -187,6 +187,7 @@ def act(
             if can_go_on(state, book, order):
                 yield from pause(order, reason)
                 return
+            book.sharing = None
         if not order.leaves:
             return
     if order.money is not None:

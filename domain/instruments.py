@@ -4,7 +4,7 @@ import msgspec
 
 from domain.money import AMOUNT_MAX
 from domain.names import is_name
-from schemas.enums import InstrumentType, OptionRight, ReasonCode, Venue
+from schemas.enums import Allocation, InstrumentType, OptionRight, ReasonCode, Venue
 from schemas.order_books import InstrumentListed, ListInstrument
 from schemas.wire import NANOS
 
@@ -39,6 +39,7 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     option_right: OptionRight = OptionRight.NONE
     calendar: str = ""
     """Of its sessions; empty where it is traded at all times."""
+    allocation: Allocation = Allocation.PRICE_TIME
 
     @property
     def is_limited(self) -> bool:

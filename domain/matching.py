@@ -7,13 +7,15 @@ from domain.book_rows import Booked, Event, State
 from domain.books import Book, crosses
 from domain.instruments import Instrument
 from domain.money import NUMBERS_PER_COUNT, fee_of, value_of
+from domain.pro_rata import next_share
 from domain.resting import RestingOrder, changed, with_slice
 from domain.self_trades import prevent
-from schemas.enums import ReasonCode, SelfTradePrevention, Side, TradingPhase
+from schemas.enums import Allocation, ReasonCode, SelfTradePrevention, Side, TradingPhase
 from schemas.order_books import OrderCancelled, TradeExecuted
 from schemas.wire import NANOS
 
 NO_PREVENTION, CONTINUOUS = SelfTradePrevention.NONE, TradingPhase.CONTINUOUS
+PRO_RATA = Allocation.PRO_RATA
 Parties = tuple[RestingOrder, RestingOrder, RestingOrder]
 """Taker, buyer, seller."""
 Amounts = tuple[int, int, int, int, int, int, int]
@@ -27,6 +29,7 @@ def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, Non
     opposite, is_buy, limit = book.opposite(taker.side), taker.side is Side.BUY, taker.limit_price
     asked = taker.instructions
     prevention = NO_PREVENTION if asked is None else asked.self_trade_prevention
+    is_shared = instrument.allocation is PRO_RATA
     while taker.leaves and state.steps_left and book.phase is CONTINUOUS:
         level = opposite.best()
         if level is None:
@@ -36,11 +39,13 @@ def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, Non
         if limit < price if is_buy else limit > price:
             break
         state.steps_left -= 1
-        quantity = min(maker.shown or maker.leaves, taker.leaves)
-        if taker.money is not None:
-            quantity = min(quantity, affordable(instrument, taker.money, price))
-            if not quantity:
-                break
+        wanted = taker.leaves if taker.money is None else min(taker.leaves, affordable(instrument, taker.money, price))
+        if not wanted:
+            break
+        units = maker.shown or maker.leaves
+        if is_shared:
+            maker, units, book.sharing = next_share(book.sharing, level, wanted, instrument.lot)
+        quantity = min(units, wanted)
         if prevention is not NO_PREVENTION and maker.account_id == taker.account_id:
             taker = yield from prevent(book, maker, taker, quantity, value_of(quantity, price, instrument.multiplier))
             continue

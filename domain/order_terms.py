@@ -6,7 +6,7 @@ from domain.instruments import Instrument
 from domain.money import AMOUNT_MAX, value_of
 from domain.names import NAME_LENGTH_MAX
 from schemas.accounts import PlaceOrder
-from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, TimeInForce
+from schemas.enums import Allocation, OrderType, ReasonCode, SelfTradePrevention, TimeInForce
 
 WITH_LIMIT = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 WITH_STOP = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT})
@@ -78,6 +78,8 @@ def is_plain(command: PlaceOrder) -> bool:
 
 def fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:
     """What is wrong with prices and instructions; None where nothing is."""
+    if command.time_in_force is TimeInForce.FOK and instrument.allocation is Allocation.PRO_RATA:
+        return ReasonCode.UNSUPPORTED_TIME_IN_FORCE
     found = _prices_fault(instrument, command)
     if found is None and not is_plain(command):
         found = _instructions_fault(instrument, command)

@@ -29,6 +29,17 @@ class AccountState(StrEnum):
 ACCOUNTSTATE_AT, ACCOUNTSTATE_BYTES = positions(AccountState)
 
 
+class Allocation(StrEnum):
+    """Who of those at one price trades first."""
+
+    UNKNOWN = "UNKNOWN"
+    PRICE_TIME = "PRICE_TIME"
+    PRO_RATA = "PRO_RATA"
+
+
+ALLOCATION_AT, ALLOCATION_BYTES = positions(Allocation)
+
+
 class AuctionKind(StrEnum):
     """Why a book gathers orders before it trades them."""
 

@@ -9,7 +9,7 @@ from app.main import app
 from app.settings import Profile
 from domain.account_rows import Outcome
 from schemas.accounts import DepositFunds, ResetAccounts, WithdrawFunds
-from schemas.enums import InstrumentType, OptionRight, Venue
+from schemas.enums import Allocation, InstrumentType, OptionRight, Venue
 from schemas.order_books import ListInstrument
 from schemas.shared import Tick
 from web import answers, calendars, clock, orders, seeding
@@ -22,6 +22,8 @@ from web.problems import Problem, refused
 from web.seeding import envelope, listed
 
 router = app.http.router
+
+ALLOCATIONS = {"price_time": Allocation.PRICE_TIME, "pro_rata": Allocation.PRO_RATA}
 
 RIGHTS = {right.value.lower(): right for right in OptionRight if right is not OptionRight.UNKNOWN}
 
@@ -82,6 +84,7 @@ async def list_instrument(request: web.Request) -> web.Response:
         strike=nanos_or_none(body, "strike"),
         option_right=orders.word("right", body.get("right", "none"), RIGHTS),
         calendar=await calendar_of(body),
+        allocation=orders.word("allocation", body.get("allocation", "price_time"), ALLOCATIONS),
         **envelope(new_id()),
     )
     fault = await listed(command)

@@ -100,6 +100,7 @@ def listing(row: Instrument) -> dict[str, Any]:
         "strike": text_or_none(row.strike),
         "right": row.option_right.value,
         "calendar": row.calendar or None,
+        "allocation": row.allocation.value.lower(),
     }
 
 

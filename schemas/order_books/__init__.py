@@ -5,6 +5,8 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from schemas.enums import (
+    ALLOCATION_AT,
+    ALLOCATION_BYTES,
     AUCTIONKIND_AT,
     AUCTIONKIND_BYTES,
     INSTRUMENTTYPE_AT,
@@ -25,6 +27,7 @@ from schemas.enums import (
     TRADINGPHASE_BYTES,
     VENUE_AT,
     VENUE_BYTES,
+    Allocation,
     AuctionKind,
     InstrumentType,
     OptionRight,
@@ -1900,6 +1903,8 @@ class InstrumentListed(Message, frozen=True):
     """Call or put; NONE where it is no option."""
     calendar: str = ""
     """Name of its session calendar, as exchange_calendars has it; empty where it is traded at all times."""
+    allocation: Allocation = Allocation.PRICE_TIME
+    """Who of those at one price trades first: the oldest, or all of them in parts."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1935,6 +1940,7 @@ class InstrumentListed(Message, frozen=True):
                 b"\0" if self.strike is None else b"\2" + NANOS_BYTES[self.strike],
                 OPTIONRIGHT_BYTES[self.option_right],
                 STRING[self.calendar],
+                ALLOCATION_BYTES[self.allocation],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2021,6 +2027,8 @@ class InstrumentListed(Message, frozen=True):
         end = at + (size >> 1)
         calendar = data[at:end].decode()
         at = end
+        allocation = ALLOCATION_AT[data[at]]
+        at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -2079,6 +2087,7 @@ class InstrumentListed(Message, frozen=True):
             strike,
             option_right,
             calendar,
+            allocation,
             event_id,
             command_id,
             correlation_id,
@@ -2109,6 +2118,7 @@ class InstrumentListed(Message, frozen=True):
             strike=None if data["strike"] is None else bytes_to_nanos(data["strike"]),
             option_right=OptionRight(data["option_right"]),
             calendar=data["calendar"],
+            allocation=Allocation(data["allocation"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -2270,6 +2280,8 @@ class ListInstrument(Message, frozen=True):
     """Call or put; NONE where it is no option."""
     calendar: str = ""
     """Name of its session calendar, as exchange_calendars has it; empty where it is traded at all times."""
+    allocation: Allocation = Allocation.PRICE_TIME
+    """Who of those at one price trades first: the oldest, or all of them in parts."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -2305,6 +2317,7 @@ class ListInstrument(Message, frozen=True):
                 b"\0" if self.strike is None else b"\2" + NANOS_BYTES[self.strike],
                 OPTIONRIGHT_BYTES[self.option_right],
                 STRING[self.calendar],
+                ALLOCATION_BYTES[self.allocation],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2391,6 +2404,8 @@ class ListInstrument(Message, frozen=True):
         end = at + (size >> 1)
         calendar = data[at:end].decode()
         at = end
+        allocation = ALLOCATION_AT[data[at]]
+        at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -2449,6 +2464,7 @@ class ListInstrument(Message, frozen=True):
             strike,
             option_right,
             calendar,
+            allocation,
             event_id,
             command_id,
             correlation_id,
@@ -2479,6 +2495,7 @@ class ListInstrument(Message, frozen=True):
             strike=None if data["strike"] is None else bytes_to_nanos(data["strike"]),
             option_right=OptionRight(data["option_right"]),
             calendar=data["calendar"],
+            allocation=Allocation(data["allocation"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],

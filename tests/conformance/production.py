@@ -11,6 +11,7 @@ from domain.instruments import Instrument
 from domain.order_terms import quantity_fault
 from domain.resting import RestingOrder
 from schemas.enums import (
+    Allocation,
     InstrumentType,
     OrderType,
     ReasonCode,
@@ -98,7 +99,7 @@ class Player:
 
     def __init__(self) -> None:
         self.machine = Machine("order_books")
-        self.tick, self.lot, self.calendar = 1, 1, ""
+        self.tick, self.lot, self.calendar, self.allocation = 1, 1, "", Allocation.PRICE_TIME
         self.list()
         self.trades: list[dict[str, Any]] = []
         self.cancels: list[list[Any]] = []
@@ -119,6 +120,7 @@ class Player:
             0,
             Venue.INTERNAL,
             calendar=self.calendar,
+            allocation=self.allocation,
         )
         self.machine.noun.evolve(self.machine.state, listed)
 
@@ -195,6 +197,7 @@ class Player:
 
     def _configure(self, command: dict[str, Any]) -> None:
         self.tick, self.lot = command.get("tick", self.tick), command.get("lot", self.lot)
+        self.allocation = Allocation[command.get("allocation", self.allocation).upper()]
         self.list()
         if "band" in command:
             low, high = command["band"] or (None, None)

@@ -34,7 +34,18 @@ class Chance:
 
     def commands(self, count: int) -> list[dict[str, Any]]:
         ops = OPS if self._is(0.8) else OPS + WITH_HOURS
-        return [self._command(self.rng.choice(ops)) for _ in range(count)]
+        commands = [self._command(self.rng.choice(ops)) for _ in range(count)]
+        return self._shared(commands) if self._is(0.25) else commands
+
+    def _shared(self, commands: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The same where orders at one price trade in parts: with lots of two or three, and with no fok."""
+        lot = self.rng.choice((1, 1, 2, 3))
+        found: list[dict[str, Any]] = [{"op": "config", "allocation": "pro_rata", "lot": lot}]
+        for command in commands:
+            amounts = {name: command[name] * lot for name in ("qty", "display", "by") if name in command}
+            kinds = {"op": "ioc"} if command["op"] == "fok" else {"tif": "ioc"} if command.get("tif") == "fok" else {}
+            found.append(command | amounts | kinds)
+        return found
 
     def _price(self) -> int:
         return MIDDLE + self.rng.randint(-WIDTH, WIDTH)

@@ -41,6 +41,7 @@ from schemas.accounts import (
 from schemas.enums import (
     AccountKind,
     AccountState,
+    Allocation,
     OrderStatus,
     OrderType,
     ReasonCode,
@@ -70,8 +71,13 @@ from schemas.wire import NANOS
 ACCOUNTS = ["ann", "bob", "cid", "dot", "eve"]
 RESTRICTED = (*[AccountState.HALTED] * 3, AccountState.REDUCE_ONLY, AccountState.INACTIVE)
 ASSETS = ["ADA", "ETH", "AAPL", "USDT"]
-LIMITS: dict[str, Any] = {"quantity_max": 50 * NANOS, "notional_max": 40 * NANOS, "calendar": "XNYS"}
-"""Of one order in ETHADA, and when it is traded."""
+LIMITS: dict[str, Any] = {
+    "quantity_max": 50 * NANOS,
+    "notional_max": 40 * NANOS,
+    "calendar": "XNYS",
+    "allocation": Allocation.PRO_RATA,
+}
+"""Of one order in ETHADA; and when it is traded, and by whom of those at one price."""
 LISTINGS = (
     listing(maker_fee_rate=1_000_000, taker_fee_rate=2_500_000),
     listing(

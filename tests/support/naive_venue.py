@@ -75,6 +75,11 @@ What the format, D30 and D31 leave open is decided here; whoever builds an engin
     when one closes, day orders expire. A halt outlasts both; what is asked for but a halt outside of a session is
     `closed`.
 32. While it is closed, new orders and amendments are market_closed, all else works, and no stop fires.
+33. `config allocation` pro_rata shares each price: an order that wants less than what is shown at the best price trades
+    with everybody there, oldest first, each for its part of what is shown, rounded down to lots; then with the oldest,
+    until it has what it wants. Parts are those of when it came to the price; who has gone meanwhile leaves its part to
+    the others, by time. One that wants as much as is shown, or more, trades with the oldest, and looks again. An
+    uncross goes by time. There is no fok with pro_rata: accounts refuse it.
 """
 
 import copy
@@ -356,6 +361,7 @@ class NaiveVenue(Rules):
     def _config(self, command: Command) -> None:
         self.tick = command.get("tick", self.tick)
         self.lot = command.get("lot", self.lot)
+        self.is_shared = command.get("allocation", "") == "pro_rata" or self.is_shared
         if "band" in command:
             self.band = None if command["band"] is None else (command["band"][0], command["band"][1])
         if "breaker" in command:

@@ -27,6 +27,8 @@ class Book:
         self.cancels: list[list[Any]] = []
         self.last: int | None = None
         self.lot = 1
+        self.is_shared = False
+        """Orders at one price trade in parts."""
         self.now = 0
         self.state = "continuous"
         self.ends: int | None = None
@@ -53,18 +55,42 @@ class Book:
 
     def match(self, taker: Order) -> None:
         """Trades until the order has ended, has what it wants, or finds nobody at its price; or trading pauses."""
-        while not taker.has_ended and self.state == "continuous":
-            maker = self.best_opposite(taker.side)
-            if maker is None or not taker.accepts(maker.resting_price):
-                return
-            quantity = min(taker.wants(maker.resting_price, self.lot), maker.shown)
-            if not quantity:
-                return
-            is_own = taker.owner is not None and taker.owner == maker.owner
-            if is_own and taker.self_trade != "none":
-                self.prevent(taker, maker, quantity)
+        while (maker := self.best_opposite(taker.side)) is not None and self.goes_on(taker, maker.resting_price):
+            if self.is_shared:
+                self.share(taker, maker.resting_price)
             else:
-                self.trade(taker, maker, quantity)
+                self.meet(taker, maker, maker.shown)
+
+    def goes_on(self, taker: Order, price: int) -> bool:
+        """Whether it would trade at that price."""
+        is_open = self.state == "continuous" and not taker.has_ended
+        return is_open and taker.accepts(price) and taker.wants(price, self.lot) > 0
+
+    def share(self, taker: Order, price: int) -> None:
+        """Everybody at the price gets a part of it, and what is left goes by time."""
+        level = self.level(taker, price)
+        wanted, total = taker.wants(price, self.lot), sum(order.shown for order in level)
+        if wanted >= total:
+            self.meet(taker, level[0], level[0].shown)
+            return
+        shares = [(order, wanted * order.shown // total // self.lot * self.lot) for order in level]
+        for order, share in shares:
+            if share and not order.has_ended and self.goes_on(taker, price):
+                self.meet(taker, order, share)
+        while (left := self.level(taker, price)) and self.goes_on(taker, price):
+            self.meet(taker, left[0], left[0].shown)
+
+    def level(self, taker: Order, price: int) -> list[Order]:
+        """Those with whom it trades at the price, the oldest first."""
+        return [order for order in self.at(RESTING) if order.side != taker.side and order.resting_price == price]
+
+    def meet(self, taker: Order, maker: Order, most: int) -> None:
+        quantity = min(taker.wants(maker.resting_price, self.lot), most)
+        is_own = taker.owner is not None and taker.owner == maker.owner
+        if is_own and taker.self_trade != "none":
+            self.prevent(taker, maker, quantity)
+        else:
+            self.trade(taker, maker, quantity)
 
     def prevent(self, taker: Order, maker: Order, quantity: int) -> None:
         """The two are of one owner and do not trade."""

@@ -218,6 +218,23 @@ async def test_an_order_larger_than_one_may_be_is_refused_before_anything_is_hel
     await funded.conserved()
 
 
+async def test_orders_at_one_price_trade_in_parts_where_an_instrument_is_listed_so(funded: System) -> None:
+    terms = {"symbol": "ADAPRORATA", "base": "ADA", "quote": "USDT", "tick": "0.01", "lot": "1"}
+    listed = await funded.post("/api/v1/admin/instruments", terms | {"allocation": "pro_rata"})
+    assert listed["allocation"] == "pro_rata"
+    offers = [
+        await placed(funded, account_id, "sell", qty, limit_price="2", symbol="ADAPRORATA")
+        for account_id, qty in (("ann", "10"), ("bob", "30"))
+    ]
+    for offer in offers:
+        await funded.status(offer["order_id"], "OPEN")
+    bid = await placed(funded, "cid", "buy", "9", limit_price="2", symbol="ADAPRORATA")
+    await funded.status(bid["order_id"], "FILLED")
+    left = [(await funded.status(offer["order_id"], "PARTIALLY_FILLED"))["leaves_qty"] for offer in offers]
+    assert left == ["7", "24"], "2 and 6 of 9, and the one that is left to the oldest"
+    await funded.conserved()
+
+
 async def test_orders_for_the_day_end_with_the_session_and_a_halt_takes_no_orders(funded: System) -> None:
     day = await placed(funded, "ann", "buy", "5", limit_price="1.00", time_in_force="day")
     stays = await placed(funded, "ann", "buy", "5", limit_price="0.90")
