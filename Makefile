@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check fix schemas docs bench chaos soak simulate up lock
+.PHONY: run test check fix schemas docs bench mutate chaos soak simulate up lock
 
 run: .venv/.installed
 	$(BIN)/faust -A app worker -l info
@@ -36,6 +36,17 @@ schemas: .venv/.installed
 bench: .venv/.installed
 	$(BIN)/python -m bench
 
+# All mutants take hours; `make mutate MUTANTS='domain.oco_groups*'` takes some.
+mutate: .venv-mutation/.installed
+	TEST_EFFORT=0.1 nice -n 19 .venv-mutation/bin/mutmut run $(MUTANTS)
+	.venv-mutation/bin/mutmut results
+
+.venv-mutation/.installed: requirements.lock tests/mutation.lock
+	$(PYTHON) -m venv .venv-mutation
+	.venv-mutation/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	.venv-mutation/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tests/mutation.lock
+	touch $@
+
 chaos: .venv/.installed
 	$(BIN)/pytest tests/chaos -m slow -s --show-capture=no
 
@@ -55,3 +66,5 @@ lock:
 		--no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
 	$(BIN)/uv pip compile --group pyproject.toml:peers --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --quiet -o bench/peers.lock
+	$(BIN)/uv pip compile --group pyproject.toml:mutation --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --quiet -o tests/mutation.lock

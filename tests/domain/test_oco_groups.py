@@ -13,6 +13,7 @@ from examples import (
     deposit,
     enter,
     fill,
+    listed,
     listing,
     place,
     rested,
@@ -107,18 +108,22 @@ def test_one_that_needs_more_than_is_held_holds_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"account": "bob"}, {"oco_group": "another"}, {"side": Side.BUY}], ids=["account", "group", "side"]
+    "other",
+    [{"account": "bob"}, {"oco_group": "another"}, {"side": Side.BUY}, {"symbol": "ADAUSD"}],
+    ids=["account", "group", "side", "symbol"],
 )
-def test_only_orders_of_one_account_group_and_side_share(other: dict[str, Any]) -> None:
-    terms = {"order": "2", "side": SELL, "quantity": 10, "price": None, "oco_group": "exit"} | other
+def test_only_orders_of_one_account_group_symbol_and_side_share(other: dict[str, Any]) -> None:
+    """Though the first one holds more than the second one needs."""
+    terms = {"order": "2", "side": SELL, "quantity": 4, "price": None, "oco_group": "exit"} | other
     machine = accounts_with(
-        deposit(10, "ADA"),
+        listed(symbol="ADAUSD"),
+        deposit(14, "ADA"),
         deposit(10, "ADA", "bob"),
         deposit(1_000),
         exit_at("1", 3),
         place(**terms, kind=STOP, stop_price=units(1)),
     )
-    assert machine.state.orders.get("2").held_by == ""
+    assert (machine.state.orders.get("2").held_by, held(machine, "2") > 0) == ("", True)
 
 
 @pytest.mark.parametrize("order", ["1", "2"])
