@@ -32,7 +32,9 @@ def is_known(calendar: str) -> bool:
 def next_session(calendar: str, now: int) -> Session:
     """The session that is, or else the next one."""
     found = _calendar(calendar, now // DAY_NS // DAYS_BACK)
-    number = next(number for number, closes_at in enumerate(found.closes_nanos) if closes_at > now)
+    number = next((number for number, closes_at in enumerate(found.closes_nanos) if closes_at > now), None)
+    if number is None:
+        raise LookupError(f"{calendar} has no session in the next weeks")
     session, before = found.sessions[number], found.sessions[number - 1]
     return Session(
         session.date().isoformat(),

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from app.main import app
-from schemas.enums import AuctionKind, Side, TradingPhase
+from schemas.enums import AuctionKind, Side, TradingPhase, Venue
 from schemas.order_books import (
     CancelAllOrders,
     ChangePhase,
@@ -82,7 +82,9 @@ async def set_breaker(request: web.Request) -> web.Response:
     otherwise, then the book reopens with them; where `rearm` is manual it is halted until it is armed again.
     """
     symbol, body = await _asked(request, "limit")
-    limit = nanos("limit", body["limit"])
+    limit, listed = nanos("limit", body["limit"]), instrument(symbol)
+    if listed is not None and listed.venue is not Venue.INTERNAL:
+        raise Problem(422, "UNSUPPORTED_VENUE", f"{symbol} has its prices from elsewhere, and no breaker here")
     if not 0 <= limit <= NANOS:
         raise Problem(400, "BAD_VALUE", "limit lies between 0 and 1", field="limit")
     command = SetBreaker(

@@ -16,7 +16,6 @@ from web import calendars, clock
 from web.commands import send
 from web.gateway import gateway, opened
 from web.ids import new_id
-from web.problems import Problem
 from web.seeding import envelope
 
 logger = logging.getLogger(__name__)
@@ -36,7 +35,11 @@ async def watch() -> None:
         await asyncio.sleep(LOOK_S)
         if gateway.is_open and gateway.reason_not_ready() is None:
             for instrument in list(_without_session()):
-                await _schedule(instrument)
+                try:
+                    await _schedule(instrument)
+                except Exception:
+                    logger.exception("%s was not told of its session", instrument.symbol)
+                    await asyncio.sleep(AGAIN_S)
 
 
 def _without_session() -> Iterator[Instrument]:
@@ -62,11 +65,7 @@ async def _schedule(instrument: Instrument) -> None:
         holidays=session.holidays,
         **envelope(new_id()),
     )
-    try:
-        await send("order_books", symbol, command)
-    except Problem as problem:
-        logger.warning("%s was not told of its session: %s", symbol, problem)
-        return
+    await send("order_books", symbol, command)
     _told[symbol] = session.name, time.monotonic()
 
 

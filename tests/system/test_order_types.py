@@ -184,6 +184,10 @@ async def test_a_trade_too_far_away_pauses_trading_until_an_auction_reopens_the_
 
 
 async def test_a_breaker_that_is_armed_by_hand_halts_the_book_until_then(funded: System) -> None:
+    elsewhere = {"symbol": "ADAELSEWHERE", "base": "ADA", "quote": "USDT", "tick": "0.01", "lot": "1", "venue": "sim"}
+    await funded.post("/api/v1/admin/instruments", elsewhere)
+    status, problem = await funded.ask("POST", "/api/v1/admin/breakers", {"symbol": "ADAELSEWHERE", "limit": "0.05"})
+    assert (status, problem["code"]) == (422, "UNSUPPORTED_VENUE")
     body = {"symbol": "ADAUSDT", "limit": "0.05", "rearm": "manual"}
     await funded.post("/api/v1/admin/breakers", body, 200)
     stays = await placed(funded, "ann", "buy", "1", limit_price="1.00")
