@@ -8,6 +8,7 @@ from collections import defaultdict
 import msgspec
 
 from domain.account_rows import FINAL, Order, State
+from domain.instruments import Instrument
 from domain.money import VALUE_MAX
 from domain.risk_rows import AccountRisk, Exposure
 from schemas.accounts import BalanceEvent
@@ -116,12 +117,20 @@ def value_in(state: State, asset: str, units: int, quote: str) -> int:
     """What units of an asset are worth in another one, at the last price; nothing where there is none."""
     if asset == quote:
         return units
-    symbol = state.risk.symbols.get((asset, quote))
-    if symbol is None or not units:
-        return 0
-    mark, instrument = state.marks.get(symbol), state.instruments.get(symbol)
-    assert instrument is not None
-    return 0 if mark is None or mark.last is None else worth(units, mark.last, instrument.multiplier)
+    found = priced_in(state, asset, quote) if units else None
+    return 0 if found is None else worth(units, found[1], found[0].multiplier)
+
+
+def priced_in(state: State, asset: str, quote: str) -> tuple[Instrument, int] | None:
+    """The instrument that says what an asset costs in another one, and its last price: the first one that has a price.
+
+    So one that is listed later, and has none yet, changes nothing.
+    """
+    for symbol in state.risk.symbols.get((asset, quote), ()):
+        mark, instrument = state.marks.get(symbol), state.instruments.get(symbol)
+        if mark is not None and mark.last is not None and instrument is not None:
+            return instrument, mark.last
+    return None
 
 
 def told(value: int | None) -> int | None:

@@ -48,6 +48,12 @@ def _has_price(state: State, symbol: str) -> bool:
     return mark is not None and mark.last is not None
 
 
+def _had_no_price(state: State, asset: str, quote: str, new: set[str]) -> bool:
+    """Whether it was only now that the asset got a price, in one of these symbols."""
+    priced = [symbol for symbol in state.risk.symbols.get((asset, quote), ()) if _has_price(state, symbol)]
+    return bool(priced) and new.issuperset(priced)
+
+
 def _priced(state: State, account_ids: list[str], symbols: set[str]) -> Iterator[Event]:
     """Symbols have their first price: what an account owns there was worth something before, too, and is no gain."""
     for account_id in account_ids:
@@ -55,7 +61,7 @@ def _priced(state: State, account_ids: list[str], symbols: set[str]) -> Iterator
         worth_before = sum(
             value_in(state, asset, state.balance(account_id, asset).total, row.loss_asset)
             for asset in row.assets
-            if state.risk.symbols.get((asset, row.loss_asset)) in symbols
+            if _had_no_price(state, asset, row.loss_asset, symbols)
         )
         if row.loss_limit is not None and worth_before:
             yield DayBegun(account_id, row.day, row.baseline + worth_before)
@@ -79,7 +85,8 @@ def owns_any(state: State, account_id: str, symbols: set[str]) -> bool:
     """Whether one of its assets has its price in one of the symbols."""
     row = state.risk.of(account_id)
     quotes = (row.loss_asset, row.margin_asset)
-    return any(state.risk.symbols.get((asset, quote)) in symbols for asset in row.assets for quote in quotes)
+    pairs = [(asset, quote) for asset in row.assets for quote in quotes]
+    return any(symbol in symbols for pair in pairs for symbol in state.risk.symbols.get(pair, ()))
 
 
 def _look(state: State, account_ids: list[str]) -> Iterator[Event]:

@@ -2,7 +2,7 @@
 
 A margin account trades the symbols quoted in its margin asset on its equity: it may owe units it sold short, and money
 with which it bought. Nothing is held order by order. What is bound follows from what it owns and what is open: for each
-symbol the worse of two cases, all open buys filled or all open sales filled, at the initial rate of the symbol. So it
+asset the worse of two cases, all open buys filled or all open sales filled, at the initial rate of its symbol. So it
 is set free by the very fill, cancel or amend that makes the case smaller, to the last nano, and nothing is counted
 twice. An order that makes no case worse passes always: the way out of a position is never closed.
 """
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from domain.account_rows import Mark, Order, State
-from domain.exposures import equity_of, value_in, worth
+from domain.exposures import equity_of, priced_in, value_in, worth
 from domain.instruments import Instrument
 from domain.money import fee_of
 from domain.risk_rows import DEFAULT_RATES, AccountRisk, MarginRates
@@ -46,11 +46,7 @@ class Case(NamedTuple):
 
 def is_on_margin(state: State, account_id: str, instrument: Instrument) -> bool:
     """Whether orders of the account in the instrument are on margin; others are paid for in full."""
-    if account_id not in state.risk.margin_accounts:
-        return False
-    pair = (instrument.base, instrument.quote)
-    is_priced_here = state.risk.symbols.get(pair) == instrument.symbol
-    return is_priced_here and state.risk.of(account_id).margin_asset == instrument.quote
+    return state.risk.of(account_id).margin_asset == instrument.quote
 
 
 def margin_of(state: State, account_id: str, row: AccountRisk, case: Case | None = None) -> Margin:
@@ -60,14 +56,14 @@ def margin_of(state: State, account_id: str, row: AccountRisk, case: Case | None
 
 
 def _bound(state: State, account_id: str, row: AccountRisk, asset: str, case: Case | None) -> int:
-    symbol = state.risk.symbols.get((asset, row.margin_asset))
-    if symbol is None:
+    symbols = state.risk.symbols.get((asset, row.margin_asset), ())
+    this = case if case is not None and case.symbol in symbols else None
+    units = worst_units(state, account_id, asset, symbols, this)
+    found, price = priced_in(state, asset, row.margin_asset), 0 if this is None else this.price
+    instrument = found[0] if found is not None else None if this is None else state.instruments.get(this.symbol)
+    if instrument is None:
         return 0
-    this = case if case is not None and case.symbol == symbol else None
-    units = worst_units(state, account_id, asset, symbol, this)
-    mark, instrument = state.marks.get(symbol), state.instruments.get(symbol)
-    assert instrument is not None
-    price = max((0 if mark is None else mark.last) or 0, 0 if this is None else this.price)
+    price = max(price, 0 if found is None else found[1])
     return at_rate(units, price, instrument.multiplier, rates_of(state, instrument).initial)
 
 
@@ -75,21 +71,21 @@ def maintained(state: State, account_id: str, row: AccountRisk) -> Margin:
     """What the account is worth, and how much of that what it owns and owes asks for."""
     total = 0
     for asset in row.assets:
-        symbol = state.risk.symbols.get((asset, row.margin_asset))
-        instrument, mark = (None, None) if symbol is None else (state.instruments.get(symbol), state.marks.get(symbol))
-        if instrument is not None and mark is not None and mark.last is not None:
+        found = priced_in(state, asset, row.margin_asset)
+        if found is not None:
+            instrument, price = found
             units = abs(state.balance(account_id, asset).total)
-            total += at_rate(units, mark.last, instrument.multiplier, rates_of(state, instrument).maintenance)
+            total += at_rate(units, price, instrument.multiplier, rates_of(state, instrument).maintenance)
     return Margin(equity_of(state, account_id, row, row.margin_asset), total)
 
 
-def worst_units(state: State, account_id: str, asset: str, symbol: str, case: Case | None) -> int:
+def worst_units(state: State, account_id: str, asset: str, symbols: tuple[str, ...], case: Case | None) -> int:
     """The most units, long or short, that the account can come to have: all buys filled, or all sales.
 
-    What is held for orders in other symbols goes away, too: it counts as sold.
+    `symbols` are those of the asset that are on margin. What is held for orders in others goes away: it counts as sold.
     """
-    balance, exposure = state.balance(account_id, asset), state.risk.exposure(account_id, symbol)
-    buys, sells = exposure.buys, exposure.sells
+    balance, exposures = state.balance(account_id, asset), [state.risk.exposure(account_id, each) for each in symbols]
+    buys, sells = sum(each.buys for each in exposures), sum(each.sells for each in exposures)
     if case is not None and case.side is Side.BUY:
         buys += case.units
     elif case is not None:
@@ -142,8 +138,8 @@ def need_of(state: State, order: Order, instrument: Instrument, units: int) -> N
     if price is None:
         return Need(before.excess, None, ReasonCode.NO_REFERENCE_PRICE)
     case = Case(order.symbol, order.side, units, price)
-    worst_before = worst_units(state, order.account_id, order.base, order.symbol, None)
-    if worst_units(state, order.account_id, order.base, order.symbol, case) <= worst_before:
+    about = (state, order.account_id, order.base, state.risk.symbols[order.base, order.quote])
+    if worst_units(*about, case) <= worst_units(*about, None):
         return Need(before.excess, 0, None)
     if order.base not in row.assets:
         row = msgspec.structs.replace(row, assets=(*row.assets, order.base))
@@ -161,8 +157,8 @@ def withdrawal_fault(state: State, account_id: str, asset: str, amount: int) -> 
     row = state.risk.of(account_id)
     if not row.margin_asset:
         return None
-    symbol = state.risk.symbols.get((asset, row.margin_asset))
-    open_sells = 0 if symbol is None else state.risk.exposure(account_id, symbol).sells
+    symbols = state.risk.symbols.get((asset, row.margin_asset), ())
+    open_sells = sum(state.risk.exposure(account_id, symbol).sells for symbol in symbols)
     free = state.balance(account_id, asset).available - open_sells
     value = value_in(state, asset, amount, row.margin_asset)
     fits = amount <= free and value <= margin_of(state, account_id, row).excess

@@ -36,18 +36,24 @@ def check(
 ) -> RiskChecked:
     """The verdict on an order: `funded` with what is to be held for it, or why that cannot be."""
     available = state.balance(order.account_id, order.held_asset).available
-    need, figures = Need(available, None, None), NO_FIGURES
     if not isinstance(funded, Order):
-        is_short = funded is ReasonCode.BUYING_POWER
-        need = Need(available, _required(state, command, order, instrument) if is_short else None, funded)
-    elif funded.is_margin:
-        need = margin.need_of(state, funded, instrument, open_units(funded))
-    else:
-        need = Need(available, funded.held, None)
-    if isinstance(funded, Order) and funded.is_reduce_only and need.reason is None:
-        need = need._replace(reason=reduce_only.fault(state, funded, funded.quantity))
-    if isinstance(funded, Order) and need.reason is None and state.risk.is_limited(order.account_id, order.symbol):
-        figures = limits(state, funded, instrument, open_units(funded))
+        required = _required(state, command, order, instrument) if funded is ReasonCode.BUYING_POWER else None
+        return _verdict(order, order.held_asset, Need(available, required, funded), NO_FIGURES)
+    is_limited = state.risk.is_limited(order.account_id, order.symbol)
+    if not (is_limited or funded.is_reduce_only):  # as nearly always
+        about = (order.order_id, order.account_id, order.symbol, order.side, order.quantity)
+        return RiskChecked(*about, True, order.held_asset, available, funded.held)
+    need, figures, units = Need(available, funded.held, None), NO_FIGURES, open_units(funded)
+    if funded.is_margin:
+        need = margin.need_of(state, funded, instrument, units)
+    if funded.is_reduce_only and need.reason is None:
+        need = need._replace(reason=reduce_only.fault(state, funded, units))
+    if is_limited and need.reason is None:
+        figures = limits(state, funded, instrument, units)
+    return _verdict(order, order.quote if funded.is_margin else order.held_asset, need, figures)
+
+
+def _verdict(order: Order, asset: str, need: Need, figures: Figures) -> RiskChecked:
     reason = need.reason or figures.reason
     return RiskChecked(
         order.order_id,
@@ -56,7 +62,7 @@ def check(
         order.side,
         order.quantity,
         reason is None,
-        order.quote if isinstance(funded, Order) and funded.is_margin else order.held_asset,
+        asset,
         need.buying_power,
         told(need.required),
         reason,

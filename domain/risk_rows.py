@@ -165,15 +165,15 @@ class RiskTables:
         """Accounts that are looked at when prices change."""
         self.tracked_symbols = {key[1:] for key, _ in self.position_limits.scan("|")}
         """Symbols in which the open units of everybody are counted."""
-        self.symbols: dict[tuple[str, str], str] = {}
-        """The symbol in which an asset has a price in another one."""
+        self.symbols: dict[tuple[str, str], tuple[str, ...]] = {}
+        """The symbols in which an asset is priced in another one, by name."""
         for _, instrument in self._instruments.scan():
             self.listed(instrument)
 
     def listed(self, instrument: Instrument) -> None:
-        """Of several symbols of the same assets the first one by name says the price."""
+        """An instrument is there, or was listed anew."""
         pair = (instrument.base, instrument.quote)
-        self.symbols[pair] = min(instrument.symbol, self.symbols.get(pair, instrument.symbol))
+        self.symbols[pair] = tuple(sorted({instrument.symbol, *self.symbols.get(pair, ())}))
 
     def is_limited(self, account_id: str, symbol: str) -> bool:
         """Whether limits may have to be looked at: no more than this is asked of a plain order."""

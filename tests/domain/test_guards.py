@@ -117,6 +117,13 @@ def test_a_first_price_is_no_gain() -> None:
     assert (event.equity, event.loss) == (units(1900), units(100))
 
 
+def test_a_symbol_that_is_listed_later_takes_no_price_away() -> None:
+    machine = with_ada(breaker(100), listed(symbol="AAA"), marks(None, None, 9.01))
+    assert trips(machine, marks(None, None, 10, "AAA")) == [], "the first one by name has a price now"
+    (event,) = trips(machine, marks(None, None, 9, "AAA"))
+    assert event.loss == units(100)
+
+
 def test_armed_again_by_hand_it_counts_from_then_on() -> None:
     machine = with_ada(breaker(100), marks(None, None, 9))
     machine.run(ChangeAccountState("ann", AccountState.ACTIVE, command_id="again"))

@@ -164,6 +164,14 @@ def test_what_has_its_price_in_another_asset_is_paid_for_in_full() -> None:
     assert excess(machine) == 110, "what is held for the other symbol is gone, and so is what is sold"
 
 
+def test_another_symbol_of_the_same_assets_is_the_same_position() -> None:
+    machine = on_margin(place("1", SELL, 50, 2), rested("1"), listed(symbol="AAA"))
+    assert excess(machine) == 50
+    assert reason(machine, place("2", SELL, 51, 2, symbol="AAA")) is BUYING_POWER
+    assert reason(machine, place("3", SELL, 50, 2, symbol="AAA")) is None
+    assert excess(machine) == 0
+
+
 def test_rates_are_of_the_symbol_or_else_of_its_class() -> None:
     machine = on_margin()
     of_class = SetMarginRates(instrument_type=InstrumentType.SPOT, initial=units(0.2), maintenance=units(0.1))
