@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 from examples import (
     BUY,
     SELL,
@@ -15,6 +16,7 @@ from examples import (
     enter,
     levels,
     listed,
+    marks,
     place,
     replaced,
     rested,
@@ -22,10 +24,23 @@ from examples import (
 )
 from machines import about, of_type
 
-from domain.book_rows import Booked, BookRow
+from domain import order_books
+from domain.book_rows import Booked, BookRow, StopArmed
 from schemas.accounts import BalanceEvent, CancelOpenOrders, OrderEvent
-from schemas.enums import OrderStatus, OrderType, ReasonCode, SelfTradePrevention
-from schemas.order_books import CancelAllOrders, MarkPrices, OrderReduced, ReduceOrder, ResetBooks, TradeExecuted
+from schemas.enums import OrderStatus, OrderType, ReasonCode, SelfTradePrevention, TimeInForce, TradingPhase
+from schemas.order_books import (
+    CancelAllOrders,
+    ChangePhase,
+    ContinueMatching,
+    EnterOrder,
+    MarkPrices,
+    OrderArmed,
+    OrderCancelled,
+    OrderReduced,
+    ReduceOrder,
+    ResetBooks,
+    TradeExecuted,
+)
 from schemas.shared import Tick
 
 
@@ -118,3 +133,59 @@ def test_the_next_slice_of_an_iceberg_comes_behind_the_trade_that_spent_the_last
     events = machine.run(enter("2", BUY, 4, 2, account="bob"))
     (trade,), (booked,) = of_type(events, TradeExecuted), of_type(events, Booked)
     assert booked.order.priority == trade.sequence + 1
+
+
+def test_an_uncross_that_one_record_does_not_finish_goes_on_with_what_it_knew(monkeypatch: Any) -> None:
+    monkeypatch.setattr(order_books, "STEPS_PER_RECORD_MAX", 1)
+    leg = [msgspec.structs.replace(enter(order, BUY, 1, price), oco_group="g") for order, price in (("1", 3), ("2", 1))]
+    others = [enter(f"b{n}", BUY, 1, 3, account="bob") for n in range(2)]
+    sales = [enter(f"s{n}", SELL, 1, 2, account="cid") for n in range(3)]
+    machine = book_with(ChangePhase("ADAUSDT", TradingPhase.AUCTION), *leg, *others, *sales)
+    commands: list[Any] = [ChangePhase("ADAUSDT", TradingPhase.CONTINUOUS)]
+    records = []
+    while commands:
+        records.append(machine.run(commands.pop(0)))
+        commands += of_type(records[-1], ContinueMatching)
+    events = [event for record in records for event in record]
+    assert [len(of_type(record, TradeExecuted)) for record in records][:3] == [1, 1, 1]
+    assert all(trade.is_auction for trade in of_type(events, TradeExecuted))
+    assert [about(each, "order_id", "reason_code") for each in of_type(events, OrderCancelled)] == [
+        ("2", ReasonCode.OCO)
+    ]
+    assert machine.state.book("ADAUSDT").phase is TradingPhase.CONTINUOUS
+
+
+def test_stops_that_enter_are_numbered_as_the_book_counts() -> None:
+    machine = book_with(enter("1", SELL, 1, 9))
+    before = machine.state.book("ADAUSDT").sequence
+    stop = msgspec.structs.replace(enter("2", BUY, 1, None, kind=OrderType.STOP), stop_price=units(3))
+    events = machine.run(stop)
+    (armed,), (told,) = of_type(events, StopArmed), of_type(events, OrderArmed)
+    assert (armed.stop.number, told.sequence) == (before + 1, before + 2)
+
+
+ASKED = {"quantity", "stop_price", "trail", "display_quantity", "slippage", "expires_at", "self_trade_prevention"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"kind": OrderType.TRAILING_STOP, "price": None, "trail": units(0.5)},
+        {"kind": OrderType.STOP, "price": None, "stop_price": units(1)},
+        {"kind": OrderType.STOP_LIMIT, "price": 3, "stop_price": units(1), "tif": TimeInForce.DAY},
+        {"kind": OrderType.MARKET, "price": None, "slippage": units(0.01)},
+        {"price": 3, "display_quantity": units(2), "self_trade_prevention": SelfTradePrevention.DECREMENT},
+        {"price": 3, "tif": TimeInForce.GTD, "expires_at": 10**12, "is_post_only": True},
+    ],
+    ids=["trailing stop", "stop", "stop-limit", "market", "iceberg", "post-only"],
+)
+def test_what_a_trader_asks_for_stands_in_his_order_and_goes_to_the_book(more: dict[str, Any]) -> None:
+    machine = accounts_with(deposit(100, "ADA"), marks(2, 3, 2))
+    asked = place("1", SELL, 10, more.get("price"), **{name: each for name, each in more.items() if name != "price"})
+    (sent,) = of_type(machine.run(asked), EnterOrder)
+    row = machine.state.orders.get("1")
+    for name in (*ASKED, "side", "order_type", "time_in_force", "is_post_only", "symbol", "account_id"):
+        assert getattr(sent, name) == getattr(asked, name), name
+    assert sent.limit_price == asked.limit_price
+    for name in ("quantity", "limit_price", "stop_price", "order_type", "time_in_force", "side", "trail"):
+        assert getattr(row, name) == getattr(asked, name), name
