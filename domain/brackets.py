@@ -40,9 +40,7 @@ def fault(state: State, command: PlaceOrder, parent: Order, instrument: Instrume
     """What is wrong with the exits; None where nothing is."""
     if command.time_in_force is TimeInForce.GTD:
         return ReasonCode.UNSUPPORTED_TIME_IN_FORCE
-    profit, limit = command.take_profit_price, command.stop_loss_limit_price
-    has_two_limits = profit is not None and limit is not None
-    if command.is_reduce_only or has_two_limits:  # both could trade in one auction, and funds are held once
+    if command.is_reduce_only:
         return ReasonCode.UNSUPPORTED_ORDER_TYPE
     found = _prices_fault(command, instrument)
     return _names_fault(state, parent) if found is None else found
@@ -177,7 +175,10 @@ def _next(state: State, leg: Order, step: Step, **changed: Any) -> Order:
 
 
 def _released(state: State, parent: Order, legs: list[Order]) -> Iterator[Event]:
-    """The one that needs most holds for both, the stop-loss where they need the same, and goes first."""
+    """The one that needs most holds for both, the stop-loss where they need the same, and goes first.
+
+    A stop-loss with a limit ends the take-profit when it is triggered: else both could trade in one auction.
+    """
     instrument = state.instruments.get(parent.symbol)
     assert instrument is not None
     if parent.fee_schedule:
@@ -223,4 +224,5 @@ def _entered(leg: Order, instrument: Instrument) -> EnterOrder:
         oco_group=f"{leg.account_id}|{leg.oco_group}" if leg.oco_group else "",
         held_by=leg.held_by,
         held_by_filled=0 if leg.held_by else None,
+        ends_group_at_trigger=leg.order_type is OrderType.STOP_LIMIT,
     )

@@ -11,7 +11,7 @@ from domain import simulated_venue, stops
 from domain.book_rows import Booked, Event, Paused, Rested, State, StopArmed
 from domain.books import Book, crosses
 from domain.liquidity import reachable
-from domain.matching import can_go_on, cancelled, match
+from domain.matching import can_go_on, cancel_siblings, cancelled, match
 from domain.resting import Instructions, RestingOrder, StopOrder, with_slice
 from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, Side, TimeInForce, TradingPhase
 from schemas.order_books import ContinueMatching, EnterOrder, OrderArmed, OrderCancelled, OrderTriggered
@@ -93,6 +93,7 @@ def instructions_of(command: EnterOrder) -> Instructions | None:
         command.self_trade_prevention,
         command.oco_group,
         command.is_post_only,
+        command.ends_group_at_trigger,
     )
 
 
@@ -134,7 +135,11 @@ def _identity_fault(state: State, book: Book, command: EnterOrder) -> ReasonCode
 def _holds(book: Book, command: EnterOrder) -> bool:
     """Whether the order that holds funds for this one is there as its account knew it."""
     holder = book.find(command.held_by)
-    return holder is not None and holder.quantity - holder.leaves == command.held_by_filled
+    if holder is None or holder.quantity - holder.leaves != command.held_by_filled:
+        return False
+    asked = holder.instructions
+    has_ended_group = asked is not None and asked.ends_group_at_trigger and holder.order_id in book.orders
+    return not has_ended_group
 
 
 def _phase_fault(book: Book, command: EnterOrder) -> ReasonCode | None:
@@ -250,6 +255,8 @@ def fire(state: State, book: Book, stop: StopOrder) -> Iterator[Event]:
     """The stop becomes an order like any other."""
     order = stop.order
     yield OrderTriggered(order.order_id, order.account_id, order.symbol, book.sequence + 1)
+    if order.instructions is not None and order.instructions.ends_group_at_trigger:
+        yield from cancel_siblings(book, order)
     if stop.time_in_force is TimeInForce.FOK and reachable(book, order, state.now) < order.quantity:
         yield cancelled(book, order, order.leaves, ReasonCode.FOK_UNFILLABLE)
         return

@@ -16,6 +16,8 @@ class Instructions(msgspec.Struct, frozen=True, array_like=True, gc=False):
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE
     oco_group: str = ""
     is_post_only: bool = False
+    ends_group_at_trigger: bool = False
+    """Its group ends when it is triggered: so never two of them rest."""
 
 
 class RestingOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):

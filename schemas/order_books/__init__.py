@@ -1489,6 +1489,8 @@ class EnterOrder(Message, frozen=True):
     """Order of the same group that holds funds for this one, too; empty where it holds its own. Where that order is gone or has traded meanwhile, this one is refused."""
     held_by_filled: int | None = None
     """Units of that order that had traded when this one was taken."""
+    ends_group_at_trigger: bool = False
+    """The orders of its group are cancelled when it is triggered already, not first when it trades."""
     turn: int = 0
     """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
@@ -1530,6 +1532,7 @@ class EnterOrder(Message, frozen=True):
                 BOOLEAN[self.is_post_only],
                 STRING[self.held_by],
                 b"\0" if self.held_by_filled is None else b"\2" + NANOS_BYTES[self.held_by_filled],
+                BOOLEAN[self.ends_group_at_trigger],
                 LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -1633,6 +1636,8 @@ class EnterOrder(Message, frozen=True):
             end = at + NANOS_SIZE_AT[data[at]]
             held_by_filled = int.from_bytes(data[at + 1 : end], "big", signed=True)
             at = end
+        ends_group_at_trigger = data[at] == 1
+        at += 1
         turn, at = read_long(data, at)
         size = data[at]
         at += 1
@@ -1696,6 +1701,7 @@ class EnterOrder(Message, frozen=True):
             is_post_only,
             held_by,
             held_by_filled,
+            ends_group_at_trigger,
             turn,
             event_id,
             command_id,
@@ -1731,6 +1737,7 @@ class EnterOrder(Message, frozen=True):
             is_post_only=data["is_post_only"],
             held_by=data["held_by"],
             held_by_filled=None if data["held_by_filled"] is None else bytes_to_nanos(data["held_by_filled"]),
+            ends_group_at_trigger=data["ends_group_at_trigger"],
             turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],

@@ -239,6 +239,7 @@ class Player:
                 self_trade_prevention=prevention_of(command),
                 oco_group="" if command.get("oco") is None else str(command["oco"]),
                 is_post_only=bool(command.get("post_only")) and op == "limit",
+                ends_group_at_trigger=bool(command.get("oco_trigger")),
             ),
             op,
         )

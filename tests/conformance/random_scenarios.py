@@ -116,6 +116,8 @@ class Chance:
             wanted["stp"] = rng.choice(PREVENTIONS)
         if self._is(0.12):
             wanted["oco"] = rng.choice(GROUPS)
+            if op in ("stop", "stop_limit", "trailing_stop") and self._is(0.5):
+                wanted["oco_trigger"] = True
         if op == "limit" and self._is(0.1):
             wanted["post_only"] = True
         if op in ("limit", "stop_limit"):

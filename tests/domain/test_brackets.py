@@ -187,6 +187,13 @@ def test_a_stop_loss_alone_may_have_a_limit() -> None:
     )
 
 
+def test_a_stop_loss_with_a_limit_beside_a_take_profit_is_held_for_once_and_ends_it_when_triggered() -> None:
+    machine = entered(limit="0.9")
+    loss, profit = of_type(machine.run(fill("1", 10, 2, 0)), EnterOrder)
+    assert (loss.ends_group_at_trigger, profit.ends_group_at_trigger, profit.held_by) == (True, False, LOSS)
+    assert balance(machine, asset="ADA") == (10, 10)
+
+
 def test_exits_that_buy_back_hold_when_they_are_released() -> None:
     machine = accounts_with(deposit(10, "ADA"), deposit(2), bracket(SELL, profit=1, loss="2.1"), rested("1"))
     machine.run(fill("1", 10, 2, 0, side=SELL))
@@ -211,7 +218,6 @@ def test_exits_that_cannot_buy_back_are_rejected() -> None:
         (bracket(profit="3.001"), ReasonCode.OFF_TICK),
         (bracket(loss=0), ReasonCode.BAD_PRICE),
         (bracket(loss=None, limit=1), ReasonCode.BAD_PRICE),
-        (bracket(limit=1), ReasonCode.UNSUPPORTED_ORDER_TYPE),
         (bracket(tif=TimeInForce.GTD, expires_at=9), ReasonCode.UNSUPPORTED_TIME_IN_FORCE),
         (bracket(price=100), ReasonCode.BUYING_POWER),
     ],
@@ -277,6 +283,25 @@ def test_a_stop_loss_fires_and_the_take_profit_is_cancelled() -> None:
     assert last(venue, LOSS) == (OrderStatus.FILLED, None)
     assert last(venue, PROFIT) == (OrderStatus.CANCELLED, ReasonCode.OCO)
     check_settlement(venue, seen)
+
+
+def test_a_stop_loss_with_a_limit_ends_the_take_profit_before_it_rests() -> None:
+    venue, seen = venue_with(
+        place("ask", SELL, 10, 2, account="bob"),
+        bracket(limit=1, tif=IOC),
+        place("low", BUY, 1, 1, account="bob"),
+        place("fall", SELL, 1, 1, account="bob"),
+    )
+    assert last(venue, LOSS) == (OrderStatus.OPEN, None)
+    assert last(venue, PROFIT) == (OrderStatus.CANCELLED, ReasonCode.OCO)
+    drain(venue, seen)
+
+
+def test_a_stop_loss_that_rests_before_the_take_profit_comes_excludes_it() -> None:
+    venue, seen = venue_with(place("ask", SELL, 10, 2, account="bob"), bracket(loss=2, limit=2, tif=IOC))
+    assert last(venue, LOSS) == (OrderStatus.OPEN, None)
+    assert last(venue, PROFIT) == (OrderStatus.CANCELLED, ReasonCode.OCO)
+    drain(venue, seen)
 
 
 def test_a_take_profit_that_the_book_refuses_leaves_the_stop_loss() -> None:

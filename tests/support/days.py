@@ -183,7 +183,7 @@ class Day:
         rng, placed = self.rng, self._place()
         prices = sorted(rng.sample(PRICES[placed.symbol], 2))
         profit, loss = reversed(prices) if (placed.side is BUY) is (rng.random() < 0.95) else prices
-        wanted = rng.choice(((profit, loss, None), (profit, loss, None), (profit, None, None), (None, loss, profit)))
+        wanted = rng.choice(((profit, loss, None), (profit, loss, loss), (profit, None, None), (None, loss, profit)))
         self.orders += [(f"{placed.order_id}.{leg}", placed.account_id, placed.symbol) for leg in ("sl", "tp")]
         return msgspec.structs.replace(
             placed,

@@ -43,7 +43,8 @@ What the format, D30 and D31 leave open is decided here; whoever builds an engin
 19. A fired stop gets its time when it acts. Its time in force, display, owner, stp and oco are those that it
     entered with; post-only is for limit orders alone.
 20. A fill cancels the siblings at once, before the next print: the taker's, then the maker's. What is open of the
-    filled leg lives on. Only fills count, no other end. Who joins a group later is not touched by earlier fills.
+    filled leg lives on. Only fills count, no other end; a stop with `oco_trigger` cancels its siblings when it fires,
+    before it acts. Who joins a group later is not touched by earlier fills.
 21. In an uncross all prints come first; then each print's buyer and seller cancel their siblings, so if two legs
     were filled, what is open of both goes.
 22. The uncross fills the best buy against the best sell, one print a pair. Where candidates are left with a surplus
@@ -228,6 +229,8 @@ class NaiveVenue(Rules):
             elected = self.at(ELECTED)
             if not elected:
                 return
+            if elected[0].ends_group:
+                self.cancel_siblings(elected[0])
             self._act(elected[0])
 
     def _refuse(self, command: Command, reason: str) -> None:

@@ -50,6 +50,8 @@ class Order:
     time_in_force: str
     expire: int | None
     is_post_only: bool
+    ends_group: bool
+    """When it is triggered, not first when it trades."""
     filled: int = 0
     shown: int = 0
     place: str = ACTING
@@ -80,6 +82,7 @@ class Order:
             op if op in ("ioc", "fok") else command.get("tif", "gtc"),
             command.get("expire"),
             op in LIMITS and bool(command.get("post_only")),
+            bool(command.get("oco_trigger")),
         )
 
     @property
