@@ -34,8 +34,15 @@ class Chance:
 
     def commands(self, count: int) -> list[dict[str, Any]]:
         ops = OPS if self._is(0.8) else OPS + WITH_HOURS
-        commands = [self._command(self.rng.choice(ops)) for _ in range(count)]
+        commands = self._nervous() if self._is(0.2) else []
+        commands += [self._command(self.rng.choice(ops)) for _ in range(count)]
         return self._shared(commands) if self._is(0.25) else commands
+
+    def _nervous(self) -> list[dict[str, Any]]:
+        """A market in which stops and a breaker wait for the first trades."""
+        breaker = self._breaker() or {"limit": 1, "pause": 5}
+        stops = [self._order("stop") | {"qty": self.rng.randint(1, 9)} for _ in range(4)]
+        return [{"op": "config", "breaker": breaker | {"limit": self.rng.randint(1, 3)}}, *stops]
 
     def _shared(self, commands: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The same where orders at one price trade in parts: with lots of two or three, and with no fok."""
