@@ -28,8 +28,6 @@ def fault(state: State, order: Order, units: int) -> ReasonCode | None:
 
     What it has open already counts.
     """
-    if order.notional is not None:  # whatever quantity that is
-        return ReasonCode.UNSUPPORTED_ORDER_TYPE
     others = orders_of(state, order)
     if len(others) >= ORDERS_MAX:
         return ReasonCode.TOO_LARGE

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from days import check_ledger
 from examples import (
@@ -198,6 +199,26 @@ def test_the_kind_is_told_once_and_nothing_is_owed_by_a_cash_account() -> None:
     machine.run_all([cancelled("3", 1, ReasonCode.REQUESTED), kind(AccountKind.CASH, command="cash4")])
     assert machine.state.outcomes.get("cash4").reason_code is None
     assert reason(machine, place("4", SELL, 1)) is BUYING_POWER
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        (ChangeAccountKind("nobody", AccountKind.MARGIN, "USDT"), ReasonCode.UNKNOWN_ACCOUNT),
+        (ChangeAccountKind("ann", AccountKind.UNKNOWN, ""), ReasonCode.NO_CHANGE),
+        (ChangeAccountKind("ann", AccountKind.MARGIN, ""), ReasonCode.NO_CHANGE),
+        (ChangeAccountKind("ann", AccountKind.CASH, "USDT"), ReasonCode.NO_CHANGE),
+        (SetMarginRates(initial=2, maintenance=1, symbol="NONE"), ReasonCode.UNKNOWN_SYMBOL),
+        (SetMarginRates(initial=1, maintenance=2, symbol="ADAUSDT"), ReasonCode.AMOUNT_OUT_OF_RANGE),
+        (SetMarginRates(initial=1, maintenance=0, symbol="ADAUSDT"), ReasonCode.AMOUNT_OUT_OF_RANGE),
+    ],
+)
+def test_kinds_and_rates_that_make_no_sense_are_refused(command: Any, wanted: ReasonCode) -> None:
+    machine = accounts_with(deposit(100))
+    command = msgspec.structs.replace(command, command_id="c")
+    (answered,) = machine.run(command)
+    assert answered.outcome.reason_code is wanted
+    assert machine.run(command) == [], "the same once more changes nothing"
 
 
 def test_orders_that_were_open_before_hold_what_they_held() -> None:
