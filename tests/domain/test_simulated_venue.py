@@ -143,6 +143,13 @@ def test_what_is_worth_more_than_an_amount_can_be_does_not_trade() -> None:
     assert heard(market.run(enter("1", SELL, 10**17, 1))) == [ended("1", 10**17, ReasonCode.AMOUNT_OUT_OF_RANGE)]
 
 
+def test_an_order_by_money_buys_as_many_lots_as_it_pays_at_the_ask() -> None:
+    by_money = special(enter("1", BUY, 0, None, kind=MARKET), spend=units(100))
+    assert heard(market_with().run(by_money)) == [traded("1", "1.051", "95.10"), ended("1", 0, ReasonCode.MONEY_SPENT)]
+    too_little = special(enter("2", BUY, 0, None, kind=MARKET), spend=units("0.09"))
+    assert heard(market_with().run(too_little)) == [ended("2", 0, ReasonCode.MARKET_REMAINDER)]
+
+
 # What rests.
 
 
