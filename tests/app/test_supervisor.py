@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 from app import kafka_node, supervisor
 from app.kafka_keeper import Status
-from tests.support.kafka import free_port, stop_broker, wait_until
+from tests.support.kafka import START_TIMEOUT_S, free_port, stop_broker, wait_until
 
 SCRIPT = [sys.executable, "-P", str(Path(supervisor.__file__))]
 IMPATIENT = [
@@ -116,10 +117,9 @@ def test_a_dying_worker_is_restarted_at_once_and_then_less_and_less_often(superv
     times = [start["at"] for start in run.starts(5)]
     gaps = [after - before for before, after in itertools.pairwise(times)]
     assert all(gap_s > delay_s for gap_s, delay_s in zip(gaps, (0, 0.2, 0.4, 0.8), strict=True))
-    assert gaps[0] < gaps[2]
     _, _, said = run.end()
-    assert "the worker ended with status 137; next start at once" in said
-    assert "next start in 0.8 s" in said
+    planned = re.findall(r"the worker ended with status 137; next start (at once|in [\d.]+ s)", said)
+    assert planned[:4] == ["at once", "in 0.2 s", "in 0.4 s", "in 0.8 s"]
 
 
 def test_supervisors_own_different_instances_and_free_ones_are_taken_again(supervise: Supervise) -> None:
@@ -192,7 +192,7 @@ def test_the_broker_outlives_workers_and_comes_back_when_its_keeper_is_killed(
 
     os.kill(before.keeper_pid, signal.SIGKILL)
     wait_until(lambda: kafka_node.probe(port) is None)
-    wait_until(lambda: kafka_node.probe(port))
+    wait_until(lambda: kafka_node.probe(port), START_TIMEOUT_S)
     assert status_of_broker(tmp_path).keeper_pid != before.keeper_pid
     run.end()
     stop_broker(tmp_path / "data")

@@ -14,6 +14,7 @@ from system import ROOT, System, running
 
 README = (ROOT / "README.md").read_text()
 ANYTHING = "…"
+NUMBER = re.compile(r'(?<="id":)\d+')
 COMMAND_S = 30.0
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
 
@@ -62,6 +63,11 @@ def fits(wanted: str, found: str) -> bool:
     return text.startswith(first) and text[at:].endswith(rest[-1])
 
 
+def renumbered(text: str, numbers: dict[str, str]) -> str:
+    """With the numbers that the orders got, in place of those that stand for them."""
+    return re.sub(r'(?<="id":)\d+|(?<=/orders/)\d+', lambda found: numbers.get(found[0], found[0]), text)
+
+
 async def run(system: System, command: str) -> str:
     """Runs a command as the README has it, on the ports of this system."""
     command = command.replace("localhost:6066", f"127.0.0.1:{system.web_port}")
@@ -84,18 +90,22 @@ async def test_the_walkthrough_does_what_it_says(tmp_path: Path) -> None:
         await _send_from_another_system(system)
         await _look_inside(system)
         (said,) = [json.loads(line) for line in system.log.splitlines() if line[:1] == "{" and "ADAUSDT" in line]
-        assert (said["event"], said["trade_id"]) == ("trade_published", "100")
+        (trade,) = (await system.get("/api/v1/trades?symbol=ADAUSDT"))["trades"]
+        assert (said["event"], said["trade_id"]) == ("trade_published", trade["trade_id"])
 
 
 async def _walk(system: System) -> None:
-    walk = steps()
+    walk, numbers = steps(), dict[str, str]()
     assert len(walk) == 18
     for step in walk:
 
         async def is_so(step: Step = step) -> bool:
-            said = await run(system, step.command)
-            assert "POST" not in step.command or fits(step.output, said), (step, said)
-            return fits(step.output, said)
+            said = await run(system, renumbered(step.command, numbers))
+            if "POST" in step.command:
+                numbers.update(zip(NUMBER.findall(step.output), NUMBER.findall(said), strict=False))
+            wanted = renumbered(step.output, numbers)
+            assert "POST" not in step.command or fits(wanted, said), (step, said)
+            return fits(wanted, said)
 
         await system.eventually(is_so, within_s=10)
 
