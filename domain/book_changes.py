@@ -177,8 +177,13 @@ def _cancel_some(
 
 
 def expire(state: State) -> Iterator[Event]:
-    """Orders whose time has come end, or their instrument's. What is too much for one record waits for the next."""
+    """Orders whose time has come end, or their instrument's. What is too much for one record waits for the next.
+
+    A book in which an order trades on in records of its own waits, too: what it counted on when it came stays there.
+    """
     for symbol in sorted(state.by_symbol):
+        if state.is_paused(symbol):
+            continue
         yield from expire_in(state, state.by_symbol[symbol], state.now)
 
 

@@ -52,7 +52,11 @@ Command = Ordered | ContinueMatching | ScheduleSession | ListInstrument | ResetB
 
 def deadline(state: State) -> int | None:
     """When the shard wants to hear the time; None while nothing is due."""
-    due = [first for book in state.by_symbol.values() if (first := book.next_expiry()) is not None]
+    due = [
+        first
+        for symbol, book in state.by_symbol.items()
+        if (first := book.next_expiry()) is not None and not state.is_paused(symbol)
+    ]
     due += [ends_at for symbol, ends_at in state.timed.items() if not state.is_paused(symbol)]
     if state.unmarked:
         due.append(state.marks_due_at)

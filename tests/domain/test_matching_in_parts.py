@@ -4,14 +4,15 @@ from collections import deque
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from effort import seeds
-from examples import BUY, FOK, GTC, IOC, MARKET, SELL, enter, listing, replace, take_out
+from examples import BUY, FOK, GTC, IOC, MARKET, SECOND, SELL, enter, listing, replace, take_out
 from machines import Machine, of_type
 
 from domain import order_books
 from domain.book_rows import Waiting
-from schemas.enums import ReasonCode
+from schemas.enums import ReasonCode, TimeInForce
 from schemas.order_books import (
     CancelRefused,
     CancelRestingOrder,
@@ -25,6 +26,7 @@ from schemas.order_books import (
     ResetBooks,
     TradeExecuted,
 )
+from schemas.shared import Tick
 
 TO_ITSELF = (ContinueMatching, EnterOrder, ReplaceOrder, CancelRestingOrder, ResetBooks)
 TOLD = (OrderRested, OrderCancelled, OrderReplaced, ReplaceRefused, CancelRefused, TradeExecuted)
@@ -144,6 +146,27 @@ def test_what_does_not_rest_leaves_when_nothing_is_left_to_trade_with(order: Ent
     (cancelled,) = of_type(inbox.told, OrderCancelled)
     assert (cancelled.reason_code, cancelled.quantity) == (reason, 3 * 10**9)
     assert inbox.machine.state.busy == set()
+
+
+@pytest.mark.usefixtures("two_trades_a_record")
+def test_what_expires_while_an_order_is_not_done_ends_after_it() -> None:
+    """Who must fill entirely was told that it can; and a deadline that nobody may keep yet is none."""
+    inbox = Inbox()
+    makers = [enter(f"sell{n}", SELL, 1, 100, tif=TimeInForce.GTD) for n in range(5)]
+    inbox.queue += [msgspec.structs.replace(maker, expires_at=10 * SECOND) for maker in makers]
+    inbox.queue.append(enter("buy", BUY, 4, 100, tif=FOK))
+    for _ in range(6):
+        inbox.take()
+    inbox.queue.appendleft(Tick(is_manual=False, timestamp=20 * SECOND))
+    inbox.take()
+    assert order_books.deadline(inbox.machine.state) is None
+    inbox.take_all()
+    assert len(of_type(inbox.told, TradeExecuted)) == 4
+    assert order_books.deadline(inbox.machine.state) == 10 * SECOND
+    inbox.queue.append(Tick(is_manual=False, timestamp=20 * SECOND))
+    inbox.take()
+    (expired,) = of_type(inbox.told, OrderCancelled)
+    assert (expired.order_id, expired.reason_code) == ("sell4", ReasonCode.EXPIRED)
 
 
 @pytest.mark.usefixtures("two_trades_a_record")
