@@ -127,7 +127,9 @@ def orders_page(request: web.Request) -> tuple[list[Order], str | None]:
     sequences: dict[int, Sequence] = dict(gateway.accounts_view.orders)
     account_id = request.query.get("account_id")
     if account_id is not None:
-        sequences = {gateway.accounts.number_of(account_id): gateway.accounts_view.of_account[account_id]}
+        sequences = {
+            gateway.accounts.number_of(account_id): gateway.accounts_view.of_account.get(account_id, Sequence())
+        }
     status, symbol = request.query.get("status", "").upper(), request.query.get("symbol")
 
     def row(partition: int, order_id: str) -> Order | None:

@@ -37,7 +37,7 @@ async def cancel_open_orders(request: web.Request) -> web.Response:
     )
     replica, view = opened().accounts.of(account_id), opened().accounts_view
     rows = replica.rows["orders"]
-    asked = [order_id for order_id in view.alive[account_id] if _is_meant(rows.get(order_id), command)]
+    asked = [order_id for order_id in view.alive.get(account_id, {}) if _is_meant(rows.get(order_id), command)]
     unanswered = {"account_id": account_id, "command_id": command.command_id}
     with place_in_line():
         outcome = await _outcome(request, command)

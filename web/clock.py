@@ -7,6 +7,8 @@ from typing import Any
 from schemas.wire import NANOS
 from web.problems import Problem
 
+MOMENT_MAX = 2**63 - 1
+"""What a message can carry."""
 _manual_now: int | None = None
 
 
@@ -34,4 +36,7 @@ def moment(field: str, text: Any) -> int:
         raise Problem(400, "BAD_VALUE", f"{field} is a time as RFC 3339 has it", field=field) from error
     if found.tzinfo is None:
         raise Problem(400, "BAD_VALUE", f"{field} needs a zone, like Z", field=field)
-    return int(found.timestamp()) * NANOS + found.microsecond * 1000
+    nanos = int(found.timestamp()) * NANOS + found.microsecond * 1000
+    if not 0 <= nanos <= MOMENT_MAX:
+        raise Problem(400, "BAD_VALUE", f"{field} lies between 1970 and 2262: nanoseconds of 64 bits", field=field)
+    return nanos

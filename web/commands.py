@@ -54,7 +54,7 @@ async def send_to(destination: Partition, key: str, command: Message, request: w
     if app.not_ready is not None:
         raise Problem(503, "NOT_READY", app.not_ready)
     trace = request.headers.get("traceparent") if request is not None else None
-    headers = [("traceparent", trace.encode())] if trace else []
+    headers = [("traceparent", trace.encode())] if trace and trace.isascii() else []
     offset = await app.kafka.append(destination, LogMessage(key.encode(), app.codec.encode(command), headers))
     return Sent(destination.number, offset)
 

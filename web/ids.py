@@ -12,8 +12,8 @@ def new_id() -> str:
 
 
 def id_of_key(*parts: str) -> str:
-    """The same id for the same idempotency key, on whichever gateway it arrives."""
-    digest = hashlib.sha256("\0".join(parts).encode()).digest()
+    """The same id for the same idempotency key, on whichever gateway it arrives. A header may hold any bytes."""
+    digest = hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).digest()
     return str(_version_7(int.from_bytes(digest[:16], "big")))
 
 

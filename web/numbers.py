@@ -10,6 +10,8 @@ from web.problems import Problem
 
 LENGTH_MAX = 100
 """Characters of a number: more than any amount takes, and few enough to be read exactly."""
+WHOLE_LENGTH_MAX = 19
+"""Digits of 64 bits."""
 DECIMALS_MAX, PLACE_MAX = 9, 18
 """Where the first digit of an amount may stand."""
 _EXACT = Context(prec=2 * LENGTH_MAX)
@@ -56,6 +58,12 @@ def nanos(field: str, value: Any) -> int:
     if abs(scaled) > AMOUNT_MAX:
         raise Problem(400, "BAD_TYPE", f"{field}: {shown} is out of range", field=field)
     return int(scaled)
+
+
+def whole_number(digits: str) -> int | None:
+    """A number of an order, a version or a schema; None where it is none that anything could have."""
+    is_number = len(digits) <= WHOLE_LENGTH_MAX and digits.isascii() and digits.isdigit()
+    return int(digits) if is_number else None
 
 
 def text(amount: int) -> str:

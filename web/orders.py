@@ -16,7 +16,7 @@ from web import clock
 from web.commands import happens, is_taken, place_in_line, send, wants_no_answer
 from web.gateway import opened
 from web.ids import id_of_key, new_id
-from web.numbers import text
+from web.numbers import text, whole_number
 from web.problems import Problem, refused
 
 ACTOR = "anonymous"
@@ -147,8 +147,8 @@ def _placed_before(outcome: Outcome | None, shards: Any, account_id: str) -> Pla
 def find(order_id: str) -> Order:
     """An order by its id or by its number. Raises Problem where there is none."""
     shards, view = opened().accounts, opened().accounts_view
-    if order_id.isdigit():
-        number = int(order_id)
+    number = whole_number(order_id)
+    if number is not None:
         order_id = next((key for orders in view.orders.values() if (key := orders.get(number))), order_id)
     for row in shards.rows("orders", order_id):
         assert isinstance(row, Order)

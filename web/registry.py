@@ -12,6 +12,7 @@ from aiohttp import web
 from app.main import app
 from app.registry import committed
 from app.topics import TOPICS
+from web.numbers import whole_number
 
 ROOT = "/registry"
 SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND, READ_ONLY, BAD_SCHEMA = 40401, 40402, 40403, 42205, 42201
@@ -63,15 +64,15 @@ class Facade:
         numbers = self.subjects.get(subject)
         if numbers is None:
             return _error(SUBJECT_NOT_FOUND, "no such subject")
-        place = len(numbers) if version == "latest" else int(version) if version.isdigit() else 0
+        place = len(numbers) if version == "latest" else whole_number(version)
         if place not in _versions(numbers):
             return _error(VERSION_NOT_FOUND, "no such version")
         return _answer(self._described(subject, place))
 
     async def schema(self, request: web.Request) -> web.Response:
         """GET /schemas/ids/{number}."""
-        text = request.match_info["number"]
-        entry = self.entries.get(int(text)) if text.isdigit() else None
+        number = whole_number(request.match_info["number"])
+        entry = None if number is None else self.entries.get(number)
         return (
             _error(SCHEMA_NOT_FOUND, "no such schema")
             if entry is None

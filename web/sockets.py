@@ -15,6 +15,7 @@ from domain.book_rows import TradeRow
 from web import answers
 from web.aliases import PUBLIC_SYMBOL
 from web.gateway import gateway, opened
+from web.views import Depth
 
 INTERVAL_S = 1.0
 SNAPSHOT_LEVELS = 5
@@ -90,7 +91,7 @@ async def order_book_snapshot(request: web.Request) -> web.WebSocketResponse:
     symbol = request.query.get("symbol", PUBLIC_SYMBOL)
 
     def snapshot() -> bytes:
-        bids, asks = gateway.books_view.depths[symbol].top(SNAPSHOT_LEVELS)
+        bids, asks = gateway.books_view.depths.get(symbol, Depth()).top(SNAPSHOT_LEVELS)
         levels = {
             "bids": [[answers.number(price), answers.number(units)] for price, units in bids],
             "asks": [[answers.number(price), answers.number(units)] for price, units in asks],
