@@ -15,7 +15,7 @@ from domain.account_rows import (
     Stored,
 )
 from domain.book_reports import ended, known
-from domain.ledger import answer, entry, release
+from domain.ledger import answer, entry, is_of_another, release
 from domain.order_life import Step
 from domain.order_terms import WITH_LIMIT
 from schemas.accounts import (
@@ -132,7 +132,8 @@ def replace_refused(state: State, command: ReplaceRefused) -> Iterator[Event]:
 
 def cancel_refused(state: State, command: CancelRefused) -> Iterator[Event]:
     """The order was gone before the cancel came."""
-    yield from answer(state, command.command_id, command.order_id, command.reason_code)
+    if not is_of_another(state, command.command_id, command.order_id):
+        yield from answer(state, command.command_id, command.order_id, command.reason_code)
 
 
 def cancel(state: State, command: CancelOrder) -> Iterator[Event]:

@@ -17,7 +17,7 @@ from domain.account_rows import (
     Stored,
 )
 from domain.fee_rows import ValueTraded
-from domain.ledger import answer, entry, release
+from domain.ledger import answer, entry, is_of_another, release
 from domain.order_life import Step, after
 from domain.trades import HOUSE, Fill, fills_of
 from schemas.enums import BalanceReason, ReasonCode, Side, Venue
@@ -76,6 +76,8 @@ def reduced(state: State, command: OrderReduced) -> Iterator[Event]:
 
 def answer_if_asked(state: State, command: OrderReduced | OrderCancelled, order: Order) -> Iterator[Event]:
     """Who asked for it hears that it is done; an order that was placed is told by its own events."""
+    if is_of_another(state, command.command_id, order.order_id):
+        return
     if command.command_id != order.command_id or state.outcomes.get(command.command_id) is not None:
         quantity = command.quantity if isinstance(command, OrderCancelled) else 0
         yield from answer(state, command.command_id, order.order_id, None, quantity)

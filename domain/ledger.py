@@ -107,6 +107,12 @@ def _amount_fault(state: State, command: DepositFunds | WithdrawFunds) -> Reason
     return ReasonCode.RESET_IN_PROGRESS if state.shard_row().reset_id else None
 
 
+def is_of_another(state: State, command_id: str, order_id: str) -> bool:
+    """Whether somebody waits under this command for what becomes of another order: this one only made room for it."""
+    asked = state.outcomes.get(command_id)
+    return asked is not None and asked.is_pending and asked.order_id != order_id
+
+
 def answer(
     state: State, command_id: str, order_id: str, reason: ReasonCode | None, quantity: int = 0
 ) -> Iterator[Event]:

@@ -17,6 +17,7 @@ from examples import (
     fill,
     marks,
     place,
+    replace_refused,
     rested,
     units,
 )
@@ -25,7 +26,7 @@ from machines import Machine, of_type
 from domain import reduce_only
 from schemas.accounts import ChangeAccountKind, ChangeAccountState, OrderEvent
 from schemas.enums import AccountKind, AccountState, OrderType, ReasonCode
-from schemas.order_books import CancelRestingOrder, EnterOrder, OrderCancelled, ReplaceOrder
+from schemas.order_books import CancelRefused, CancelRestingOrder, EnterOrder, OrderCancelled, ReplaceOrder
 
 INCREASES = ReasonCode.REDUCE_ONLY_WOULD_INCREASE
 
@@ -117,6 +118,22 @@ def test_an_amend_counts_what_it_adds() -> None:
     assert of_type(machine.run(amend("1", quantity=10, command="a2")), ReplaceOrder)
     machine = on_margin(10, place("1", SELL, 1, 3), rested("1"), reducing("2", quantity=9))
     assert leaving(machine.run(amend("1", quantity=2))) == ["2"]
+
+
+@pytest.mark.parametrize(
+    "made_room",
+    [
+        cancelled("2", 9, ReasonCode.REQUESTED, command="amend"),
+        CancelRefused("2", "ann", "ADAUSDT", ReasonCode.TOO_LATE, command_id="amend"),
+    ],
+)
+def test_an_amend_is_not_answered_by_what_made_room_for_it(made_room: Any) -> None:
+    machine = on_margin(10, place("1", SELL, 1, 3), rested("1"), reducing("2", quantity=9))
+    machine.run_all([amend("1", quantity=2), made_room])
+    assert machine.state.outcomes.get("amend").is_pending
+    machine.run(replace_refused("1", ReasonCode.PRICE_BAND))
+    outcome = machine.state.outcomes.get("amend")
+    assert (outcome.order_id, outcome.is_pending, outcome.reason_code) == ("1", False, ReasonCode.PRICE_BAND)
 
 
 def test_an_account_that_may_only_reduce_takes_such_orders_and_no_others() -> None:
