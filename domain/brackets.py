@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from domain import account_states, fees, orders
+from domain import account_states, fees, order_sizes, orders
 from domain.account_rows import Event, Finished, Numbered, Order, State, Stored, Terms
 from domain.instruments import Instrument
 from domain.ledger import entry, release
@@ -42,8 +42,8 @@ def fault(state: State, command: PlaceOrder, parent: Order, instrument: Instrume
         return ReasonCode.UNSUPPORTED_TIME_IN_FORCE
     if command.is_reduce_only:
         return ReasonCode.UNSUPPORTED_ORDER_TYPE
-    found = _prices_fault(command, instrument)
-    return _names_fault(state, parent) if found is None else found
+    found = _prices_fault(command, instrument) or _names_fault(state, parent)
+    return found if found is not None or not instrument.is_limited else _size_fault(state, command, parent, instrument)
 
 
 def _prices_fault(command: PlaceOrder, instrument: Instrument) -> ReasonCode | None:
@@ -64,46 +64,58 @@ def _names_fault(state: State, parent: Order) -> ReasonCode | None:
     return ReasonCode.DUPLICATE_ORDER_ID if is_used else None
 
 
+def _size_fault(state: State, command: PlaceOrder, parent: Order, instrument: Instrument) -> ReasonCode | None:
+    """Whether an exit could be larger than one order may be: it may be worth more than its entry."""
+    mark = state.marks.get(parent.symbol)
+    faults = (order_sizes.size_fault(instrument, _leg(command, parent, each, 0), mark) for each in parent.legs)
+    return next((found for found in faults if found is not None), None)
+
+
 def hold_back(state: State, command: PlaceOrder, parent: Order) -> Iterator[Event]:
     """The exits of a parent that was accepted: known from now on, and not working."""
     for order_id in parent.legs:
         number = (state.shard_row().orders + 1) * NUMBERS_PER_COUNT + state.partition
         yield Numbered()
-        is_profit = order_id.endswith(".tp")
-        limit = command.take_profit_price if is_profit else command.stop_loss_limit_price
-        leg = Order(
-            order_id=order_id,
-            account_id=parent.account_id,
-            symbol=parent.symbol,
-            order_number=number,
-            client_order_id=None,
-            side=Side.SELL if parent.side is Side.BUY else Side.BUY,
-            order_type=OrderType.LIMIT if is_profit else OrderType.STOP if limit is None else OrderType.STOP_LIMIT,
-            quantity=parent.quantity,
-            limit_price=limit,
-            stop_price=None if is_profit else command.stop_loss_price,
-            time_in_force=TimeInForce.DAY if parent.time_in_force is TimeInForce.DAY else TimeInForce.GTC,
-            status=HELD,
-            created_at=state.now,
-            command_id=parent.command_id,
-            body="",
-            base=parent.base,
-            quote=parent.quote,
-            multiplier=parent.multiplier,
-            venue=parent.venue,
-            fee_rate_max=parent.fee_rate_max,
-            cap_price=limit or 0,
-            version=1,
-            best_bid=parent.best_bid,
-            best_ask=parent.best_ask,
-            updated_at=state.now,
-            oco_group=f"{parent.order_id}|exits" if len(parent.legs) > 1 else "",
-            exchange=parent.exchange,
-            fee_schedule=parent.fee_schedule,
-            parent_id=parent.order_id,
-        )
+        leg = _leg(command, parent, order_id, number)
         yield orders.told(leg, Step.HELD_BACK)
         yield Stored(leg)
+
+
+def _leg(command: PlaceOrder, parent: Order, order_id: str, number: int) -> Order:
+    """An exit as it waits for its parent."""
+    is_profit = order_id.endswith(".tp")
+    limit = command.take_profit_price if is_profit else command.stop_loss_limit_price
+    return Order(
+        order_id=order_id,
+        account_id=parent.account_id,
+        symbol=parent.symbol,
+        order_number=number,
+        client_order_id=None,
+        side=Side.SELL if parent.side is Side.BUY else Side.BUY,
+        order_type=OrderType.LIMIT if is_profit else OrderType.STOP if limit is None else OrderType.STOP_LIMIT,
+        quantity=parent.quantity,
+        limit_price=limit,
+        stop_price=None if is_profit else command.stop_loss_price,
+        time_in_force=TimeInForce.DAY if parent.time_in_force is TimeInForce.DAY else TimeInForce.GTC,
+        status=HELD,
+        created_at=parent.created_at,
+        command_id=parent.command_id,
+        body="",
+        base=parent.base,
+        quote=parent.quote,
+        multiplier=parent.multiplier,
+        venue=parent.venue,
+        fee_rate_max=parent.fee_rate_max,
+        cap_price=limit or 0,
+        version=1,
+        best_bid=parent.best_bid,
+        best_ask=parent.best_ask,
+        updated_at=parent.updated_at,
+        oco_group=f"{parent.order_id}|exits" if len(parent.legs) > 1 else "",
+        exchange=parent.exchange,
+        fee_schedule=parent.fee_schedule,
+        parent_id=parent.order_id,
+    )
 
 
 def reserved(state: State, parent: Order, quantity: int) -> Iterator[Event]:

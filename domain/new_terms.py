@@ -20,7 +20,7 @@ def terms_of(state: State, order: Order, command: AmendOrder) -> Terms | ReasonC
     """The terms that the order shall have, or why it cannot have them. Amends on their way count as if they stood."""
     instrument = state.instruments.get(order.symbol)
     assert instrument is not None
-    last = order.amends[-1] if order.amends else Terms(order.quantity, order.cap_price, order.stop_price, order.trail)
+    last = order.amends[-1] if order.amends else _terms_now(state, order)
     wanted = msgspec.structs.replace(
         order,
         quantity=last.quantity if command.quantity is None else command.quantity,
@@ -44,9 +44,25 @@ def terms_of(state: State, order: Order, command: AmendOrder) -> Terms | ReasonC
         cap = found
     if value_of(wanted.quantity, cap, instrument.multiplier) > AMOUNT_MAX:
         return ReasonCode.AMOUNT_OUT_OF_RANGE
-    if instrument.is_limited and (fault := order_sizes.size_fault(instrument, wanted, state.marks.get(order.symbol))):
+    if instrument.is_limited and (fault := _size_fault(state, instrument, wanted)) is not None:
         return fault
     return Terms(wanted.quantity, cap, wanted.stop_price, wanted.trail)
+
+
+def _terms_now(state: State, order: Order) -> Terms:
+    """Of an exit that waits, the quantity is what its parent may come to fill."""
+    parent = state.orders.get(order.parent_id) if order.status is OrderStatus.HELD else None
+    quantities = [order.quantity] if parent is None else [parent.quantity, *(terms.quantity for terms in parent.amends)]
+    return Terms(max(quantities), order.cap_price, order.stop_price, order.trail)
+
+
+def _size_fault(state: State, instrument: Instrument, wanted: Order) -> ReasonCode | None:
+    """Whether the order, or an exit that waits for it, would be larger than one order may be."""
+    legs = [leg for each in wanted.legs if (leg := state.orders.get(each)) is not None]
+    exits = [msgspec.structs.replace(leg, quantity=wanted.quantity) for leg in legs if leg.status is OrderStatus.HELD]
+    mark = state.marks.get(wanted.symbol)
+    faults = (order_sizes.size_fault(instrument, each, mark) for each in (wanted, *exits))
+    return next((found for found in faults if found is not None), None)
 
 
 def _limit_of(order: Order, last: Terms) -> int | None:

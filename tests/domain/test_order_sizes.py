@@ -85,3 +85,33 @@ def test_where_there_is_no_limit_there_is_none() -> None:
     assert refusal(desk(quantity_max=None).run(place("1", BUY, 3_000, 3))) is None
     assert refusal(desk(quantity_max=units(5)).run(place("1", BUY, 6, 3))) is ReasonCode.QUANTITY_LIMIT
     assert refusal(desk(notional_max=units(5)).run(place("1", BUY, 5, 1))) is None
+
+
+@pytest.mark.parametrize(
+    ("exits", "reason"),
+    [
+        ({"take_profit_price": units("0.90"), "stop_loss_price": units("1.40")}, None),
+        ({"stop_loss_price": units("1.50")}, ReasonCode.NOTIONAL_LIMIT),
+        ({"stop_loss_price": units("1.10"), "stop_loss_limit_price": units("1.51")}, ReasonCode.NOTIONAL_LIMIT),
+        ({"take_profit_price": units("1.51")}, ReasonCode.NOTIONAL_LIMIT),
+    ],
+)
+def test_an_exit_is_an_order_too(exits: dict[str, int], reason: ReasonCode | None) -> None:
+    """1.50 is worth 1.57 at its collar."""
+    machine = accounts_with(deposit(1_000), deposit(1_000, "ADA"), marks("0.90", "1.10"), **LIMITS)
+    events = machine.run(place("1", SELL, 100, "1.00", **exits))
+    assert of_type(events, OrderEvent)[-1].reason_code is reason
+    assert bool(of_type(events, EnterOrder)) is (reason is None)
+
+
+def test_an_amend_does_not_get_around_it_for_exits() -> None:
+    exits = {"take_profit_price": units("0.90"), "stop_loss_price": units("1.00"), "stop_loss_limit_price": units(2)}
+    machine = accounts_with(deposit(1_000), deposit(1_000, "ADA"), marks("0.90", "1.10"), **LIMITS)
+    machine.run_all([place("1", SELL, 50, "1.00", **exits), rested("1")])
+    assert not of_type(machine.run(amend("1", quantity=80, command="larger")), ReplaceOrder)
+    assert of_type(machine.run(amend("1", quantity=75, command="as large as can be")), ReplaceOrder)
+    machine.run(amend("1.sl", price="2.01", command="dearer"))
+    assert machine.state.orders.get("1.sl").limit_price == units(2)
+    assert {machine.state.outcomes.get(each).reason_code for each in ("larger", "dearer")} == {
+        ReasonCode.NOTIONAL_LIMIT
+    }
