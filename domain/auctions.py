@@ -96,7 +96,7 @@ def uncross(state: State, book: Book, symbol: str, price: int, filled: Filled) -
         quantity = min(buyer.leaves, seller.leaves)
         yield executed(state, book, instrument, seller, buyer, quantity, price, True)
         if book.has_trailing_stops:
-            yield from stops.follow(book, price)
+            yield from stops.follow(state, book, price)
         for order in pair:
             if order.group and (order.group, order.order_id) not in filled:
                 filled += ((order.group, order.order_id),)

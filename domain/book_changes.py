@@ -170,9 +170,11 @@ def _cancel_some(
     """As many as one record may; for the others the shard sends the command to itself."""
     book = state.book(command.symbol)
     found.sort(key=lambda order: order.order_number)
-    for order in found[: state.steps_left]:
+    some = found[: state.steps_left]
+    state.steps_left -= len(some)  # several books may close in one record
+    for order in some:
         yield cancelled(book, order, order.leaves, reason)
-    if len(found) > state.steps_left:
+    if len(found) > len(some):
         yield msgspec.structs.replace(command, turn=0)
 
 
@@ -202,7 +204,7 @@ def set_last_price(state: State, command: SetLastPrice) -> Iterator[Event]:
     """A price from elsewhere counts as one of a trade: stops look at it."""
     book = state.book(command.symbol)
     yield LastPriceSet(command.symbol, command.price)
-    yield from stops.follow(book, command.price)
+    yield from stops.follow(state, book, command.price)
     yield from cascade(state, book, command.symbol)
 
 

@@ -36,7 +36,7 @@ def next_share(
         if wanted >= total:
             return first, first.tradable, None
         sharing = Sharing(first.limit_price, wanted, total, max(maker.priority for maker in level.values()))
-    for maker in level.values():
+    for maker in level.values() if sharing.after < sharing.until else ():
         if sharing.after < maker.priority <= sharing.until:
             share = sharing.wanted * maker.tradable // sharing.total
             share -= share % lot

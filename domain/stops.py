@@ -9,11 +9,14 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain.book_rows import Event, StopArmed
+from domain.book_rows import Event, State, StopArmed
 from domain.books import Book
 from domain.levels import Stops
 from domain.resting import StopOrder
 from schemas.enums import OrderType
+
+MOVES_PER_STEP = 10
+"""Trailing stops that follow a price, for what one trade costs."""
 
 
 def elect(book: Book) -> Iterator[Event]:
@@ -28,10 +31,14 @@ def elect(book: Book) -> Iterator[Event]:
         yield StopArmed(msgspec.structs.replace(stop, elected=number))
 
 
-def follow(book: Book, price: int) -> Iterator[Event]:
-    """A trade at this price: trailing stops follow it, in their favour only."""
+def follow(state: State, book: Book, price: int) -> Iterator[Event]:
+    """A trade at this price: trailing stops follow it, in their favour only. What they cost, the record does less."""
+    moved = 0
     for stops in (book.rises, book.falls):
-        yield from _moved(stops, price)
+        for event in _moved(stops, price):
+            moved += 1
+            yield event
+    state.steps_left = max(0, state.steps_left - moved // MOVES_PER_STEP)
 
 
 def stop_price_of(stop: StopOrder, last: int | None) -> int | None:

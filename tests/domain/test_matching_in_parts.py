@@ -7,16 +7,18 @@ from typing import Any
 import msgspec
 import pytest
 from effort import seeds
-from examples import BUY, FOK, GTC, IOC, MARKET, SECOND, SELL, enter, listing, replace, take_out
+from examples import BUY, FOK, GTC, IOC, MARKET, SECOND, SELL, enter, listing, replace, take_out, units
 from machines import Machine, of_type
 
 from domain import order_books
 from domain.book_rows import Waiting
-from schemas.enums import ReasonCode, TimeInForce
+from domain.stops import MOVES_PER_STEP
+from schemas.enums import OrderType, ReasonCode, TimeInForce
 from schemas.order_books import (
     CancelRefused,
     CancelRestingOrder,
     ContinueMatching,
+    EndSession,
     EnterOrder,
     OrderCancelled,
     OrderReplaced,
@@ -24,6 +26,8 @@ from schemas.order_books import (
     ReplaceOrder,
     ReplaceRefused,
     ResetBooks,
+    ScheduleSession,
+    SetLastPrice,
     TradeExecuted,
 )
 from schemas.shared import Tick
@@ -179,3 +183,34 @@ def test_a_reset_waits_for_an_order_that_is_not_done() -> None:
     (cancelled,) = of_type(inbox.told, OrderCancelled)
     assert (cancelled.order_id, cancelled.reason_code) == ("buy", ReasonCode.RESET)
     assert inbox.machine.state.waiting_in("ADAUSDT") == Waiting()
+
+
+@pytest.mark.usefixtures("two_trades_a_record")
+def test_stops_that_follow_a_price_are_work_of_the_record_too() -> None:
+    inbox = Inbox()
+    inbox.queue.append(SetLastPrice("ADAUSDT", units(90)))
+    stop = enter("stop", SELL, 1, None, kind=OrderType.TRAILING_STOP)
+    count = 2 * MOVES_PER_STEP
+    inbox.queue += [msgspec.structs.replace(stop, order_id=f"stop{n}", trail=units(50)) for n in range(count)]
+    inbox.queue += [enter(f"sell{n}", SELL, 1, 100 + n) for n in range(4)]
+    inbox.queue.append(enter("buy", BUY, 4, 104))
+    inbox.take_all()
+    assert len(of_type(inbox.told, TradeExecuted)) == 4
+    assert inbox.trades_of_a_record == 1
+    assert {each.stop_price for each in inbox.machine.state.book("ADAUSDT").stops.values()} == {units(53)}
+
+
+@pytest.mark.usefixtures("two_trades_a_record")
+def test_books_that_close_at_one_time_share_what_one_record_may_do() -> None:
+    machine = Machine("order_books")
+    symbols = ("ADAUSDT", "ADAUSDC", "ADAEUR")
+    machine.run_all([listing(symbol=symbol, calendar="XNYS") for symbol in symbols])
+    machine.run_all([ScheduleSession(symbol, "today", SECOND, 10 * SECOND, ()) for symbol in symbols])
+    machine.run(Tick(is_manual=False, timestamp=SECOND))
+    for symbol in symbols:
+        order = enter(f"{symbol}-day", BUY, 1, 100, tif=TimeInForce.DAY, symbol=symbol)
+        machine.run(order)
+    events = machine.run(Tick(is_manual=False, timestamp=10 * SECOND))
+    assert len(of_type(events, OrderCancelled)) == 2
+    (rest,) = of_type(events, EndSession)
+    assert [event.order_id for event in of_type(machine.run(rest), OrderCancelled)] == ["ADAUSDT-day"]
