@@ -149,6 +149,35 @@ def need_of(state: State, order: Order, instrument: Instrument, units: int) -> N
     return Need(before.excess, required, ReasonCode.BUYING_POWER if required > before.excess else None)
 
 
+def amend_fault(
+    state: State, order: Order, amended: Order, instrument: Instrument, units: tuple[int, int]
+) -> ReasonCode | None:
+    """Why the account cannot bear the order as amended, as if it came anew, whichever of its terms will stand.
+
+    `units` are what was open of it, and what will be. What asks for no more units, at no higher price, passes always.
+    """
+    price_before, price = _highest_price(order), _highest_price(amended)
+    before, after = units
+    if after <= before and price <= price_before:
+        return None
+    least = price_of(msgspec.structs.replace(amended, cap_price=price), state.marks.get(order.symbol))
+    if least is None:
+        return ReasonCode.NO_REFERENCE_PRICE
+    without = Case(order.symbol, order.side, -before, 0)
+    case = Case(order.symbol, order.side, after - before, least)
+    about = (state, order.account_id, order.base, state.risk.symbols[order.base, order.quote])
+    if worst_units(*about, case) <= worst_units(*about, without):
+        return None
+    found = margin_of(state, order.account_id, state.risk.of(order.account_id), case)
+    fees = fee_of(worth(after, least, instrument.multiplier) * order.fee_rate_max)
+    return ReasonCode.BUYING_POWER if fees > found.excess else None
+
+
+def _highest_price(order: Order) -> int:
+    """Of the terms that it has, and of those that were asked for."""
+    return max(order.cap_price, *(terms.price for terms in order.amends)) if order.amends else order.cap_price
+
+
 def withdrawal_fault(state: State, account_id: str, asset: str, amount: int) -> ReasonCode | None:
     """Why a margin account may not take out so much; None where it may, and where it is none.
 

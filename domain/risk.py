@@ -81,16 +81,17 @@ def _required(state: State, command: PlaceOrder, order: Order, instrument: Instr
 
 
 def amend_fault(state: State, order: Order, amended: Order) -> ReasonCode | None:
-    """Why an order may not be made larger; None where it may."""
-    more = open_units(amended) - open_units(order)
+    """Why an order may not be made larger, or dearer on margin; None where it may."""
+    units = (open_units(order), open_units(amended))
+    more = units[1] - units[0]
     if more > 0 and order.is_reduce_only and (fault := reduce_only.fault(state, order, more)) is not None:
         return fault
-    if more <= 0 or not state.risk.is_limited(order.account_id, order.symbol):
-        return None
     instrument = state.instruments.get(order.symbol)
     assert instrument is not None
-    need = margin.need_of(state, amended, instrument, more).reason if amended.is_margin else None
-    return need or limits(state, amended, instrument, more).reason
+    fault = margin.amend_fault(state, order, amended, instrument, units) if amended.is_margin else None
+    if fault is not None or more <= 0 or not state.risk.is_limited(order.account_id, order.symbol):
+        return fault
+    return limits(state, amended, instrument, more).reason
 
 
 def limits(state: State, order: Order, instrument: Instrument, units: int) -> Figures:

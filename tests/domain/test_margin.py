@@ -145,6 +145,29 @@ def test_an_amend_is_borne_by_the_equity_too() -> None:
     assert of_type(machine.run(amend("1", quantity=90, command="a2")), ReplaceOrder)
 
 
+def test_an_amend_to_a_higher_price_is_borne_as_a_new_order_would_be() -> None:
+    """50 at 4 bind all that there is."""
+    assert reason(on_margin(), place("1", BUY, 50, 4)) is None
+    assert reason(on_margin(), place("1", BUY, 50, "4.01")) is BUYING_POWER
+    for quantity in (50, 1):
+        machine = on_margin(place("1", BUY, quantity, 2), rested("1"))
+        assert of_type(machine.run(amend("1", quantity=50, price="4.01")), ReplaceOrder) == []
+        assert machine.state.outcomes.get("amend").reason_code is BUYING_POWER
+        assert of_type(machine.run(amend("1", quantity=50, price=4, command="a2")), ReplaceOrder)
+
+
+def test_prices_that_were_asked_for_count_until_the_book_has_answered() -> None:
+    machine = on_margin(place("1", BUY, 10, 2), rested("1"))
+    machine.run_all([amend("1", price=20, command="dear"), amend("1", price=2, command="cheap")])
+    assert of_type(machine.run(amend("1", quantity=11, command="more")), ReplaceOrder) == []
+    assert machine.state.outcomes.get("more").reason_code is BUYING_POWER
+
+
+def test_an_amend_of_the_way_out_passes_at_any_price() -> None:
+    machine = on_margin(*sold("1", 90), place("2", BUY, 90, 2), rested("2"))
+    assert of_type(machine.run(amend("2", price=50)), ReplaceOrder)
+
+
 def test_only_the_excess_can_be_withdrawn() -> None:
     machine = on_margin(place("1", SELL, 50, 2), rested("1"))
     machine.run(withdrawal(51, command="w1"))
