@@ -10,7 +10,8 @@ from domain.book_rows import Event, State
 from domain.books import Book, crosses
 from domain.entering import SHUT, act, cascade
 from domain.matching import cancelled
-from domain.resting import RestingOrder, StopOrder
+from domain.order_terms import shows_too_little
+from domain.resting import Instructions, RestingOrder, StopOrder
 from schemas.enums import ReasonCode, Side, TimeInForce, TradingPhase
 from schemas.order_books import (
     CancelAllOrders,
@@ -73,8 +74,15 @@ def _replace_fault(state: State, book: Book, order: RestingOrder | None, command
         return ReasonCode.PRICE_BAND
     if book.phase in SHUT:
         return SHUT[book.phase]
-    is_open = stop is None and book.phase is TradingPhase.CONTINUOUS
-    if is_open and order.instructions is not None and order.instructions.is_post_only:
+    return None if order.instructions is None else _instructions_fault(book, order, order.instructions, command)
+
+
+def _instructions_fault(
+    book: Book, order: RestingOrder, asked: Instructions, command: ReplaceOrder
+) -> ReasonCode | None:
+    if shows_too_little(command.quantity, asked.display_quantity):
+        return ReasonCode.BAD_QUANTITY
+    if asked.is_post_only and book.phase is TradingPhase.CONTINUOUS and order.order_id not in book.stops:
         best = book.best_against(order.side)
         if best is not None and crosses(order.side, command.limit_price, best):
             return ReasonCode.POST_ONLY_WOULD_CROSS

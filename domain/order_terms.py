@@ -11,6 +11,8 @@ from schemas.enums import Allocation, OrderType, ReasonCode, SelfTradePrevention
 WITH_LIMIT = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 WITH_STOP = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT})
 AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+SLICES_MAX = 1_000
+"""Of an iceberg."""
 
 
 class Special(NamedTuple):
@@ -139,7 +141,16 @@ def _amounts_fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | 
         return ReasonCode.BAD_PRICE
     if slippage is not None and slippage % instrument.tick:
         return ReasonCode.OFF_TICK
-    return None if command.display_quantity is None else quantity_fault(instrument, command.display_quantity)
+    display = command.display_quantity
+    if display is None:
+        return None
+    fault = quantity_fault(instrument, display)
+    return ReasonCode.BAD_QUANTITY if fault is None and shows_too_little(command.quantity, display) else fault
+
+
+def shows_too_little(quantity: int, display_quantity: int) -> bool:
+    """Whether an iceberg has too many slices: each is a trade, and whoever takes them all holds up the others."""
+    return 0 < display_quantity * SLICES_MAX < quantity
 
 
 def quantity_fault(instrument: Instrument, quantity: int) -> ReasonCode | None:

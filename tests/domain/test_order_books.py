@@ -2,6 +2,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from days import check_books
 from effort import EFFORT, seeds
@@ -585,3 +586,11 @@ def test_memory_may_be_lost_and_records_taken_back_anywhere(seed: int) -> None:
         assert book.run(command, at=now) == twin.run(command, at=now)
         assert book.snapshot() == twin.snapshot()
         check_books(twin.state)
+
+
+def test_an_amend_cuts_no_iceberg_into_more_slices_than_one_may_have() -> None:
+    iceberg = msgspec.structs.replace(enter("1", SELL, 10, 2), display_quantity=units("0.01"))
+    machine = book_with(iceberg)
+    (refused,) = of_type(machine.run(replace("1", "10.001", 2)), ReplaceRefused)
+    assert refused.reason_code is ReasonCode.BAD_QUANTITY
+    assert of_type(machine.run(replace("1", 10, 3)), OrderReplaced)

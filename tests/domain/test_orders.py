@@ -146,6 +146,7 @@ def test_the_book_says_that_an_order_rests() -> None:
         (msgspec.structs.replace(place("1"), quantity=-NANOS), ReasonCode.BAD_QUANTITY),
         (msgspec.structs.replace(place("1"), quantity=AMOUNT_MAX + NANOS), ReasonCode.BAD_QUANTITY),
         (place("1", quantity="0.0001"), ReasonCode.OFF_LOT),
+        (place("1", quantity=10, display_quantity=units("0.009")), ReasonCode.BAD_QUANTITY),
         (place("1", price=0), ReasonCode.BAD_PRICE),
         (msgspec.structs.replace(place("1"), limit_price=-NANOS), ReasonCode.BAD_PRICE),
         (msgspec.structs.replace(place("1"), limit_price=AMOUNT_MAX + NANOS), ReasonCode.BAD_PRICE),
