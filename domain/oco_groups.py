@@ -14,6 +14,15 @@ from domain import orders
 from domain.account_rows import FINAL, Event, Order, State, Stored
 from domain.order_terms import WITH_LIMIT
 
+LEGS_MAX = 50
+"""Orders that a group may have open: every one looks at the others, and a fill cancels them all in one record."""
+
+
+def is_full(state: State, order: Order) -> bool:
+    """Whether its group takes no more orders."""
+    row = state.groups.get(group_key(order))
+    return row is not None and len(row.legs) >= LEGS_MAX
+
 
 def holder_for(state: State, order: Order) -> Order | None:
     """The order of its group that holds enough for a new one, too; None where it must hold its own."""

@@ -67,6 +67,8 @@ def place(state: State, command: PlaceOrder) -> Iterator[Event]:
 
 def _fault_of_few(state: State, command: PlaceOrder, order: Order, instrument: Instrument) -> ReasonCode | None:
     """What is wrong with what most orders have nothing of."""
+    if order.oco_group and oco_groups.is_full(state, order):
+        return ReasonCode.TOO_LARGE
     if instrument.is_limited:
         found = order_sizes.size_fault(instrument, command, state.marks.get(command.symbol))
         if found is not None:

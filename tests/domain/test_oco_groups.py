@@ -21,6 +21,7 @@ from examples import (
 )
 from machines import Machine, of_type
 
+from domain import oco_groups
 from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce
 from schemas.order_books import CancelRestingOrder, EnterOrder, OrderArmed, OrderCancelled, OrderTriggered
 
@@ -161,3 +162,11 @@ def test_an_order_that_has_traded_leaves_nothing_to_one_that_the_book_will_refus
     assert (held(machine, "2"), balance(machine, asset="ADA")) == (0, (6, 0))
     machine.run(cancelled("2", 10, ReasonCode.OCO, "place 2"))
     assert balance(machine, asset="ADA") == (6, 0)
+
+
+def test_a_group_has_so_many_orders_and_takes_others_when_some_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oco_groups, "LEGS_MAX", 2)
+    machine = with_ada(exit_at("1", 3), stop_at("2", 1), stop_at("3", 1))
+    assert machine.state.orders.get("3").reason_code is ReasonCode.TOO_LARGE
+    machine.run(cancelled("2", 10, ReasonCode.REQUESTED))
+    assert of_type(machine.run(stop_at("5", 1)), EnterOrder)
