@@ -86,9 +86,10 @@ def uncross(state: State, book: Book, symbol: str, price: int, filled: Filled) -
     """Trades at one price, the best orders first, until nobody is left who would; then trading goes on."""
     instrument = state.instruments.get(symbol)
     assert instrument is not None
+    hit = dict.fromkeys(filled)
     while (pair := _pair(book, price)) is not None:
         if not state.steps_left:
-            yield UncrossPaused(symbol, price, filled)
+            yield UncrossPaused(symbol, price, tuple(hit))
             yield from pause(None, None, symbol)
             return
         state.steps_left -= 1
@@ -97,10 +98,8 @@ def uncross(state: State, book: Book, symbol: str, price: int, filled: Filled) -
         yield executed(state, book, instrument, seller, buyer, quantity, price, True)
         if book.has_trailing_stops:
             yield from stops.follow(state, book, price)
-        for order in pair:
-            if order.group and (order.group, order.order_id) not in filled:
-                filled += ((order.group, order.order_id),)
-    for group, order_id in filled:
+        hit |= {(order.group, order.order_id): None for order in pair if order.group}
+    for group, order_id in hit:
         for sibling in book.group(group):
             if sibling.order_id != order_id:
                 yield cancelled(book, sibling, sibling.leaves, ReasonCode.OCO)
