@@ -8,7 +8,7 @@ from app.main import app
 from domain.account_rows import Order, Outcome
 from domain.cancelling import TIMEOUT_NS_MAX
 from schemas.accounts import CancelOpenOrders, SetCancelTimer
-from schemas.enums import ReasonCode, Side
+from schemas.enums import OrderStatus, ReasonCode, Side
 from schemas.wire import NANOS
 from web import answers, clock, orders
 from web.commands import happens, is_taken, place_in_line, send, wants_no_answer
@@ -37,7 +37,7 @@ async def cancel_open_orders(request: web.Request) -> web.Response:
     )
     replica, view = opened().accounts.of(account_id), opened().accounts_view
     rows = replica.rows["orders"]
-    asked = [order_id for order_id in view.alive.get(account_id, {}) if _is_meant(rows.get(order_id), command)]
+    asked = [order_id for order_id in view.alive.get(account_id, {}) if is_meant(rows, order_id, command)]
     unanswered = {"account_id": account_id, "command_id": command.command_id}
     with place_in_line():
         outcome = await _outcome(request, command)
@@ -49,7 +49,11 @@ async def cancel_open_orders(request: web.Request) -> web.Response:
     return answers.answer({"account_id": account_id, "symbol": symbol, "side": side, "cancelled": count})
 
 
-def _is_meant(order: Order | None, command: CancelOpenOrders) -> bool:
+def is_meant(rows: Any, order_id: str, command: CancelOpenOrders) -> bool:
+    """Whether the order goes: an exit that is in no book yet goes with its entry, whatever its own side is."""
+    order: Order | None = rows.get(order_id)
+    if order is not None and order.status is OrderStatus.HELD:
+        order = rows.get(order.parent_id)
     return order is not None and command.symbol in ("", order.symbol) and command.side in (Side.UNKNOWN, order.side)
 
 

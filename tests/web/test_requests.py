@@ -1,8 +1,12 @@
 """What a client may put into paths, headers and times: read, or refused with a code, and never a fault of ours."""
 
 import pytest
+from examples import BUY, SELL, accounts_with, deposit, place, units
 
+from schemas.accounts import CancelOpenOrders
+from schemas.enums import Side
 from schemas.wire import NANOS
+from web.cancelling import is_meant
 from web.clock import MOMENT_MAX, moment
 from web.ids import id_of_key
 from web.numbers import whole_number
@@ -33,3 +37,10 @@ def test_an_idempotency_key_may_be_of_any_bytes() -> None:
     """What is no UTF-8 comes from the web server with surrogates in its place."""
     keys = [b"\xff".decode(errors="surrogateescape"), b"\xfe".decode(errors="surrogateescape"), "ü", "key"]
     assert len({id_of_key("ann", key) for key in keys}) == len(keys)
+
+
+@pytest.mark.parametrize(("side", "goes"), [(Side.UNKNOWN, True), (BUY, True), (SELL, False)])
+def test_an_exit_that_waits_goes_with_its_entry_and_nobody_waits_for_it_alone(side: Side, goes: bool) -> None:
+    orders = accounts_with(deposit(100), place("1", BUY, stop_loss_price=units(1))).state.orders
+    assert [is_meant(orders, each, CancelOpenOrders("ann", side=side)) for each in ("1", "1.sl")] == [goes, goes]
+    assert not is_meant(orders, "none", CancelOpenOrders("ann", side=side))
