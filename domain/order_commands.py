@@ -12,8 +12,8 @@ from schemas.accounts import AmendOrder, CancelOrder, PlaceOrder
 from schemas.order_commands import AmendRequest, CancelRequest, NewOrder
 from schemas.shared import Tick
 
-NAMED_HERE = re.compile(r"k\d+-\d+")
-"""Order ids that this machine gives: nobody else may."""
+NAMED_HERE = re.compile(r"k\d+-\d+(\.(sl|tp))?")
+"""Order ids that this machine gives, and those of their exits: nobody else may."""
 
 Command = NewOrder | AmendRequest | CancelRequest | Tick
 

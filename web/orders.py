@@ -102,7 +102,7 @@ async def place(request: web.Request, wanted: Wanted, *, legacy: bool = False) -
         if wants_no_answer(request) or not await is_taken(replica, sent):
             return Placed(order_id, None, is_new=True)
     order: Order | None = replica.rows["orders"].get(order_id)
-    if order is None:
+    if order is None or order.account_id != wanted.account_id:  # the id may be another one's: its account says so
         return _placed_before(replica.rows["outcomes"].get(command_id), shards, wanted.account_id)
     if order.body != body_of(command):
         raise Problem(422, "IDEMPOTENCY_KEY_REUSED", "the key came with another body before")

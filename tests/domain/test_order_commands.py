@@ -95,8 +95,9 @@ def test_what_has_no_proper_name_goes_no_further(wrong: object) -> None:
     assert refused.reason == "BAD_NAME"
 
 
-def test_names_that_are_given_here_are_for_nobody_else() -> None:
-    (refused,) = Machine("order_commands").run(changed(order_id="k0-1"))
+@pytest.mark.parametrize("name", ["k0-1", "k0-1.sl", "k0-1.tp"])
+def test_names_that_are_given_here_are_for_nobody_else(name: str) -> None:
+    (refused,) = Machine("order_commands").run(changed(order_id=name))
     assert refused.reason == "BAD_NAME"
     assert type(Machine("order_commands").run(CancelRequest(account_id="ann", order_id="k0-1"))[0]) is CancelOrder
 
