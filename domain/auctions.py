@@ -96,8 +96,7 @@ def uncross(state: State, book: Book, symbol: str, price: int, filled: Filled) -
         buyer, seller = pair
         quantity = min(buyer.leaves, seller.leaves)
         yield executed(state, book, instrument, seller, buyer, quantity, price, True)
-        if book.has_trailing_stops:
-            yield from stops.follow(state, book, price)
+        yield from stops.follow(state, book)
         hit |= {(order.group, order.order_id): None for order in pair if order.group}
     for group, order_id in hit:
         for sibling in book.group(group):

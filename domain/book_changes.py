@@ -212,7 +212,7 @@ def set_last_price(state: State, command: SetLastPrice) -> Iterator[Event]:
     """A price from elsewhere counts as one of a trade: stops look at it."""
     book = state.book(command.symbol)
     yield LastPriceSet(command.symbol, command.price)
-    yield from stops.follow(state, book, command.price)
+    yield from stops.follow(state, book)
     yield from cascade(state, book, command.symbol)
 
 

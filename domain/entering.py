@@ -238,13 +238,15 @@ def cascade(state: State, book: Book, symbol: str) -> Iterator[Event]:
         if not are_done:
             yield from pause(None, None, symbol)
             return
-    while book.stops and book.phase is TradingPhase.CONTINUOUS:
-        if symbol in state.busy and state.waiting_in(symbol).is_paused:  # the order before has not ended
+    while book.stops and not state.is_paused(symbol):  # else the order before has not ended
+        are_all = yield from stops.follow(state, book)
+        if are_all and book.phase is not TradingPhase.CONTINUOUS:
             return
-        yield from stops.elect(book)
-        if not book.elected:
+        if are_all:
+            are_all = yield from stops.elect(state, book)
+        if are_all and not book.elected:
             return
-        if not state.steps_left:
+        if not (are_all and state.steps_left):
             yield from pause(None, None, symbol)
             return
         state.steps_left -= 1

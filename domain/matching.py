@@ -52,7 +52,7 @@ def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, Non
         trade = executed(state, book, instrument, maker, taker, quantity, price)
         yield trade
         if book.stops and book.has_trailing_stops:
-            yield from stops.follow(state, book, price)
+            yield from stops.follow(state, book)
         taker = after_trade(taker, trade, is_buy=is_buy)
         if asked is not None or maker.instructions is not None:
             taker = yield from _after_special(book, maker, taker, quantity)

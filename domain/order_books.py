@@ -15,6 +15,7 @@ from domain import (
     phases,
     quick,
     reference_prices,
+    stops,
 )
 from domain.book_events import MatchingEnded, Operation, TurnGiven, TurnTaken
 from domain.book_evolution import evolve
@@ -122,6 +123,9 @@ def _go_on(state: State, command: ContinueMatching) -> Iterator[Event]:
     symbol = command.symbol
     waiting, book = state.waiting_in(symbol), state.book(symbol)
     assert waiting.is_paused, f"{symbol}: nothing to go on with"
+    if not (yield from stops.follow(state, book)):
+        yield command
+        return
     yield MatchingEnded(symbol)
     if waiting.price is not None:
         yield from auctions.uncross(state, book, symbol, waiting.price, waiting.filled)

@@ -25,7 +25,7 @@ def set_prices(state: State, command: SetReferencePrices) -> Iterator[Event]:
     yield ReferencePricesSet(symbol, quote)
     if book.quote is not None:
         if quote.last is not None and quote.last != before.last:
-            yield from stops.follow(state, book, quote.last)
+            yield from stops.follow(state, book)
         yield from cascade(state, book, symbol)
 
 

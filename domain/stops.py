@@ -5,7 +5,7 @@ round. Those whose price has come act after the order that brought it has ended:
 then the oldest; behind those whose price came earlier (decisions.md D31).
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import msgspec
 
@@ -16,29 +16,42 @@ from domain.resting import StopOrder
 from schemas.enums import OrderType
 
 MOVES_PER_STEP = 10
-"""Trailing stops that follow a price, for what one trade costs."""
+"""Stops that follow a price, or are found to be due, for what one trade costs."""
 
 
-def elect(book: Book) -> Iterator[Event]:
-    """Finds the stops whose price has come."""
+def elect(state: State, book: Book) -> Generator[Event, None, bool]:
+    """Finds the stops whose price has come -> whether all of them: one record does a bounded amount of work."""
     last = book.last
     if last is None:
-        return
+        return True
     found = [*book.rises.armed.until(last), *book.falls.armed.until(last)]
     found.sort(key=lambda stop: (-abs(_price(stop) - last), stop.number))
+    some = found[: state.steps_left * MOVES_PER_STEP]
+    state.steps_left -= len(some) // MOVES_PER_STEP
     place = next(reversed(book.elected.values())).elected if book.elected else 0
-    for number, stop in enumerate(found, place + 1):
+    for number, stop in enumerate(some, place + 1):
         yield StopArmed(msgspec.structs.replace(stop, elected=number))
+    return len(some) == len(found)
 
 
-def follow(state: State, book: Book, price: int) -> Iterator[Event]:
-    """A trade at this price: trailing stops follow it, in their favour only. What they cost, the record does less."""
-    moved = 0
+def follow(state: State, book: Book) -> Generator[Event, None, bool]:
+    """Trailing stops follow the last price, in their favour only -> whether all did, as far as one record may go.
+
+    Where some did not, the record may do nothing more: they go on before there is another price.
+    """
+    last = book.last
+    if last is None or not book.has_trailing_stops:
+        return True
+    room = left = state.steps_left * MOVES_PER_STEP
     for stops in (book.rises, book.falls):
-        for event in _moved(stops, price):
-            moved += 1
+        for event in _moved(stops, last):
+            if not left:
+                state.steps_left = 0
+                return False
+            left -= 1
             yield event
-    state.steps_left = max(0, state.steps_left - moved // MOVES_PER_STEP)
+    state.steps_left -= (room - left) // MOVES_PER_STEP
+    return True
 
 
 def stop_price_of(stop: StopOrder, last: int | None) -> int | None:

@@ -11,7 +11,7 @@ from examples import BUY, FOK, GTC, IOC, MARKET, SECOND, SELL, enter, listing, r
 from machines import Machine, of_type
 
 from domain import order_books
-from domain.book_rows import Waiting
+from domain.book_rows import StopArmed, Waiting
 from domain.stops import MOVES_PER_STEP
 from schemas.enums import OrderType, ReasonCode, TimeInForce
 from schemas.order_books import (
@@ -32,7 +32,7 @@ from schemas.order_books import (
 )
 from schemas.shared import Tick
 
-TO_ITSELF = (ContinueMatching, EnterOrder, ReplaceOrder, CancelRestingOrder, ResetBooks)
+TO_ITSELF = (ContinueMatching, EnterOrder, ReplaceOrder, CancelRestingOrder, ResetBooks, SetLastPrice)
 TOLD = (OrderRested, OrderCancelled, OrderReplaced, ReplaceRefused, CancelRefused, TradeExecuted)
 
 
@@ -43,7 +43,7 @@ class Inbox:
         self.machine = Machine("order_books")
         self.queue: deque[Any] = deque()
         self.told: list[Any] = []
-        self.trades_of_a_record = 0
+        self.trades_of_a_record = self.stops_of_a_record = 0
         self.machine.run(listing())
 
     def take(self) -> None:
@@ -53,6 +53,7 @@ class Inbox:
         self.queue += of_type(events, *TO_ITSELF)
         self.told += of_type(events, *TOLD)
         self.trades_of_a_record = max(self.trades_of_a_record, len(of_type(events, TradeExecuted)))
+        self.stops_of_a_record = max(self.stops_of_a_record, len(of_type(events, StopArmed)))
 
     def take_all(self) -> None:
         while self.queue:
@@ -185,19 +186,33 @@ def test_a_reset_waits_for_an_order_that_is_not_done() -> None:
     assert inbox.machine.state.waiting_in("ADAUSDT") == Waiting()
 
 
-@pytest.mark.usefixtures("two_trades_a_record")
-def test_stops_that_follow_a_price_are_work_of_the_record_too() -> None:
+def many_stops(count: int) -> Inbox:
+    """Some wait for a rise, some for a fall, some follow the price: which goes up in four trades, and then far down."""
     inbox = Inbox()
     inbox.queue.append(SetLastPrice("ADAUSDT", units(90)))
     stop = enter("stop", SELL, 1, None, kind=OrderType.TRAILING_STOP)
-    count = 2 * MOVES_PER_STEP
-    inbox.queue += [msgspec.structs.replace(stop, order_id=f"stop{n}", trail=units(50)) for n in range(count)]
+    for number in range(count):
+        name, trail = f"{number:03d}", units(20 + number % 7)
+        inbox.queue.append(msgspec.structs.replace(stop, order_id=f"follows{name}", trail=trail))
+        more = {"order_type": OrderType.STOP, "stop_price": units(60 + number % 11)}
+        inbox.queue.append(msgspec.structs.replace(stop, order_id=f"falls{name}", **more))
+        more |= {"stop_price": units(101 + number % 3), "side": BUY}
+        inbox.queue.append(msgspec.structs.replace(stop, order_id=f"rises{name}", **more))
     inbox.queue += [enter(f"sell{n}", SELL, 1, 100 + n) for n in range(4)]
-    inbox.queue.append(enter("buy", BUY, 4, 104))
+    inbox.queue += [enter("buy", BUY, 4, 104), SetLastPrice("ADAUSDT", units(50))]
     inbox.take_all()
-    assert len(of_type(inbox.told, TradeExecuted)) == 4
-    assert inbox.trades_of_a_record == 1
-    assert {each.stop_price for each in inbox.machine.state.book("ADAUSDT").stops.values()} == {units(53)}
+    return inbox
+
+
+def test_stops_that_follow_a_price_or_are_due_are_work_of_the_record_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record that moved them all would change more rows than one may, where they are tens of thousands."""
+    whole = many_stops(30)
+    monkeypatch.setattr(order_books, "STEPS_PER_RECORD_MAX", 2)
+    parts = many_stops(30)
+    assert len(of_type(whole.told, OrderCancelled)) == 90
+    assert parts.told == whole.told
+    assert parts.machine.snapshot() == whole.machine.snapshot()
+    assert parts.stops_of_a_record <= 2 * MOVES_PER_STEP < whole.stops_of_a_record
 
 
 @pytest.mark.usefixtures("two_trades_a_record")
