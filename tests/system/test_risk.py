@@ -188,7 +188,7 @@ async def test_what_is_at_risk_follows_trades_and_prices(funded: System) -> None
     assert (total["gross_exposure"], total["net_exposure"], total["equity"]) == ("20", "-20", "1000")
     await placed(funded, "bob", "sell", "1", "2.5")
     await placed(funded, "ann", "buy", "1", "2.5")
-    found = await funded.eventually(lambda: at_risk("2.5", "-5"), within_s=2)
+    found = await funded.eventually(lambda: at_risk("2.5", "-5"))
     assert found["totals"][0]["equity"] == "995"
 
     async def is_bound() -> bool:
