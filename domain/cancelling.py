@@ -20,7 +20,8 @@ from schemas.shared import Tick
 
 BOOKS_PER_RECORD_MAX = 250
 """What there is beyond, the shard goes on with in another record."""
-TIMERS_PER_RECORD_MAX = 100
+TIMERS_PER_RECORD_MAX = 8
+"""Each may have to tell 250 books."""
 TIMEOUT_NS_MAX = 86_400 * 10**9
 """A day."""
 
