@@ -12,7 +12,7 @@ from domain.account_rows import Order, State
 from domain.exposures import equity_of, open_units, worth
 from domain.instruments import Instrument
 from domain.margin import maintained, margin_of
-from domain.positions import value_at
+from domain.positions import Position, value_at
 from schemas.enums import Side
 from tables import accounts as tables
 from web import answers
@@ -61,7 +61,7 @@ async def risk(request: web.Request) -> web.Response:
 
 
 def _symbols(account_id: str, owned: dict[str, int]) -> Iterator[SymbolRisk]:
-    """Where the account has a position or an open order. Of several symbols of the same assets the first has it."""
+    """Where the account has a position or an open order."""
     gateway = opened()
     positions = gateway.positions_view.of_account(gateway.positions.number_of(account_id), account_id)
     open_orders: defaultdict[str, list[Order]] = defaultdict(list)
@@ -70,16 +70,29 @@ def _symbols(account_id: str, owned: dict[str, int]) -> Iterator[SymbolRisk]:
         order: Order | None = rows["orders"].get(order_id)
         if order is not None:
             open_orders[order.symbol].append(order)
-    seen: set[tuple[str, str]] = set()
-    for _, instrument in rows["instruments"].scan():
-        units = 0 if (instrument.base, instrument.quote) in seen else owned.get(instrument.base, 0)
-        seen.add((instrument.base, instrument.quote))
+    instruments = [instrument for _, instrument in rows["instruments"].scan()]
+    homes = _homes(instruments, positions)
+    for instrument in instruments:
+        is_home = homes[instrument.base, instrument.quote] == instrument.symbol
+        units = owned.get(instrument.base, 0) if is_home else 0
         if units or instrument.symbol in open_orders:
             book = gateway.books.of(instrument.symbol).rows["books"].get(instrument.symbol)
             last = None if book is None else book.last
             row = positions.get(instrument.symbol)
             unrealized = None if row is None or last is None else value_at(row, last) - row.cost
             yield _risk_in(instrument, units, last, open_orders[instrument.symbol], unrealized)
+
+
+def _homes(instruments: list[Instrument], positions: dict[str, Position]) -> dict[tuple[str, str], str]:
+    """Where several symbols have the same assets: under which of them is shown what is owned.
+
+    The first, by name, in which the account has a position; or the first, for what was deposited belongs to none.
+    """
+    homes: dict[tuple[str, str], str] = {}
+    traded = [each for each in instruments if each.symbol in positions and positions[each.symbol].quantity]
+    for each in (*traded, *instruments):
+        homes.setdefault((each.base, each.quote), each.symbol)
+    return homes
 
 
 def _risk_in(
