@@ -32,7 +32,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from machines import Machine, about, of_type
 
-from domain import account_evolution, new_terms
+from domain import account_evolution, new_terms, order_terms
 from domain.account_rows import CLEARING, FEES, FINAL, Answered, Order, Outcome, Terms
 from domain.money import AMOUNT_MAX, fee_of
 from domain.orders import hold_of
@@ -45,6 +45,7 @@ from schemas.enums import (
     OrderStatus,
     OrderType,
     ReasonCode,
+    SelfTradePrevention,
     Side,
     TimeInForce,
     Venue,
@@ -674,3 +675,14 @@ def test_numbers_of_orders_tell_the_shard_and_never_come_twice() -> None:
     rng = Random(3)
     numbers = [of_type(machine.run(place(str(rng.random()))), OrderEvent)[0].order_number for _ in range(3)]
     assert numbers == [107, 207, 307]
+
+
+@pytest.mark.parametrize("field", order_terms.Special._fields)
+def test_an_order_that_asks_for_anything_special_is_not_taken_for_a_plain_one(field: str) -> None:
+    plain = place("1")
+    assert order_terms.is_plain(plain)
+    assert order_terms.special_of(plain) == order_terms.NOTHING_SPECIAL
+    asked = {"self_trade_prevention": SelfTradePrevention.DECREMENT, "oco_group": "a"}.get(field, 1)
+    special = msgspec.structs.replace(plain, **{field: asked})
+    assert not order_terms.is_plain(special)
+    assert order_terms.special_of(special) != order_terms.NOTHING_SPECIAL
