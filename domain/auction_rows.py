@@ -5,6 +5,13 @@ import msgspec
 from schemas.enums import AuctionKind
 
 
+class GroupHit(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An order of an OCO group that traded in an uncross: its siblings are cancelled when all prints are done."""
+
+    group: str
+    order_id: str
+
+
 class AuctionRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An auction that goes on, and what was told last of what it would bring."""
 

@@ -10,8 +10,10 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from domain import stops
-from domain.book_events import UncrossPaused
+from domain.auction_rows import GroupHit
+from domain.book_events import GroupEnded, GroupWasHit, UncrossPaused
 from domain.book_rows import Event, State
+from domain.book_waiting import hit_of
 from domain.books import Book
 from domain.entering import cascade, pause
 from domain.levels import Levels
@@ -19,9 +21,6 @@ from domain.matching import cancelled, executed
 from domain.resting import RestingOrder
 from schemas.enums import ReasonCode, TradingPhase
 from schemas.order_books import PhaseChanged
-
-Filled = tuple[tuple[str, str], ...]
-"""OCO groups and those of their orders that traded, in order."""
 
 
 class Indication(NamedTuple):
@@ -39,7 +38,7 @@ def trade_on(state: State, book: Book, symbol: str) -> Iterator[Event]:
     if found is None:
         yield from _continuous(state, book, symbol)
     else:
-        yield from uncross(state, book, symbol, found.price, ())
+        yield from uncross(state, book, symbol, found.price)
 
 
 def _continuous(state: State, book: Book, symbol: str) -> Iterator[Event]:
@@ -82,27 +81,41 @@ def _best(found: list[Indication], last: int | None) -> Indication:
     return min(found, key=lambda each: (abs(each.price - last), each.price))
 
 
-def uncross(state: State, book: Book, symbol: str, price: int, filled: Filled) -> Iterator[Event]:
-    """Trades at one price, the best orders first, until nobody is left who would; then trading goes on."""
+def uncross(state: State, book: Book, symbol: str, price: int, hits: int = 0, ended: int = 0) -> Iterator[Event]:
+    """Trades at one price, the best orders first, until nobody is left who would; then trading goes on.
+
+    `hits` are the orders of OCO groups that traded in records before, of which `ended` have no siblings any more.
+    """
     instrument = state.instruments.get(symbol)
     assert instrument is not None
-    hit = dict.fromkeys(filled)
-    while (pair := _pair(book, price)) is not None:
-        if not state.steps_left:
-            yield UncrossPaused(symbol, price, tuple(hit))
-            yield from pause(None, None, symbol)
-            return
+    known: set[str] = set()
+    while (pair := _pair(book, price)) is not None and state.steps_left:
         state.steps_left -= 1
         buyer, seller = pair
         quantity = min(buyer.leaves, seller.leaves)
         yield executed(state, book, instrument, seller, buyer, quantity, price, True)
         yield from stops.follow(state, book)
-        hit |= {(order.group, order.order_id): None for order in pair if order.group}
-    for group, order_id in hit:
-        for sibling in book.group(group):
-            if sibling.order_id != order_id:
-                yield cancelled(book, sibling, sibling.leaves, ReasonCode.OCO)
+        for order in pair:
+            if order.group and order.order_id not in known:  # twice is once too often, and changes nothing
+                known.add(order.order_id)
+                hits += 1
+                yield GroupWasHit(symbol, hits, GroupHit(order.group, order.order_id))
+    while pair is None and ended < hits and state.steps_left:
+        ended += 1
+        yield from _end_siblings(state, book, hit_of(state, symbol, ended))
+        yield GroupEnded(symbol, ended)
+    if pair is not None or ended < hits:
+        yield UncrossPaused(symbol, price, hits, ended)
+        yield from pause(None, None, symbol)
+        return
     yield from _continuous(state, book, symbol)
+
+
+def _end_siblings(state: State, book: Book, hit: GroupHit) -> Iterator[Event]:
+    siblings = [order for order in book.group(hit.group) if order.order_id != hit.order_id]
+    state.steps_left = max(0, state.steps_left - max(1, len(siblings)))
+    for sibling in siblings:
+        yield cancelled(book, sibling, sibling.leaves, ReasonCode.OCO)
 
 
 def _pair(book: Book, price: int) -> tuple[RestingOrder, RestingOrder] | None:

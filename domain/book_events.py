@@ -2,6 +2,7 @@
 
 import msgspec
 
+from domain.auction_rows import GroupHit
 from schemas.order_books import (
     AuctionIndicated,
     BreakerRearmed,
@@ -43,7 +44,23 @@ class UncrossPaused(msgspec.Struct, frozen=True, gc=False):
 
     symbol: str
     price: int
-    filled: tuple[tuple[str, str], ...]
+    hits: int
+    ended: int
+
+
+class GroupWasHit(msgspec.Struct, frozen=True, gc=False):
+    """An order of an OCO group traded in an uncross: the one of this number."""
+
+    symbol: str
+    number: int
+    hit: GroupHit
+
+
+class GroupEnded(msgspec.Struct, frozen=True, gc=False):
+    """The siblings of the order that was hit under this number are gone."""
+
+    symbol: str
+    number: int
 
 
 class MatchingEnded(msgspec.Struct, frozen=True, gc=False):
@@ -62,6 +79,10 @@ class TurnTaken(msgspec.Struct, frozen=True, gc=False):
     """The command whose turn it was is decided on."""
 
     symbol: str
+
+
+WaitingEvent = UncrossPaused | GroupWasHit | GroupEnded | MatchingEnded | TurnGiven | TurnTaken
+"""What is remembered of work that is not done."""
 
 
 class ResetAsked(msgspec.Struct, frozen=True, gc=False):

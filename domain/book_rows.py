@@ -2,17 +2,14 @@
 
 import msgspec
 
-from domain.auction_rows import AuctionRow
+from domain.auction_rows import AuctionRow, GroupHit
 from domain.book_events import (
     BandSet,
     LastPriceSet,
-    MatchingEnded,
     Operation,
     PhaseEvent,
     ResetAsked,
-    TurnGiven,
-    TurnTaken,
-    UncrossPaused,
+    WaitingEvent,
 )
 from domain.books import Book, band_of
 from domain.breaker_rows import Breaker, BreakerRow
@@ -87,8 +84,10 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Why what is left in the end is cancelled; None where it rests."""
     price: int | None = None
     """Of an uncross that goes on."""
-    filled: tuple[tuple[str, str], ...] = ()
-    """OCO groups and those of their orders that traded in it, in order."""
+    hits: int = 0
+    """Orders of OCO groups that traded in it: each has a row of its own, however many there are."""
+    ended: int = 0
+    """Of how many of them the siblings are gone."""
     turns: int = 0
     """How many commands were told to wait for their turn: the shard sent them to itself."""
     taken: int = 0
@@ -170,10 +169,7 @@ Event = (
     | ResetPositions
     | ResetAsked
     | Paused
-    | UncrossPaused
-    | MatchingEnded
-    | TurnGiven
-    | TurnTaken
+    | WaitingEvent
     | ContinueMatching
     | EnterOrder
     | ReplaceOrder
@@ -201,12 +197,14 @@ class State:
         breakers: Table[BreakerRow],
         quotes: Table[Quote],
         sessions: Table[SessionRow],
+        group_hits: Table[GroupHit],
         partition: int,
         account_shards: int,
     ) -> None:
         self.instruments, self.orders, self.stops, self.books = instruments, orders, stops, books
         self.trades, self.shard, self.resets, self.waiting = trades, shard, resets, waiting
         self.auctions, self.breakers, self.quotes, self.sessions = auctions, breakers, quotes, sessions
+        self.group_hits = group_hits
         self.partition, self.account_shards = partition, account_shards
         self.now = 0
         self.steps_left = 0

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from domain.book_events import MatchingEnded, TurnGiven, TurnTaken, UncrossPaused
+from domain.auction_rows import GroupHit
+from domain.book_events import GroupEnded, GroupWasHit, MatchingEnded, TurnGiven, TurnTaken, UncrossPaused
 from domain.book_rows import Paused, State, Waiting
 
 
@@ -22,7 +23,27 @@ def _paused(state: State, event: Paused) -> None:
 
 def _uncross_paused(state: State, event: UncrossPaused) -> None:
     row = state.waiting_in(event.symbol)
-    _wait(state, event.symbol, msgspec.structs.replace(row, is_paused=True, price=event.price, filled=event.filled))
+    changed = msgspec.structs.replace(row, is_paused=True, price=event.price, hits=event.hits, ended=event.ended)
+    _wait(state, event.symbol, changed)
+
+
+def _group_hit(state: State, event: GroupWasHit) -> None:
+    state.group_hits.put(_hit_key(event.symbol, event.number), event.hit)
+
+
+def _group_ended(state: State, event: GroupEnded) -> None:
+    state.group_hits.delete(_hit_key(event.symbol, event.number))
+
+
+def hit_of(state: State, symbol: str, number: int) -> GroupHit:
+    """The order of a group that was hit under this number."""
+    hit = state.group_hits.get(_hit_key(symbol, number))
+    assert hit is not None, f"{symbol}: hit {number} is not known"
+    return hit
+
+
+def _hit_key(symbol: str, number: int) -> str:
+    return f"{symbol}|{number:012d}"
 
 
 def _matching_ended(state: State, event: MatchingEnded) -> None:
@@ -53,6 +74,8 @@ def _wait(state: State, symbol: str, row: Waiting) -> None:
 WAITING_EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     Paused: _paused,
     UncrossPaused: _uncross_paused,
+    GroupWasHit: _group_hit,
+    GroupEnded: _group_ended,
     MatchingEnded: _matching_ended,
     TurnGiven: _turn_given,
     TurnTaken: _turn_taken,

@@ -128,7 +128,7 @@ def _go_on(state: State, command: ContinueMatching) -> Iterator[Event]:
         return
     yield MatchingEnded(symbol)
     if waiting.price is not None:
-        yield from auctions.uncross(state, book, symbol, waiting.price, waiting.filled)
+        yield from auctions.uncross(state, book, symbol, waiting.price, waiting.hits, waiting.ended)
         return
     if waiting.order is not None:
         # Whether it is new is not known any more; one that has not traded is told once more that it rests.

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from app.machine import Noun, Place
 from domain import order_books as machine
-from domain.auction_rows import AuctionRow
+from domain.auction_rows import AuctionRow, GroupHit
 from domain.book_rows import BookRow, ShardRow, State, TradeRow, Waiting
 from domain.breaker_rows import BreakerRow
 from domain.instruments import Instrument
@@ -39,6 +39,7 @@ NOUN = Noun(
         "breakers": BreakerRow,
         "quotes": Quote,
         "sessions": SessionRow,
+        "group_hits": GroupHit,
     },
     state=state,
     decide=machine.decide,

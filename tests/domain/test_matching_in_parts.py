@@ -13,10 +13,11 @@ from machines import Machine, of_type
 from domain import order_books
 from domain.book_rows import StopArmed, Waiting
 from domain.stops import MOVES_PER_STEP
-from schemas.enums import OrderType, ReasonCode, TimeInForce
+from schemas.enums import OrderType, ReasonCode, TimeInForce, TradingPhase
 from schemas.order_books import (
     CancelRefused,
     CancelRestingOrder,
+    ChangePhase,
     ContinueMatching,
     EndSession,
     EnterOrder,
@@ -43,13 +44,17 @@ class Inbox:
         self.machine = Machine("order_books")
         self.queue: deque[Any] = deque()
         self.told: list[Any] = []
-        self.trades_of_a_record = self.stops_of_a_record = 0
+        self.trades_of_a_record = self.stops_of_a_record = self.events_of_a_record = self.row_bytes_max = 0
         self.machine.run(listing())
 
     def take(self) -> None:
         """One record."""
         command = self.queue.popleft()
+        mark = len(self.machine.undo)
         events = self.machine.run(command)
+        rows = [table.rows.get(key) for table, key, _ in self.machine.undo[mark:]]
+        self.row_bytes_max = max(self.row_bytes_max, *(len(msgspec.json.encode(row)) for row in rows), 0)
+        self.events_of_a_record = max(self.events_of_a_record, len(events))
         self.queue += of_type(events, *TO_ITSELF)
         self.told += of_type(events, *TOLD)
         self.trades_of_a_record = max(self.trades_of_a_record, len(of_type(events, TradeExecuted)))
@@ -229,3 +234,41 @@ def test_books_that_close_at_one_time_share_what_one_record_may_do() -> None:
     assert len(of_type(events, OrderCancelled)) == 2
     (rest,) = of_type(events, EndSession)
     assert [event.order_id for event in of_type(machine.run(rest), OrderCancelled)] == ["ADAUSDT-day"]
+
+
+def uncrossed(groups: int) -> Inbox:
+    """An auction in which so many orders of OCO groups trade; each has a stop beside it; two are of one group."""
+    inbox = Inbox()
+    inbox.queue.append(ChangePhase("ADAUSDT", TradingPhase.AUCTION))
+    stop = enter("stop", SELL, 1, None, kind=OrderType.STOP)
+    for number in range(groups):
+        name, group = f"{number:05d}", f"ann|{max(1, number):05d}"
+        leg = enter(f"sell{name}", SELL, 1, 100)
+        inbox.queue.append(msgspec.structs.replace(leg, oco_group=group))
+        beside = {"order_id": f"stop{name}", "stop_price": units(50), "oco_group": group}
+        inbox.queue.append(msgspec.structs.replace(stop, **beside))
+    buy = enter("buy", BUY, groups, 100, account="bob")
+    inbox.queue.append(msgspec.structs.replace(buy, oco_group="bob|all"))
+    inbox.queue.append(ChangePhase("ADAUSDT", TradingPhase.CONTINUOUS))
+    inbox.take_all()
+    return inbox
+
+
+def test_groups_that_fill_in_an_uncross_end_the_same_whatever_one_record_may_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = uncrossed(40)
+    monkeypatch.setattr(order_books, "STEPS_PER_RECORD_MAX", 3)
+    parts = uncrossed(40)
+    assert len(of_type(whole.told, OrderCancelled)) == 40
+    assert parts.told == whole.told
+    assert parts.machine.snapshot() == whole.machine.snapshot()
+    assert parts.machine.tables["group_hits"].rows == {}
+
+
+def test_no_row_grows_with_the_groups_that_fill_in_an_uncross() -> None:
+    """The row of a book that waits named them all: 80,000 of them were more than a message may be."""
+    inbox = uncrossed(2_000)
+    assert inbox.row_bytes_max < 1_000
+    assert inbox.events_of_a_record <= 4 * order_books.STEPS_PER_RECORD_MAX
+    assert len(of_type(inbox.told, OrderCancelled)) == 2_000
