@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from domain import exposures
+from domain import cancel_marks, exposures
 from domain.account_rows import (
     BEGUN,
     Account,
@@ -25,6 +25,7 @@ from domain.account_rows import (
     State,
     Stored,
 )
+from domain.cancel_marks import CancelMarked
 from domain.fees import FEE_EVOLVERS
 from domain.instruments import from_listing
 from domain.oco_groups import group_key
@@ -167,6 +168,10 @@ def _timer_set(state: State, event: TimerSet) -> None:
     state.timers.set(event.account_id, event.at)
 
 
+def _cancel_marked(state: State, event: CancelMarked) -> None:
+    cancel_marks.put(state.cancel_marks, event)
+
+
 def _cleared(state: State, _event: Cleared) -> None:
     for table in (
         state.accounts,
@@ -175,6 +180,7 @@ def _cleared(state: State, _event: Cleared) -> None:
         state.finished,
         state.groups,
         state.traded_values,
+        state.cancel_marks,
     ):  # balances are zero, and stay
         for key, _ in list(table.scan()):
             table.delete(key)
@@ -197,6 +203,7 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     InstrumentListed: _instrument_listed,
     MarkPrices: _marked,
     TimerSet: _timer_set,
+    CancelMarked: _cancel_marked,
     ResetBegun: _reset_begun,
     BookEmptied: _book_emptied,
     Cleared: _cleared,

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from domain.cancel_marks import CancelMark, CancelMarked
 from domain.fee_rows import FeeEvent, FeeSchedule, TradedValue
 from domain.instruments import Instrument
 from domain.order_rows import FINAL, Order, Terms
@@ -159,6 +160,7 @@ Event = (
     | Answered
     | FeeEvent
     | TimerEvent
+    | CancelMarked
     | ResetBegun
     | BookEmptied
     | Cleared
@@ -188,6 +190,7 @@ class State:
         fee_schedules: Table[FeeSchedule],
         traded_values: Table[TradedValue],
         cancel_timers: Table[int],
+        cancel_marks: Table[CancelMark],
         partition: int,
         book_shards: int,
         keeps_house: bool = False,
@@ -201,7 +204,7 @@ class State:
         self.risk = RiskTables(instruments, **risk)
         self.fee_schedules, self.traded_values = fee_schedules, traded_values
         self.partition, self.book_shards, self.keeps_house = partition, book_shards, keeps_house
-        self.timers = Timers(cancel_timers)
+        self.timers, self.cancel_marks = Timers(cancel_timers), cancel_marks
         self.now = 0
 
     def rebuild(self) -> None:

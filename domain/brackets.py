@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from domain import account_states, fees, order_sizes, orders
+from domain import account_states, cancel_marks, fees, order_sizes, orders
 from domain.account_rows import Event, Finished, Numbered, Order, State, Stored, Terms
 from domain.instruments import Instrument
 from domain.ledger import entry, release
@@ -143,6 +143,10 @@ def _reason_to_end(state: State, parent: Order) -> ReasonCode | None:
         return ReasonCode.RESET
     if parent.reason_code in WITHOUT_EXITS:
         return parent.reason_code
+    marks = state.cancel_marks
+    found = cancel_marks.reason_of(marks, parent.account_id, parent.symbol, parent.side, parent.order_number)
+    if found is not None:
+        return found
     if not parent.filled:
         return ReasonCode.PARENT_ENDED
     return account_states.trading_fault(state, parent.account_id, is_reducing=True)

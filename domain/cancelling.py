@@ -1,13 +1,15 @@
 """All open orders of an account at once: on request, when its timer has run out, when its connection is gone.
 
 Its books take them out, each all that it has: one message a book, however many orders there are. What is in the market
-at the moment of the decision goes; an order that is placed a moment later stays, for its number is higher.
+at the moment of the decision goes; an order that is placed a moment later stays, for its number is higher. Exits whose
+entry was there go, too, even where its fill is on its way (domain/cancel_marks.py).
 
 The timer is a dead man's switch: whoever trades sets it again and again, and when he does so no more, his orders go.
 """
 
 from collections.abc import Iterator
 
+from domain import cancel_marks
 from domain.account_rows import Event, State
 from domain.instruments import Instrument
 from domain.ledger import answer
@@ -33,6 +35,8 @@ def cancel_open_orders(state: State, command: CancelOpenOrders) -> Iterator[Even
     reserved has none, and one with reserves has them in instruments of these assets. What is open on margin is counted.
     """
     newest = command.order_number_max or state.shard_row().orders * NUMBERS_PER_COUNT + state.partition
+    if not command.order_number_max:
+        yield cancel_marks.marked(command, newest)
     symbols = [symbol for symbol in _symbols(state, command) if symbol > command.after_symbol]
     for symbol in symbols[:BOOKS_PER_RECORD_MAX]:
         yield CancelAllOrders(

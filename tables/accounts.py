@@ -6,6 +6,7 @@ from typing import Any, get_args
 from app.machine import Noun, Place
 from domain import accounts as machine
 from domain.account_rows import Account, Balance, GroupRow, Mark, Order, Outcome, ShardRow, State
+from domain.cancel_marks import CancelMark
 from domain.fee_rows import FeeSchedule, TradedValue
 from domain.instruments import Instrument
 from domain.risk_rows import AccountRisk, Bucket, Exposure, MarginRates, PositionLimit
@@ -39,6 +40,7 @@ NOUN = Noun(
         "resets": int,
         "groups": GroupRow,
         "cancel_timers": int,
+        "cancel_marks": CancelMark,
         "risks": AccountRisk,
         "exposures": Exposure,
         "position_limits": PositionLimit,

@@ -37,14 +37,14 @@ async def cancel_open_orders(request: web.Request) -> web.Response:
     )
     replica, view = opened().accounts.of(account_id), opened().accounts_view
     rows = replica.rows["orders"]
-    asked = [order_id for order_id in view.alive.get(account_id, {}) if is_meant(rows, order_id, command)]
+    meant = [order_id for order_id in view.alive.get(account_id, {}) if is_meant(rows, order_id, command)]
     unanswered = {"account_id": account_id, "command_id": command.command_id}
     with place_in_line():
-        outcome = await _outcome(request, command)
+        outcome = await asked(request, command)
         alive = view.alive[account_id]
-        if outcome is None or not await happens(replica, lambda: not any(each in alive for each in asked)):
+        if outcome is None or not await happens(replica, lambda: not any(each in alive for each in meant)):
             return answers.answer(unanswered, 202)
-    ended = [rows.get(order_id) for order_id in asked]
+    ended = [rows.get(order_id) for order_id in meant]
     count = sum(order is not None and order.reason_code is ReasonCode.MASS_CANCEL for order in ended)
     return answers.answer({"account_id": account_id, "symbol": symbol, "side": side, "cancelled": count})
 
@@ -68,7 +68,7 @@ async def set_cancel_timer(request: web.Request) -> web.Response:
         raise Problem(400, "BAD_VALUE", problem, field="timeout_s")
     command = SetCancelTimer(account_id, timeout_ns, **_envelope())
     with place_in_line():
-        if await _outcome(request, command) is None:
+        if await asked(request, command) is None:
             return answers.answer({"account_id": account_id, "command_id": command.command_id}, 202)
     at: int | None = opened().accounts.of(account_id).rows["cancel_timers"].get(account_id)
     return answers.answer({"account_id": account_id, "cancel_at": None if at is None else answers.time_text(at)})
@@ -85,7 +85,7 @@ def _envelope() -> dict[str, Any]:
     }
 
 
-async def _outcome(request: web.Request, command: CancelOpenOrders | SetCancelTimer) -> Outcome | None:
+async def asked(request: web.Request, command: CancelOpenOrders | SetCancelTimer) -> Outcome | None:
     """How the account decided; None where it takes too long, or is not waited for. Raises Problem where it refuses."""
     replica = opened().accounts.of(command.account_id)
     sent = await send("accounts", command.account_id, command, request)

@@ -5,6 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from app.main import app
+from schemas.accounts import CancelOpenOrders
 from schemas.enums import AuctionKind, Side, TradingPhase, Venue
 from schemas.order_books import (
     CancelAllOrders,
@@ -16,7 +17,7 @@ from schemas.order_books import (
     SetReferencePrices,
 )
 from schemas.wire import NANOS
-from web import answers, orders
+from web import answers, cancelling, orders
 from web.commands import is_taken, place_in_line, send
 from web.gateway import opened
 from web.ids import new_id
@@ -113,14 +114,12 @@ async def end_session(request: web.Request) -> web.Response:
 async def cancel_all(request: web.Request) -> web.Response:
     """POST /api/v1/admin/mass-cancels {symbol, account_id, side}: of everybody and both sides where not given."""
     symbol, body = await _asked(request)
-    account_id, side = body.get("account_id"), body.get("side")
-    command = CancelAllOrders(
-        symbol=symbol,
-        account_id="" if account_id is None else orders.name("account_id", account_id),
-        side=Side.UNKNOWN if side is None else orders.word("side", side, SIDES),
-        **envelope(new_id()),
-    )
-    return await _told(request, command)
+    account_id = "" if body.get("account_id") is None else orders.name("account_id", body["account_id"])
+    side = Side.UNKNOWN if body.get("side") is None else orders.word("side", body["side"], SIDES)
+    if account_id:  # it has exits, perhaps, that are in no book yet
+        with place_in_line():
+            await cancelling.asked(request, CancelOpenOrders(account_id, symbol, side, **envelope(new_id())))
+    return await _told(request, CancelAllOrders(symbol, account_id, side, **envelope(new_id())))
 
 
 async def set_reference_prices(request: web.Request) -> web.Response:

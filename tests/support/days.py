@@ -12,9 +12,11 @@ from venues import Venue
 
 from app.topics import partition_of
 from domain import exposures, guards
-from domain.account_rows import CLEARING, FINAL, Cleared, Order
+from domain.account_rows import CLEARING, FINAL, Answered, Cleared, Order
 from domain.entering import NO_LIMIT
-from domain.order_life import ANSWERS, EXEC_TYPES
+from domain.money import NUMBERS_PER_COUNT
+from domain.order_life import ANSWERS, EXEC_TYPES, Step
+from domain.timers import TimerSet
 from domain.trades import HOUSE
 from schemas.accounts import (
     AmendOrder,
@@ -66,6 +68,7 @@ from schemas.order_books import (
 )
 from schemas.order_commands import AmendRequest, CancelRequest, NewOrder
 from schemas.positions import PositionEvent
+from schemas.shared import Tick
 from schemas.wire import NANOS
 
 ACCOUNTS = ["ann", "bob", "cid", "dot", "eve"]
@@ -467,12 +470,15 @@ class Invariants:
         self.balances: dict[tuple[str, str], BalanceEvent] = {}
         self.positions: dict[tuple[str, str], PositionEvent] = {}
         self.trades: list[TradeExecuted] = []
+        self.marks: dict[str, int] = {}
+        """The newest order of each account when all of its open orders were asked to go."""
         self.records = 0
 
     def __call__(self, machine: Machine, command: Any, events: list[Any]) -> None:
         self.records += 1
         if machine.noun.name == "accounts":
             check_ledger(machine.state)
+            self._all_go(machine, command, events)
             self._guarded(machine.state, command, events)
         elif machine.noun.name == "order_books":
             check_books(machine.state)
@@ -532,6 +538,20 @@ class Invariants:
             for account in sorted(state.risk.guarded):
                 if guards.owns_any(state, account, symbols):
                     assert not list(guards.fallen(state, account))
+
+    def _all_go(self, machine: Machine, command: Any, events: list[Any]) -> None:
+        """Once all orders of an account were asked to go, no exit of one of them begins to work."""
+        for event in of_type(events, OrderEvent):
+            if event.parent_id is not None and event.exec_type == EXEC_TYPES[Step.RELEASED]:
+                parent = machine.state.orders.get(event.parent_id)
+                assert parent.order_number > self.marks.get(event.account_id, 0)
+        newest = machine.state.shard_row().orders * NUMBERS_PER_COUNT + machine.place.partition
+        if type(command) is CancelOpenOrders and not command.symbol and command.side is Side.UNKNOWN:
+            if not command.after_symbol and any(type(each) is Answered and not each.outcome.reason_code for each in events):
+                self.marks[command.account_id] = newest
+        for event in of_type(events, TimerSet):
+            if not event.at and type(command) is Tick:
+                self.marks[event.account_id] = newest
 
     def _reducing(self, event: OrderEvent, machine: Machine) -> None:
         """A reduce-only order of a cash account sells what was there before the trade."""
