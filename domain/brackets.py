@@ -3,15 +3,16 @@
 They are orders of their own, HELD until their parent has ended. Then they go to the book for what it has filled, as one
 OCO group whose funds are held once; where it has filled nothing, they are cancelled. What a buying parent gains is
 reserved for them fill by fill, so that nothing else can use it meanwhile; exits that buy back hold when they are
-released, and are rejected where the money is not there.
+released, and are rejected where the money is not there. On margin they hold nothing. When they are released they are
+checked as any order is, each as if it were alone, for only one of them trades.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import msgspec
 
-from domain import account_states, cancel_marks, fees, order_sizes, orders
+from domain import account_states, cancel_marks, fees, margin, order_sizes, orders, reduce_only, risk
 from domain.account_rows import Event, Finished, Numbered, Order, State, Stored, Terms
 from domain.instruments import Instrument
 from domain.ledger import entry, release
@@ -23,7 +24,9 @@ from schemas.accounts import PlaceOrder
 from schemas.enums import BalanceReason, OrderType, ReasonCode, Side, TimeInForce
 from schemas.order_books import EnterOrder
 
+_UNPAID = ReasonCode.BUYING_POWER
 HELD = after(None, Step.HELD_BACK)
+RELEASED = after(HELD, Step.RELEASED)
 WITHOUT_EXITS = frozenset(
     {
         ReasonCode.MASS_CANCEL,
@@ -115,12 +118,13 @@ def _leg(command: PlaceOrder, parent: Order, order_id: str, number: int) -> Orde
         exchange=parent.exchange,
         fee_schedule=parent.fee_schedule,
         parent_id=parent.order_id,
+        is_margin=parent.is_margin,
     )
 
 
 def reserved(state: State, parent: Order, quantity: int) -> Iterator[Event]:
     """A buying parent gained so many units: they are for its exits."""
-    legs = _held(state, parent)
+    legs = [] if parent.is_margin else _held(state, parent)
     if legs and parent.side is Side.BUY:
         holder = legs[0]
         yield entry(state, holder.account_id, holder.base, 0, quantity, BalanceReason.HOLD, holder.order_id)
@@ -149,7 +153,17 @@ def _reason_to_end(state: State, parent: Order) -> ReasonCode | None:
         return found
     if not parent.filled:
         return ReasonCode.PARENT_ENDED
-    return account_states.trading_fault(state, parent.account_id, is_reducing=True)
+    return account_states.trading_fault(state, parent.account_id, is_reducing=_reduce(state, parent))
+
+
+def _reduce(state: State, parent: Order) -> bool:
+    """Whether the exits only make a position smaller: in a cash account, what sells does."""
+    side = Side.SELL if parent.side is Side.BUY else Side.BUY
+    if not parent.is_margin:
+        return side is Side.SELL
+    open_already = state.risk.exposure(parent.account_id, parent.symbol).of(side)
+    leg = msgspec.structs.replace(parent, side=side)
+    return open_already + parent.filled <= reduce_only.closable(state, leg)
 
 
 def cancelled(state: State, leg: Order) -> Iterator[Event]:
@@ -199,31 +213,57 @@ def _released(state: State, parent: Order, legs: list[Order]) -> Iterator[Event]
     assert instrument is not None
     if parent.fee_schedule:
         instrument = fees.instrument_for(state, parent.account_id, parent.fee_schedule, instrument)
-    sized = sorted((_sized(leg, parent.filled, instrument) for leg in legs), key=lambda leg: -leg.held)
+    is_margin = parent.is_margin and margin.is_on_margin(state, parent.account_id, instrument)
+    sized = [_sized(leg, parent.filled, instrument, is_margin=is_margin) for leg in legs]
+    sized.sort(key=lambda leg: -leg.held)
     holder = sized[0]
     more = holder.held - sum(leg.held for leg in legs)
-    if not orders.can_pay(state.balance(parent.account_id, holder.held_asset), more):
+    can_pay = is_margin or orders.can_pay(state.balance(parent.account_id, holder.held_asset), more)
+    reason = yield from _checked(state, [(leg, more if leg is holder else 0) for leg in sized], instrument, can_pay)
+    if reason is not None:
         for leg in legs:
-            yield from _ended(state, leg, Step.REJECTED, ReasonCode.BUYING_POWER)
+            yield from _ended(state, leg, Step.REJECTED, reason)
         return
     if more:
         yield entry(state, holder.account_id, holder.held_asset, 0, more, BalanceReason.HOLD, holder.order_id)
     for leg in sized:
-        held, held_by = (leg.held, "") if leg is holder else (0, holder.order_id)
-        released = _next(state, leg, Step.RELEASED, held=held, held_by=held_by)
-        yield orders.told(released, Step.RELEASED)
-        yield Stored(released)
-        yield _entered(released, instrument)
+        yield from _goes(state, leg, holder, instrument)
 
 
-def _sized(leg: Order, quantity: int, instrument: Instrument) -> Order:
+def _checked(
+    state: State, legs: list[tuple[Order, int]], instrument: Instrument, can_pay: bool
+) -> Generator[Event, None, ReasonCode | None]:
+    """Whether each could go to the book alone, with so much more held -> why none goes, where one could not."""
+    released = [msgspec.structs.replace(leg, held=more, status=RELEASED) for leg, more in legs]
+    verdicts = [risk.check(state, leg, leg, instrument, leg if can_pay else _UNPAID) for leg in released]
+    reasons = [each.reason_code for each in verdicts if each.reason_code is not None]
+    reason = _UNPAID if _UNPAID in reasons else reasons[0] if reasons else None
+    for each in verdicts:
+        yield each if reason is None else msgspec.structs.replace(each, is_approved=False, reason_code=reason)
+    return reason
+
+
+def _goes(state: State, leg: Order, holder: Order, instrument: Instrument) -> Iterator[Event]:
+    """To the book, which does not take it where the other one has traded or is gone, whoever holds what."""
+    follows = "" if leg is holder else holder.order_id
+    held, held_by = (leg.held, "") if leg is holder or leg.is_margin else (0, follows)
+    released = _next(state, leg, Step.RELEASED, held=held, held_by=held_by)
+    yield orders.told(released, Step.RELEASED)
+    yield Stored(released)
+    if released.is_margin:
+        yield from reduce_only.make_room(state, released)
+    yield _entered(released, instrument, follows)
+
+
+def _sized(leg: Order, quantity: int, instrument: Instrument, *, is_margin: bool) -> Order:
     """The exit for so many units, with what it would have to hold for them alone."""
-    leg = msgspec.structs.replace(leg, quantity=quantity, fee_rate_max=instrument.fee_rate_max)
+    rate = instrument.fee_rate_max
+    leg = msgspec.structs.replace(leg, quantity=quantity, fee_rate_max=rate, is_margin=is_margin)
     cap = orders.cap_price(instrument, leg, None) or 0
-    return msgspec.structs.replace(leg, cap_price=cap, held=orders.hold_at(leg, cap))
+    return msgspec.structs.replace(leg, cap_price=cap, held=0 if is_margin else orders.hold_at(leg, cap))
 
 
-def _entered(leg: Order, instrument: Instrument) -> EnterOrder:
+def _entered(leg: Order, instrument: Instrument, follows: str) -> EnterOrder:
     return EnterOrder(
         order_id=leg.order_id,
         account_id=leg.account_id,
@@ -238,7 +278,7 @@ def _entered(leg: Order, instrument: Instrument) -> EnterOrder:
         limit_price=leg.cap_price or None,
         stop_price=leg.stop_price,
         oco_group=f"{leg.account_id}|{leg.oco_group}" if leg.oco_group else "",
-        held_by=leg.held_by,
-        held_by_filled=0 if leg.held_by else None,
+        held_by=follows,
+        held_by_filled=0 if follows else None,
         ends_group_at_trigger=leg.order_type is OrderType.STOP_LIMIT,
     )

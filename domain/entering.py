@@ -53,7 +53,7 @@ def order_of(command: EnterOrder, book: Book) -> RestingOrder:
         limit = NO_LIMIT if command.side is Side.BUY else 0
     if command.slippage is not None:
         limit = _limit_of(book, command.side, command.slippage, limit)
-    quantity = QUANTITY_MAX if command.spend is not None else command.quantity
+    quantity = command.quantity if command.spend is None else command.quantity or QUANTITY_MAX
     instructions = instructions_of(command)
     display = 0 if instructions is None else instructions.display_quantity
     return RestingOrder(
@@ -193,7 +193,7 @@ def act(
                 yield from pause(order, reason)
                 return
             book.sharing = None
-        if not order.leaves:
+        if not order.leaves and order.money is None:
             return
     if order.money is not None:
         yield cancelled(book, order, 0, _end_of_money(book, order))
@@ -220,7 +220,9 @@ def meets(book: Book, order: RestingOrder) -> bool:
 
 
 def _end_of_money(book: Book, order: RestingOrder) -> ReasonCode:
-    """It bought what its money pays, or there was nothing more to buy."""
+    """It bought what its money pays, or as many units as it may, or there was nothing more to buy."""
+    if order.money and not order.leaves:
+        return ReasonCode.POSITION_LIMIT
     best = book.best_against(order.side)
     is_open = book.phase is TradingPhase.CONTINUOUS
     is_offered = is_open and best is not None and crosses(order.side, order.limit_price, best)
@@ -273,4 +275,5 @@ def pause(order: RestingOrder | None, reason: ReasonCode | None, symbol: str = "
 
 
 def _refused(command: EnterOrder, sequence: int, reason: ReasonCode) -> OrderCancelled:
-    return OrderCancelled(command.order_id, command.account_id, command.symbol, command.quantity, reason, sequence)
+    quantity = command.quantity if command.spend is None else 0
+    return OrderCancelled(command.order_id, command.account_id, command.symbol, quantity, reason, sequence)

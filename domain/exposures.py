@@ -20,17 +20,19 @@ def open_units(order: Order) -> int:
     """Units that an order may still trade, whichever of the amends that were asked for will stand."""
     if order.status in FINAL or order.status is OrderStatus.HELD:
         return 0
-    if order.notional is not None:
-        return _units_of_money(order)
+    if order.units_max:
+        return order.units_max - order.filled
+    if order.notional is not None:  # nothing had to be known of it when it came
+        price = order.best_ask if order.side is Side.BUY else order.best_bid
+        assert price is not None, "without a price nothing can be held"
+        return units_of_money(order, price)
     most = max(order.quantity, *(terms.quantity for terms in order.amends)) if order.amends else order.quantity
     return most - order.filled
 
 
-def _units_of_money(order: Order) -> int:
-    """What its money pays at the best price of the other side when it came."""
-    price = order.best_ask if order.side is Side.BUY else order.best_bid
+def units_of_money(order: Order, price: int) -> int:
+    """What the money that it has left pays at a price."""
     assert order.notional is not None
-    assert price is not None, "without a price nothing can be held"
     return (order.notional - order.filled_value) * NANOS * NANOS // (price * order.multiplier)
 
 

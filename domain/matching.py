@@ -92,7 +92,7 @@ def _after_special(
 ) -> Generator[Event, None, RestingOrder]:
     """Siblings of OCO groups are cancelled, the taker's first; a spent slice is followed by the next, at the back."""
     yield from cancel_siblings(book, taker)
-    has_ended = not taker.leaves or taker.money == 0
+    has_ended = not (taker.leaves if taker.money is None else taker.money)
     if not has_ended and taker.group and taker.group == maker.group:
         yield cancelled(book, taker, taker.leaves if taker.money is None else 0, ReasonCode.OCO)
         taker = changed(taker, 0, 0, taker.fee_accrued, 0, None)

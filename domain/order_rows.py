@@ -76,6 +76,8 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_reduce_only: bool = False
     is_leaving: bool = False
     """Reduce-only, and asked to leave its book: another order uses the position up."""
+    units_max: int = 0
+    """Of an order by money: the most units that it may trade; zero where nobody had to know."""
 
     @property
     def leaves(self) -> int:

@@ -4,7 +4,18 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import account_states, brackets, fees, margin, oco_groups, order_sizes, orders, reduce_only, risk
+from domain import (
+    account_states,
+    brackets,
+    fees,
+    margin,
+    money_units,
+    oco_groups,
+    order_sizes,
+    orders,
+    reduce_only,
+    risk,
+)
 from domain.account_rows import (
     Event,
     Finished,
@@ -86,12 +97,12 @@ def _with_funds(state: State, command: PlaceOrder, order: Order, instrument: Ins
     if value_of(order.quantity, cap, instrument.multiplier) > AMOUNT_MAX:
         return ReasonCode.AMOUNT_OUT_OF_RANGE
     is_margin = bool(state.risk.margin_accounts) and margin.is_on_margin(state, order.account_id, instrument)
-    if is_margin and (order.notional is not None or order.legs):  # what is bound is counted in units, order by order
-        return ReasonCode.UNSUPPORTED_ORDER_TYPE
     held = 0 if is_margin else orders.hold_at(order, cap)
     order = msgspec.structs.replace(order, cap_price=cap, held=held, status=APPROVED, version=3, is_margin=is_margin)
     if command.is_reduce_only:
         order = msgspec.structs.replace(order, is_reduce_only=True)
+    if order.notional is not None and (is_margin or state.risk.is_limited(order.account_id, order.symbol)):
+        order = money_units.bounded(state, order, instrument)
     if order.oco_group and not is_margin and (holder := oco_groups.holder_for(state, order)) is not None:
         return msgspec.structs.replace(order, held=0, held_by=holder.order_id)
     can_pay = is_margin or orders.can_pay(state.balance(order.account_id, order.held_asset), held)
@@ -137,7 +148,7 @@ def _accept(
         order.order_number,
         order.side,
         order.order_type,
-        order.quantity,
+        order.quantity or order.units_max,
         order.time_in_force,
         instrument.maker_fee_rate,
         instrument.taker_fee_rate,

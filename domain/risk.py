@@ -32,7 +32,7 @@ NO_FIGURES = Figures()
 
 
 def check(
-    state: State, command: PlaceOrder, order: Order, instrument: Instrument, funded: Order | ReasonCode
+    state: State, command: PlaceOrder | Order, order: Order, instrument: Instrument, funded: Order | ReasonCode
 ) -> RiskChecked:
     """The verdict on an order: `funded` with what is to be held for it, or why that cannot be."""
     available = state.balance(order.account_id, order.held_asset).available
@@ -74,7 +74,7 @@ def _verdict(order: Order, asset: str, need: Need, figures: Figures) -> RiskChec
     )
 
 
-def _required(state: State, command: PlaceOrder, order: Order, instrument: Instrument) -> int | None:
+def _required(state: State, command: PlaceOrder | Order, order: Order, instrument: Instrument) -> int | None:
     """What an order would need that is refused."""
     cap = orders.cap_price(instrument, command, state.marks.get(order.symbol))
     return None if cap is None else orders.hold_at(order, cap)
@@ -106,12 +106,34 @@ def limits(state: State, order: Order, instrument: Instrument, units: int) -> Fi
     row = state.risk.of(order.account_id)
     if row.concentration_limit is None or not larger:
         return Figures(reason, projected, most)
-    mark = state.marks.get(order.symbol)
-    price = order.cap_price if mark is None or mark.last is None else mark.last
-    value, equity = worth(larger, price, instrument.multiplier), equity_of(state, order.account_id, row, order.quote)
+    value = worth(larger, _price(state, order), instrument.multiplier)
+    equity = equity_of(state, order.account_id, row, order.quote)
     if reason is None and value * NANOS >= row.concentration_limit * equity:
         reason = ReasonCode.CONCENTRATION
     return Figures(reason, projected, most, value, equity, row.concentration_limit)
+
+
+def room(state: State, order: Order, instrument: Instrument) -> int | None:
+    """The most units that an order may have under its limits, which may be below zero; None where none says it."""
+    if not state.risk.is_limited(order.account_id, order.symbol):
+        return None
+    most, row = _position_limit(state, order.account_id, order.symbol), state.risk.of(order.account_id)
+    if row.concentration_limit is not None:
+        price = _price(state, order)
+        worth_max = -(-row.concentration_limit * equity_of(state, order.account_id, row, order.quote) // NANOS) - 1
+        units = ((worth_max + 1) * NANOS * NANOS - 1) // (price * instrument.multiplier)
+        most = units if most is None else min(most, units)
+    if most is None:
+        return None
+    owned = state.balance(order.account_id, order.base).total
+    exposure = state.risk.exposure(order.account_id, order.symbol).of(order.side)
+    return most - exposure - (owned if order.side is Side.BUY else -owned)
+
+
+def _price(state: State, order: Order) -> int:
+    """At which a position is valued: the last price, or that of the order where there is none."""
+    mark = state.marks.get(order.symbol)
+    return order.cap_price if mark is None or mark.last is None else mark.last
 
 
 def _position_limit(state: State, account_id: str, symbol: str) -> int | None:

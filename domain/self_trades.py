@@ -27,7 +27,7 @@ def prevent(book: Book, maker: RestingOrder, taker: RestingOrder, quantity: int,
 
 def _cancel_newest(book: Book, _maker: RestingOrder, taker: RestingOrder) -> Prevented:
     yield _gone(book, taker, 0 if taker.money is not None else taker.leaves)
-    return msgspec.structs.replace(taker, leaves=0)
+    return msgspec.structs.replace(taker, leaves=0, money=None)
 
 
 def _cancel_oldest(book: Book, maker: RestingOrder, taker: RestingOrder) -> Prevented:
@@ -38,13 +38,13 @@ def _cancel_oldest(book: Book, maker: RestingOrder, taker: RestingOrder) -> Prev
 def _cancel_both(book: Book, maker: RestingOrder, taker: RestingOrder) -> Prevented:
     yield _gone(book, maker, maker.leaves)
     yield _gone(book, taker, 0 if taker.money is not None else taker.leaves)
-    return msgspec.structs.replace(taker, leaves=0)
+    return msgspec.structs.replace(taker, leaves=0, money=None)
 
 
 def _decrement(book: Book, maker: RestingOrder, taker: RestingOrder, quantity: int, value: int) -> Prevented:
     """Both lose what they would have traded; who has nothing left is gone."""
     for order in (maker, taker):
-        if order.leaves == quantity:
+        if order.leaves == quantity or (order is taker and taker.money == value):
             yield _gone(book, order, 0)
         else:
             yield OrderReduced(
@@ -58,6 +58,8 @@ def _decrement(book: Book, maker: RestingOrder, taker: RestingOrder, quantity: i
             )
     if maker.shown == quantity < maker.leaves:  # its slice is spent
         yield Booked(with_slice(book.orders[maker.order_id], book.sequence + 1))
+    if taker.leaves == quantity or taker.money == value:
+        return msgspec.structs.replace(taker, leaves=0, money=None)
     money = None if taker.money is None else taker.money - value
     return msgspec.structs.replace(
         taker, quantity=taker.quantity - quantity, leaves=taker.leaves - quantity, money=money

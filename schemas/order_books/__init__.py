@@ -1476,7 +1476,7 @@ class EnterOrder(Message, frozen=True):
     slippage: int | None = None
     """How much worse than the best opposite price at entry it may trade; null where the limit says it."""
     spend: int | None = None
-    """Money in place of a quantity: trades as many lots as it pays; null where the quantity counts."""
+    """Money in place of a quantity: trades as many lots as it pays, and no more units than the quantity where that is not zero; null where the quantity counts."""
     expires_at: int = 0
     """When a GTD order ends; zero where it does not."""
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.NONE

@@ -68,6 +68,7 @@ CANCELS = {
     ReasonCode.SELF_TRADE_PREVENTION: "stp",
     ReasonCode.OCO: "oco",
     ReasonCode.MASS_CANCEL: "mass",
+    ReasonCode.POSITION_LIMIT: "position_limit",
 }
 REJECTS = {
     ReasonCode.UNKNOWN_ORDER: "unknown",
@@ -225,7 +226,7 @@ class Player:
                 number,
                 SIDES[command["side"]],
                 TYPES.get(op, OrderType.LIMIT),
-                command.get("qty") or 0,
+                command.get("qty") or command.get("most") or 0,
                 in_force,
                 0,
                 0,
@@ -249,7 +250,8 @@ class Player:
         quantity, money = command.get("qty"), command.get("quote")
         if op == "market" and ((quantity is None) == (money is None) or (money is not None and money <= 0)):
             yield ReasonCode.BAD_QUANTITY
-        for units in [quantity] * (op != "market" or quantity is not None) + [command.get("display")]:
+        others = [command.get("display"), command.get("most")]
+        for units in [quantity] * (op != "market" or quantity is not None) + others:
             if units is not None or (units is quantity and op != "market"):
                 yield from filter(None, [quantity_fault(self._instrument(), units or 0)])
         names = {"stop": ("stop",), "stop_limit": ("stop", "price"), "trailing_stop": ("trail",), "market": ()}

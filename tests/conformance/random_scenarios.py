@@ -49,7 +49,7 @@ class Chance:
         lot = self.rng.choice((1, 1, 2, 3))
         found: list[dict[str, Any]] = [{"op": "config", "allocation": "pro_rata", "lot": lot}]
         for command in commands:
-            amounts = {name: command[name] * lot for name in ("qty", "display", "by") if name in command}
+            amounts = {name: command[name] * lot for name in ("qty", "display", "by", "most") if name in command}
             kinds = {"op": "ioc"} if command["op"] == "fok" else {"tif": "ioc"} if command.get("tif") == "fok" else {}
             found.append(command | amounts | kinds)
         return found
@@ -110,6 +110,8 @@ class Chance:
         if op == "market" and self._is(0.3):
             del order["qty"]
             order["quote"] = rng.randint(1, 15 * MIDDLE)
+            if self._is(0.5):
+                order["most"] = rng.choice([1, 2, 3, 5, 9])
         if op == "market" and self._is(0.3):
             order["slip"] = rng.randint(0, 4)
         return order | self._instructions(op)

@@ -546,9 +546,9 @@ class Invariants:
                 parent = machine.state.orders.get(event.parent_id)
                 assert parent.order_number > self.marks.get(event.account_id, 0)
         newest = machine.state.shard_row().orders * NUMBERS_PER_COUNT + machine.place.partition
-        if type(command) is CancelOpenOrders and not command.symbol and command.side is Side.UNKNOWN:
-            if not command.after_symbol and any(type(each) is Answered and not each.outcome.reason_code for each in events):
-                self.marks[command.account_id] = newest
+        is_of_all = type(command) is CancelOpenOrders and not command.symbol and command.side is Side.UNKNOWN
+        if is_of_all and any(not each.outcome.reason_code for each in of_type(events, Answered)):
+            self.marks[command.account_id] = newest
         for event in of_type(events, TimerSet):
             if not event.at and type(command) is Tick:
                 self.marks[event.account_id] = newest

@@ -30,7 +30,8 @@ What the format, D30 and D31 leave open is decided here; whoever builds an engin
 12. A market order by money takes at each maker as many whole lots as the money pays, and stops at the first that it
     cannot pay. Change is not reported when something was bought and the next offer was too dear; if the offers (or
     the slip) ran out, or nothing was bought, the order reports 0 as market_residual. Whatever else ends it reports 0.
-    What has spent all its money has ended, as filled. A sale by money raises no more than that.
+    What has spent all its money has ended, as filled. A sale by money raises no more than that. With `most` it trades
+    no more units than that, and what stops there reports 0 as position_limit.
 13. A slip is counted in ticks of `config`.
 14. A fok is tried out whole before it trades: with hidden quantity, self-trade prevention and siblings that its
     fills would cancel. A fired stop_limit with tif fok is tried out when it fires.
@@ -200,7 +201,13 @@ class NaiveVenue(Rules):
             self.rest(order)
 
     def _settle_money(self, order: Order) -> None:
-        """Change that does not pay a lot at the next price is nobody's business; money without offers is."""
+        """Change that does not pay a lot at the next price is nobody's business; money without offers is.
+
+        So is money that may buy no more.
+        """
+        if order.most == 0:
+            self.end(order, 0, "position_limit")
+            return
         best = self.best_opposite(order.side)
         is_change = (
             self.state == "continuous" and order.filled > 0 and best is not None and order.accepts(best.resting_price)

@@ -99,7 +99,7 @@ class Book:
                 order.give_up(quantity, maker.resting_price)
             maker.shown -= quantity
             for order in (maker, taker):
-                if order.is_empty:
+                if order.is_empty or order.most == 0:
                     self.end(order, 0, "stp")
             self.refresh(maker)
         if taker.self_trade in ("cancel_oldest", "cancel_both"):

@@ -70,7 +70,7 @@ class Rules(Book):
 
     def _has_good_quantities(self, command: Command) -> bool:
         if command["op"] == "market" and "quote" in command:
-            return "qty" not in command and command["quote"] > 0
+            return "qty" not in command and command["quote"] > 0 and self._is_whole(command.get("most", self.lot))
         return all(self._is_whole(quantity) for quantity in (command.get("qty", 0), command.get("display", self.lot)))
 
     def _is_whole(self, quantity: int) -> bool:

@@ -52,6 +52,8 @@ class Order:
     is_post_only: bool
     ends_group: bool
     """When it is triggered, not first when it trades."""
+    most: int | None
+    """Of a market order by money: what it may still trade."""
     filled: int = 0
     shown: int = 0
     place: str = ACTING
@@ -83,6 +85,7 @@ class Order:
             command.get("expire"),
             op in LIMITS and bool(command.get("post_only")),
             bool(command.get("oco_trigger")),
+            command.get("most"),
         )
 
     @property
@@ -101,13 +104,17 @@ class Order:
 
     def wants(self, price: int, lot: int) -> int:
         """How much it would take at that price."""
-        return self.open if self.money is None else self.money // (price * lot) * lot
+        if self.money is None:
+            return self.open
+        wanted = self.money // (price * lot) * lot
+        return wanted if self.most is None else min(wanted, self.most)
 
     def fill(self, quantity: int, price: int) -> None:
         self.filled += quantity
         if self.money is not None:
             self.money -= quantity * price
             self.total += quantity
+            self.most = None if self.most is None else self.most - quantity
 
     def give_up(self, quantity: int, price: int) -> None:
         """As a fill, but nothing is traded."""
@@ -115,6 +122,7 @@ class Order:
             self.total -= quantity
         else:
             self.money -= quantity * price
+            self.most = None if self.most is None else self.most - quantity
 
     @property
     def is_empty(self) -> bool:
