@@ -46,6 +46,7 @@ from tests.support.machines import Machine
 SYMBOL = "TICKS"
 UNIT = 20 * NANOS
 """Of the clock: so a breaker looks back over 15 of them."""
+LIMITS = ("limit", "ioc", "fok")
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 TYPES = {
     "market": OrderType.MARKET,
@@ -160,7 +161,7 @@ class Player:
 
     def play(self, command: dict[str, Any]) -> None:
         op = command["op"]
-        if op in ("limit", "ioc", "fok", *TYPES):
+        if op in (*LIMITS, *TYPES):
             self._enter(command, op)
         elif op in ("cancel", "reduce", "modify"):
             self._change(command, op)
@@ -239,7 +240,7 @@ class Player:
                 expires_at=(command.get("expire") or 0) * UNIT,
                 self_trade_prevention=prevention_of(command),
                 oco_group="" if command.get("oco") is None else str(command["oco"]),
-                is_post_only=bool(command.get("post_only")) and op == "limit",
+                is_post_only=bool(command.get("post_only")) and op in LIMITS,
                 ends_group_at_trigger=bool(command.get("oco_trigger")),
             ),
             op,

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.conformance.commands import faults, without_nulls
+
 Run = Callable[[list[dict[str, Any]]], dict[str, Any]]
 """Plays commands on a fresh venue -> everything that a scenario may expect."""
 
@@ -31,7 +33,7 @@ class Verdict(NamedTuple):
 def verdicts(path: Path, run: Run) -> Iterator[Verdict]:
     """Of each line that is not blank. A file that cannot be read is one failure."""
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # splitlines would cut at U+2028 in a name
     except (OSError, UnicodeDecodeError) as error:
         yield Verdict(str(path), f"cannot be read: {error}")
         return
@@ -49,20 +51,26 @@ def verdicts(path: Path, run: Run) -> Iterator[Verdict]:
 def parse(line: str) -> Scenario:
     try:
         read = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Malformed(f"no JSON: {error}") from error
     if not isinstance(read, dict):
         raise Malformed("no object")
     for field, kind in (("name", str), ("commands", list), ("expected", dict)):
         if not isinstance(read.get(field), kind):
             raise Malformed(f"{field} is missing or no {kind.__name__}")
-    for number, command in enumerate(read["commands"]):
-        if not isinstance(command, dict) or not isinstance(command.get("op"), str):
-            raise Malformed(f"commands[{number}] has no op")
+    commands = list(_commands(read["commands"]))
     unknown = sorted(read["expected"].keys() - set(COMPARED))
     if unknown:
         raise Malformed(f"expected names {', '.join(unknown)}, which is not compared")
-    return Scenario(read["name"], read["commands"], read["expected"])
+    return Scenario(read["name"], commands, read["expected"])
+
+
+def _commands(written: list[Any]) -> Iterator[dict[str, Any]]:
+    for number, command in enumerate(written):
+        fault = next(faults(without_nulls(command)), None) if isinstance(command, dict) else "no object"
+        if fault is not None:
+            raise Malformed(f"commands[{number}]: {fault}")
+        yield without_nulls(command)
 
 
 def first_difference(scenario: Scenario, run: Run) -> str | None:
