@@ -15,7 +15,8 @@ from app.logs import FrequentLines
 from app.machine import Origin
 from schemas.accounts import OrderEvent, PlaceOrder, RiskChecked
 from schemas.enums import OrderStatus
-from schemas.order_books import MarkPrices, TradeExecuted
+from schemas.market_data import RecordObservations
+from schemas.order_books import TradeExecuted
 
 logger = logging.getLogger("trades")
 trade_lines = FrequentLines(logger, "trade_published")
@@ -72,7 +73,9 @@ trade_execution_latency = Durations(
     "From the decision of the account to the trade, for the order that came in.",
     BUCKETS_S,
 )
-market_data_lag = Durations("market_data_lag_seconds", "Age of prices when an account hears them.", BUCKETS_S)
+market_data_lag = Durations(
+    "market_data_lag_seconds", "From the arrival of prices to what is made of them, of the oldest in a pack.", BUCKETS_S
+)
 risk_check_duration = Durations(
     "risk_check_duration_seconds",
     "Decision on an order that was checked for risk: validation, funds, limits, hold, and what is told of it.",
@@ -97,8 +100,8 @@ def _order_heard(command: PlaceOrder, seconds: float) -> None:
     order_processing_latency.observe((time.time_ns() - command.timestamp) / SECOND_NS)
 
 
-def _marks_heard(command: MarkPrices, _seconds: float) -> None:
-    market_data_lag.observe((time.time_ns() - command.timestamp) / SECOND_NS)
+def _observations_heard(command: RecordObservations, _seconds: float) -> None:
+    market_data_lag.observe((time.time_ns() - command.received_at) / SECOND_NS)
 
 
 def _trade_told(event: TradeExecuted, origin: Origin) -> None:
@@ -125,7 +128,7 @@ def _order_told(event: OrderEvent, _origin: Origin) -> None:
         logger.debug("order_event", extra={"order_id": event.order_id, "status": event.status.value})
 
 
-HEARD: dict[type, Callable[[Any, float], None]] = {PlaceOrder: _order_heard, MarkPrices: _marks_heard}
+HEARD: dict[type, Callable[[Any, float], None]] = {PlaceOrder: _order_heard, RecordObservations: _observations_heard}
 TOLD: dict[type, Callable[[Any, Origin], None]] = {
     TradeExecuted: _trade_told,
     OrderEvent: _order_told,

@@ -25,7 +25,7 @@ class Profile(StrEnum):
     PROD = "prod"
 
 
-NOUNS = ("accounts", "order_books", "positions", "order_commands", "market_data")
+NOUNS = ("accounts", "order_books", "positions", "order_commands", "feeds", "market_data")
 """Nouns with an inbox: each is a role."""
 GATEWAY = "gateway"
 ROLES = (*NOUNS, GATEWAY)

@@ -8,7 +8,7 @@ from aiokafka.partitioner import murmur2
 from app import inbox_messages
 from app.exactly_once.changelog import RECORD_BYTES_MAX, topic_of
 from app.settings import Profile
-from schemas import accounts, market_data, order_books, order_commands, positions, shared
+from schemas import accounts, feeds, market_data, order_books, order_commands, positions, shared
 from schemas.wire import Message
 
 DAY_MS = 86_400_000
@@ -44,12 +44,13 @@ class Route(NamedTuple):
 
 
 ACCOUNTS, BOOKS, POSITIONS = "accounts-inbox", "order-books-inbox", "positions-inbox"
-ORDER_COMMANDS, MARKET_DATA = "order-commands", "market-data"
+ORDER_COMMANDS, FEEDS, MARKET_DATA = "order-commands", "market-data", "market-data-inbox"
 INBOXES = {
     "accounts": ACCOUNTS,
     "order_books": BOOKS,
     "positions": POSITIONS,
     "order_commands": ORDER_COMMANDS,
+    "feeds": FEEDS,
     "market_data": MARKET_DATA,
 }
 """The inbox of each noun."""
@@ -85,7 +86,21 @@ _INBOX_TOPICS = (
         (order_commands.NewOrder, order_commands.AmendRequest, order_commands.CancelRequest),
         is_public_input=True,
     ),
-    Topic(MARKET_DATA, "symbol", 100, DAY_MS, (market_data.MarketDataEvent,), is_public_input=True),
+    Topic(
+        FEEDS,
+        "symbol",
+        100,
+        DAY_MS,
+        (feeds.MarketDataEvent, feeds.TradePrint, feeds.DepthUpdate),
+        is_public_input=True,
+    ),
+    Topic(
+        MARKET_DATA,
+        "symbol",
+        100,
+        7 * DAY_MS,
+        (market_data.RecordObservations, market_data.ResetMarketData, order_books.InstrumentListed, shared.Tick),
+    ),
 )
 _BOOK_EVENTS = (
     order_books.PhaseChanged,
@@ -129,6 +144,7 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         command: (Route(ACCOUNTS, "account_id"),)
         for command in (accounts.PlaceOrder, accounts.AmendOrder, accounts.CancelOrder)
     },
+    "feeds": {market_data.RecordObservations: (Route(MARKET_DATA, "symbol"),)},
     "market_data": {order_books.SetReferencePrices: (Route(BOOKS, "symbol"),)},
     "accounts": {
         accounts.OrderEvent: (Route("order-events", "account_id"),),
@@ -159,7 +175,7 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.ReplaceRefused: (Route(ACCOUNTS, "account_id"),),
         order_books.CancelRefused: (Route(ACCOUNTS, "account_id"),),
         order_books.MarkPrices: (Route(ACCOUNTS, None), Route(POSITIONS, None)),
-        order_books.InstrumentListed: (Route(ACCOUNTS, None),),
+        order_books.InstrumentListed: (Route(ACCOUNTS, None), Route(MARKET_DATA, "symbol")),
         **dict.fromkeys(_BOOK_EVENTS, (Route("book-events", "symbol"),)),
         order_books.BreakerTripped: (Route("book-events", "symbol"), Route("risk-events", "account_id")),
         order_books.ContinueMatching: (_TO_ITSELF,),
@@ -178,6 +194,7 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.ResetBooks: (_TO_ITSELF,),
         accounts.ResetAccounts: (Route(ACCOUNTS, None),),
         positions.ResetPositions: (Route(POSITIONS, None),),
+        market_data.ResetMarketData: (Route(MARKET_DATA, None),),
     },
     "positions": {
         positions.PositionEvent: (Route("position-events", "account_id"),),

@@ -9,6 +9,7 @@ from domain.instruments import from_listing, is_same_contract, listing_fault
 from domain.matching import cancelled
 from schemas.accounts import ResetAccounts
 from schemas.enums import ReasonCode
+from schemas.market_data import ResetMarketData
 from schemas.order_books import InstrumentListed, InstrumentRefused, ListInstrument, ResetBooks
 from schemas.positions import ResetPositions
 
@@ -46,3 +47,4 @@ def reset(state: State, command: ResetBooks) -> Iterator[Event]:
     source = str(state.partition)
     yield ResetAccounts(reset_id=command.reset_id, source=source)
     yield ResetPositions(reset_id=command.reset_id, source=source)
+    yield ResetMarketData(reset_id=command.reset_id, source=source)

@@ -21,6 +21,7 @@ from domain.session_rows import SessionRow
 from domain.state import Table
 from schemas.accounts import ResetAccounts
 from schemas.enums import ReasonCode, Side, TradingPhase
+from schemas.market_data import ResetMarketData
 from schemas.order_books import (
     CancelRefused,
     CancelRestingOrder,
@@ -167,6 +168,7 @@ Event = (
     | InstrumentRefused
     | ResetAccounts
     | ResetPositions
+    | ResetMarketData
     | ResetAsked
     | Paused
     | WaitingEvent

@@ -1,61 +1,165 @@
-import msgspec
-import pytest
-from examples import units
-from machines import Machine, about
+"""The latest prices of an instrument, market by market, the best of all, and what its order book hears."""
 
-from domain.ingress import AHEAD_NS_MAX, Refused
-from domain.money import AMOUNT_MAX
-from schemas.market_data import MarketDataEvent
-from schemas.order_books import SetReferencePrices
+import pytest
+from examples import listing, units
+from machines import Machine, about, of_type
+
+from domain.market_data import REFERENCE_INTERVAL_NS_MIN
+from domain.market_quotes import SOURCES_MAX, STALE_NS, Best
+from domain.observations import Observation, Printed, Quoted, packed
+from schemas.enums import Venue
+from schemas.market_data import RecordObservations, ResetMarketData
+from schemas.order_books import InstrumentListed, SetReferencePrices
 from schemas.shared import Tick
 
-QUOTE = MarketDataEvent("AAPL", "NASDAQ", units("94.9"), units("95.1"), units(300), units(200), units(97), timestamp=7)
+SECOND = 10**9
 
 
-def changed(**fields: object) -> MarketDataEvent:
-    return msgspec.structs.replace(QUOTE, **fields)
+def quote(
+    bid: object = None, ask: object = None, last: object = None, *, at: int = 1, exchange: str = "X", sequence: int = 0
+) -> Quoted:
+    prices = [None if price is None else units(price) for price in (bid, ask, last)]
+    return Quoted("AAPL", exchange, at, prices[0], prices[1], None, None, prices[2], None, sequence, "")
 
 
-def test_prices_are_handed_to_the_shard_of_their_instrument_with_their_time() -> None:
-    assert Machine("market_data").run(QUOTE, at=10) == [
-        SetReferencePrices(symbol="AAPL", bid=units("94.9"), ask=units("95.1"), last=units(97), quoted_at=7)
+def trade(price: object, *, at: int = 1, exchange: str = "X", sets_price: bool = True) -> Printed:
+    return Printed("AAPL", exchange, at, units(price), units(1), 0, 0, "", sets_price, True, "")
+
+
+def heard(*observations: Observation) -> RecordObservations:
+    return RecordObservations("AAPL", packed(observations), len(observations), 0)
+
+
+def listed(venue: Venue = Venue.SIM, exchange: str = "") -> InstrumentListed:
+    found = listing(symbol="AAPL", base="AAPL", quote="USD", venue=venue, exchange=exchange)
+    names = InstrumentListed.__struct_fields__
+    return InstrumentListed(**{name: getattr(found, name) for name in names if hasattr(found, name)})
+
+
+def best(machine: Machine) -> tuple[object, ...]:
+    market = machine.state.markets.get("AAPL")
+    return about(market.best, "bid", "ask", "last")
+
+
+def test_a_book_of_the_venue_sim_hears_every_change_of_its_prices_in_order() -> None:
+    machine = Machine("market_data")
+    machine.run(listed())
+    events = machine.run(heard(quote(94, 95, at=1), trade(95, at=2), quote(94, 95, at=3), trade(94, at=4)))
+    assert of_type(events, SetReferencePrices) == [
+        SetReferencePrices("AAPL", 1, units(94), units(95), None),
+        SetReferencePrices("AAPL", 2, None, None, units(95)),
+        SetReferencePrices("AAPL", 3, None, None, None),
+        SetReferencePrices("AAPL", 4, None, None, units(94)),
     ]
 
 
-def test_prices_without_a_time_are_of_the_moment_at_which_they_came() -> None:
-    assert Machine("market_data").run(changed(timestamp=0), at=10)[0].quoted_at == 10
-
-
-def test_a_trade_may_come_without_a_quote_and_a_quote_without_a_trade() -> None:
-    (told,) = Machine("market_data").run(MarketDataEvent("AAPL", last_price=units(97)))
-    assert about(told, "bid", "ask", "last") == (None, None, units(97))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "reason"),
-    [
-        (changed(symbol=""), "BAD_NAME"),
-        (changed(symbol="a|b"), "BAD_NAME"),
-        (changed(symbol="S" * 65), "BAD_NAME"),
-        (changed(bid_price=-1), "BAD_PRICE"),
-        (changed(ask_price=AMOUNT_MAX + 1), "BAD_PRICE"),
-        (changed(last_price=-1), "BAD_PRICE"),
-        (changed(bid_price=units("95.11")), "CROSSED_QUOTE"),
-        (changed(timestamp=AHEAD_NS_MAX + 11), "SENT_TOO_FAR_AHEAD"),
-    ],
-)
-def test_what_can_be_no_price_goes_no_further(wrong: MarketDataEvent, reason: str) -> None:
-    (refused,) = Machine("market_data").run(wrong, at=10)
-    assert type(refused) is Refused
-    assert refused.reason == reason
-
-
-def test_a_locked_market_and_one_with_one_side_are_prices() -> None:
-    for quote in (changed(bid_price=QUOTE.ask_price), changed(bid_price=0), changed(ask_price=0)):
-        assert type(Machine("market_data").run(quote)[0]) is SetReferencePrices
-
-
-def test_the_time_alone_brings_about_nothing() -> None:
+def test_other_books_hear_the_latest_once_a_pause() -> None:
     machine = Machine("market_data")
-    assert machine.run(Tick(is_manual=False)) == []
+    machine.run(listed(Venue.INTERNAL))
+    ticks = [heard(trade(90 + number, at=number)) for number in range(1, 9)]
+    events = [event for tick in ticks for event in machine.run(tick, at=SECOND)]
+    assert [told.last for told in of_type(events, SetReferencePrices)] == [units(91)]
+    assert machine.noun.deadline(machine.state) == SECOND + REFERENCE_INTERVAL_NS_MIN
+    events = machine.run(Tick(is_manual=False), at=SECOND + REFERENCE_INTERVAL_NS_MIN)
+    assert [told.last for told in of_type(events, SetReferencePrices)] == [units(98)]
     assert machine.noun.deadline(machine.state) is None
+
+
+def test_a_book_that_is_listed_later_hears_what_is_known() -> None:
+    machine = Machine("market_data")
+    assert of_type(machine.run(heard(quote(94, 95), trade(95))), SetReferencePrices) == []
+    (told,) = of_type(machine.run(listed(), at=SECOND), SetReferencePrices)
+    assert about(told, "bid", "ask", "last") == (units(94), units(95), units(95))
+
+
+def test_an_older_quote_or_trade_never_overwrites_a_newer_one() -> None:
+    machine = Machine("market_data")
+    machine.run(heard(quote(94, 95, at=5), trade(95, at=5)))
+    machine.run(heard(quote(90, 91, at=4), trade(91, at=4)))
+    assert best(machine) == (units(94), units(95), units(95))
+
+
+def test_what_comes_twice_under_one_sequence_counts_once() -> None:
+    machine = Machine("market_data")
+    machine.run(heard(quote(94, 95, sequence=7), quote(93, 96, sequence=8)))
+    machine.run(heard(quote(94, 95, sequence=7)))
+    assert best(machine)[:2] == (units(93), units(96))
+
+
+def test_the_best_bid_and_ask_come_from_all_markets() -> None:
+    machine = Machine("market_data")
+    machine.run(heard(quote(94, 96, exchange="X"), quote(93, 95, exchange="Y"), trade(94, at=1, exchange="Y")))
+    assert best(machine) == (units(94), units(95), units(94))
+
+
+def test_a_market_that_went_silent_is_not_among_the_best() -> None:
+    machine = Machine("market_data")
+    machine.run(heard(quote(94, 95, at=1, exchange="X")))
+    machine.run(heard(quote(80, 99, at=1 + STALE_NS, exchange="Y")))
+    assert best(machine)[:2] == (units(80), units(99))
+
+
+def test_a_crossed_quote_counts_nowhere_and_the_next_good_one_does() -> None:
+    machine = Machine("market_data")
+    machine.run(heard(quote(97, 95)))
+    assert best(machine)[:2] == (None, None)
+    machine.run(heard(quote(94, 95, at=2)))
+    assert best(machine)[:2] == (units(94), units(95))
+
+
+def test_a_side_that_is_told_ends_the_other_where_the_two_would_cross() -> None:
+    machine = Machine("market_data")
+    machine.run(heard(quote(94, 95), quote(bid=96, at=2)))
+    assert best(machine)[:2] == (units(96), None)
+
+
+def test_two_markets_that_cross_are_not_merged() -> None:
+    machine = Machine("market_data")
+    machine.run(heard(quote(94, 95, at=1, exchange="X"), quote(97, 98, at=2, exchange="Y")))
+    assert best(machine)[:2] == (units(97), units(98))
+
+
+def test_a_trade_that_sets_no_price_sets_none() -> None:
+    machine = Machine("market_data")
+    machine.run(heard(trade(95, at=1), trade(1, at=2, sets_price=False)))
+    assert best(machine)[2] == units(95)
+
+
+def test_a_book_whose_market_is_named_hears_no_other() -> None:
+    machine = Machine("market_data")
+    machine.run(listed(exchange="X"))
+    events = machine.run(heard(quote(94, 95, exchange="Y"), quote(90, 99, exchange="X")))
+    assert [about(told, "bid", "ask") for told in of_type(events, SetReferencePrices)] == [(units(90), units(99))]
+
+
+def test_there_are_no_more_markets_of_an_instrument_than_the_bound() -> None:
+    machine = Machine("market_data")
+    for number in range(SOURCES_MAX + 5):
+        machine.run(heard(quote(94, 95, exchange=f"X{number}")))
+    assert len(machine.state.markets.get("AAPL").sources) == SOURCES_MAX
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_a_shard_goes_on_from_its_rows(count: int) -> None:
+    machine = Machine("market_data")
+    machine.run(listed(Venue.INTERNAL))
+    for number in range(count):
+        machine.run(heard(trade(90 + number, at=number + 1)), at=SECOND)
+    again = machine.rebuilt()
+    assert again.noun.deadline(again.state) == machine.noun.deadline(machine.state)
+    tick = Tick(is_manual=False)
+    assert again.run(tick, at=2 * SECOND) == machine.run(tick, at=2 * SECOND)
+    assert again.snapshot() == machine.snapshot()
+
+
+def test_a_clean_sheet_lets_a_book_hear_the_same_prices_again() -> None:
+    machine = Machine("market_data")
+    machine.run(listed())
+    machine.run(heard(quote(94, 95)))
+    machine.run(ResetMarketData("reset", "0"))
+    (told,) = of_type(machine.run(heard(quote(94, 95))), SetReferencePrices)
+    assert about(told, "bid", "ask") == (units(94), units(95))
+
+
+def test_nothing_is_known_of_an_instrument_at_first() -> None:
+    assert Best() == Best(None, None, None, 0)

@@ -119,7 +119,7 @@ def test_the_position_event_has_the_fields_of_the_document() -> None:
 
 
 def test_all_other_records_have_names_in_snake_case() -> None:
-    camel = {"accounts.OrderEvent", "order_books.TradeExecuted", "market_data.MarketDataEvent"}
+    camel = {"accounts.OrderEvent", "order_books.TradeExecuted", "feeds.MarketDataEvent"}
     for (_, _, schema), full_name in zip(ALL, IDS, strict=True):
         if full_name not in camel:
             assert all(field["name"] == attribute(field["name"]) for field in schema["fields"]), full_name

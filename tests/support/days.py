@@ -53,7 +53,7 @@ from schemas.enums import (
     TradingPhase,
 )
 from schemas.enums import Venue as Simulated
-from schemas.market_data import MarketDataEvent
+from schemas.feeds import MarketDataEvent
 from schemas.order_books import (
     CancelAllOrders,
     ChangePhase,

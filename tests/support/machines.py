@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 
 from app.machine import Noun, Place
-from tables import accounts, market_data, order_books, order_commands, positions
+from tables import accounts, feeds, market_data, order_books, order_commands, positions
 
 NOUNS: dict[str, Noun] = {
     "accounts": accounts.NOUN,
     "order_books": order_books.NOUN,
     "positions": positions.NOUN,
     "order_commands": order_commands.NOUN,
+    "feeds": feeds.NOUN,
     "market_data": market_data.NOUN,
 }
 ONE_OF_EACH = dict.fromkeys(NOUNS, 1)

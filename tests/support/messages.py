@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.codecs import MESSAGES
 from app.registry import committed
-from schemas import accounts, enums, market_data, order_books, order_commands, positions, shared
+from schemas import accounts, enums, feeds, market_data, order_books, order_commands, positions, shared
 from schemas.message_code import attribute, kind_of
 from schemas.wire import Message
 
@@ -21,7 +21,7 @@ DIGITS_MAX = 38
 NANOS_MAX = 10**DIGITS_MAX - 1
 _TYPES = {
     name: value
-    for module in (accounts, market_data, order_books, order_commands, positions, shared, enums)
+    for module in (accounts, feeds, market_data, order_books, order_commands, positions, shared, enums)
     for name, value in vars(module).items()
     if isinstance(value, type)
 }

@@ -26,7 +26,7 @@ def order(side: str, **changes: Any) -> dict[str, Any]:
 
 
 SCHEMA = (ROOT / "schemas/order_commands/NewOrder.avsc").read_text()
-MARKET_DATA_SCHEMA = (ROOT / "schemas/market_data/MarketDataEvent.avsc").read_text()
+MARKET_DATA_SCHEMA = (ROOT / "schemas/feeds/MarketDataEvent.avsc").read_text()
 VALUE = SerializationContext(DOOR, MessageField.VALUE)
 
 

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, NamedTuple, NoReturn
 
 import msgspec
-from machines import NOUNS, Machine
+from machines import NOUNS, ONE_OF_EACH, Machine
 
 from app.codecs import Codec
 from app.exactly_once import identity
@@ -24,7 +24,7 @@ from app.settings import Profile
 from app.topics import INBOXES, ROUTES, partition_of, partitions_of
 from domain.ingress import Refused
 from schemas.accounts import ResetAccounts, SetFeeSchedule, SetKillSwitch, SetLimits, SetMarginRates
-from schemas.market_data import MarketDataEvent
+from schemas.feeds import MarketDataEvent
 from schemas.order_books import (
     CancelAllOrders,
     ChangePhase,
@@ -41,7 +41,7 @@ from schemas.shared import Tick
 
 NOUN_OF = {topic: noun for noun, topic in INBOXES.items()}
 OUTSIDE, OWNER = ("outside", 0), ("owner", 0)
-SHARDS = {"accounts": 3, "order_books": 2, "positions": 2, "order_commands": 1, "market_data": 1}
+SHARDS = {"accounts": 3, "order_books": 2, "positions": 2, "order_commands": 1, "feeds": 1, "market_data": 2}
 
 Place = tuple[str, int]
 Watch = Callable[[Machine, Any, list[Any]], None]
@@ -65,7 +65,7 @@ def door_of(command: Any) -> tuple[str, str | None]:
     if isinstance(command, NewOrder | AmendRequest | CancelRequest):
         return "order_commands", command.account_id
     if isinstance(command, MarketDataEvent):
-        return "market_data", command.symbol
+        return "feeds", command.symbol
     is_for_all = isinstance(command, ResetAccounts | SetFeeSchedule | SetMarginRates) or (
         isinstance(command, SetKillSwitch | SetLimits) and not command.account_id
     )
@@ -76,7 +76,7 @@ class Venue:
     """The pure machines. `watches` see every record: the machine after it, the command, its events."""
 
     def __init__(self, rng: Random, shards: dict[str, int] | None = None, watches: Sequence[Watch] = ()) -> None:
-        self.rng, self.shards, self.watches = rng, shards or SHARDS, watches
+        self.rng, self.shards, self.watches = rng, ONE_OF_EACH | (shards or SHARDS), watches
         self.machines = {
             (noun, number): Machine(noun, number, self.shards)
             for noun, count in self.shards.items()

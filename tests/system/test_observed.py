@@ -1,9 +1,11 @@
 """What operators see: the six metrics, log lines with ids, and messages that say who caused them."""
 
+import asyncio
 import json
 import re
 from typing import Any
 
+from outside import MARKET_DATA, MARKET_DATA_SCHEMA, price, send
 from system import PUBLIC, System
 
 HISTOGRAMS = (
@@ -40,6 +42,8 @@ async def metrics(system: System) -> dict[str, float]:
 async def test_the_six_metrics_count_what_happened(system: System) -> None:
     before = await metrics(system)
     await trade(system)
+    tick = price("ADAUSDT", "1.8", "1.9", None)
+    await asyncio.to_thread(send, system, tick, door=MARKET_DATA, schema=MARKET_DATA_SCHEMA)
 
     async def are_counted() -> bool:
         after = await metrics(system)

@@ -1,0 +1,105 @@
+"""The latest prices of one instrument, market by market, and the best of all of them."""
+
+import msgspec
+
+from domain.observations import Printed, Quoted
+
+STALE_NS = 60_000_000_000
+"""A price that nobody confirmed for so long is stale (S4.39)."""
+SOURCES_MAX = 16
+"""Markets of one instrument."""
+
+
+class SourceQuote(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one market told last. Nanos; None where it told nothing, or that there is none."""
+
+    exchange: str
+    bid: int | None = None
+    bid_size: int | None = None
+    ask: int | None = None
+    ask_size: int | None = None
+    last: int | None = None
+    volume: int | None = None
+    quoted_at: int = 0
+    """Of bid and ask, in event time."""
+    traded_at: int = 0
+    """Of the last price."""
+    sequence: int = 0
+    """Of the last quote that had one."""
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether its bid lies above its ask: no such price counts anywhere."""
+        return self.bid is not None and self.ask is not None and self.bid > self.ask
+
+
+class Best(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The best fresh prices of all markets, and the latest trade."""
+
+    bid: int | None = None
+    ask: int | None = None
+    last: int | None = None
+    at: int = 0
+    """Of the newest of what is in it."""
+
+
+class Market(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is known of one instrument's prices."""
+
+    sources: tuple[SourceQuote, ...] = ()
+    best: Best = Best()
+    told: Best = Best()
+    """What its order book heard last."""
+    told_at: int = 0
+    """By the shard's clock."""
+
+    def place_of(self, exchange: str) -> int:
+        """Where a market's prices stand; behind all where it has told nothing yet."""
+        for place, source in enumerate(self.sources):
+            if source.exchange == exchange:
+                return place
+        return len(self.sources)
+
+
+def after_quote(source: SourceQuote, quoted: Quoted) -> SourceQuote:
+    """The market's prices with what it tells now. What is older than what is known changes nothing."""
+    if quoted.sequence and quoted.sequence <= source.sequence:
+        return source
+    sequence = quoted.sequence or source.sequence
+    bid, bid_size, ask, ask_size = source.bid, source.bid_size, source.ask, source.ask_size
+    last, volume, quoted_at, traded_at = source.last, source.volume, source.quoted_at, source.traded_at
+    if quoted.at >= quoted_at and (quoted.bid is not None or quoted.ask is not None):
+        quoted_at = quoted.at
+        if quoted.bid is not None:
+            bid, bid_size = quoted.bid or None, quoted.bid_size
+        if quoted.ask is not None:
+            ask, ask_size = quoted.ask or None, quoted.ask_size
+        if bid is not None and ask is not None and bid > ask:  # what is told now ends what was told before
+            bid = bid if quoted.bid is not None else None
+            ask = ask if quoted.ask is not None else None
+    if quoted.last is not None and quoted.at >= traded_at:
+        last, traded_at = quoted.last or None, quoted.at
+        volume = volume if quoted.volume is None else quoted.volume
+    return SourceQuote(source.exchange, bid, bid_size, ask, ask_size, last, volume, quoted_at, traded_at, sequence)
+
+
+def after_print(source: SourceQuote, printed: Printed) -> SourceQuote:
+    """The market's prices after one of its trades."""
+    if not printed.sets_price or printed.at < source.traded_at:
+        return source
+    return msgspec.structs.replace(source, last=printed.price, traded_at=printed.at)
+
+
+def best_of(sources: tuple[SourceQuote, ...]) -> Best:
+    """The best of all markets. What is crossed, and what is stale beside a fresher market, does not count."""
+    if not sources:
+        return Best()
+    newest = max(max(source.quoted_at, source.traded_at) for source in sources)
+    fresh = [source for source in sources if not source.is_crossed and source.quoted_at > newest - STALE_NS]
+    bid = max((source.bid for source in fresh if source.bid is not None), default=None)
+    ask = min((source.ask for source in fresh if source.ask is not None), default=None)
+    if bid is not None and ask is not None and bid > ask:  # two markets cross: the one that spoke last is right
+        latest = max(fresh, key=lambda source: (source.quoted_at, source.exchange))
+        bid, ask = latest.bid, latest.ask
+    traded = max(sources, key=lambda source: (source.traded_at, source.exchange))
+    return Best(bid, ask, traded.last, newest)
