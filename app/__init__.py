@@ -2,6 +2,6 @@
 
 from app.main import app
 
-from app import cli, flow_cli  # isort: skip - their commands belong to the app
+from app import cli, feed_cli, flow_cli  # isort: skip - their commands belong to the app
 
-__all__ = ["app", "cli", "flow_cli"]
+__all__ = ["app", "cli", "feed_cli", "flow_cli"]

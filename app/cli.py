@@ -17,7 +17,7 @@ from app import bootstrap, operating, processes, reading
 from app.exactly_once.adopt import NothingToAdopt
 from app.exactly_once.changelog import ChangelogError
 from app.exactly_once.log import Unavailable
-from app.feeds import binance, replay
+from app.feeds import binance, publishing, recording, replay
 from app.feeds.door import ReplayError
 from app.main import app
 from app.settings import NOUNS, Profile
@@ -26,7 +26,15 @@ from schemas.wire import NANOS
 
 EX_DIFFERENCE = 1
 EX_UNAVAILABLE = 69
-EXPECTED = (binance.FeedError, ReplayError, operating.NoSuchShard, NothingToAdopt, ChangelogError)
+EXPECTED = (
+    binance.FeedError,
+    publishing.FeedError,
+    recording.RecordingError,
+    ReplayError,
+    operating.NoSuchShard,
+    NothingToAdopt,
+    ChangelogError,
+)
 """Errors whose message is all that there is to say."""
 
 

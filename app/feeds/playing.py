@@ -1,0 +1,96 @@
+"""Recordings played onto the topic `market-data`, at any speed, as often as wanted."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.feeds import recording
+from app.feeds.frames import Observation
+from app.feeds.publishing import shifted
+from app.feeds.symbols import Source
+from app.feeds.venue import Told, Venue
+from app.feeds.venues import opened
+from schemas.wire import NANOS
+
+PAUSE_NS = NANOS // 1000
+"""Between the end of a recording and its beginning."""
+FAULTS_TOLD = 10
+
+
+@dataclass
+class Report:
+    """What became of all frames."""
+
+    frames: Counter[str] = field(default_factory=Counter)
+    messages: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
+    faults: list[Told] = field(default_factory=list)
+    skew: int | None = None
+    faulty: int = 0
+    """Frames with a fault."""
+    lost: int = 0
+    """Books that wait for a snapshot."""
+    current: Venue | None = None
+    """The connection that is counting."""
+
+    def now(self) -> "Report":
+        """With what the current connection has counted so far."""
+        venue = self.current
+        if venue is None:
+            return self
+        return Report(
+            self.frames + venue.frames,
+            self.messages + venue.messages,
+            self.flags + venue.flags,
+            [*self.faults, *venue.faults][:FAULTS_TOLD],
+            venue.clock.skew,
+            self.faulty + venue.faulty,
+            len(venue.lost),
+        )
+
+    def follow(self, venue: Venue | None) -> None:
+        """Keeps what the current connection has counted; from now on it is this one."""
+        vars(self).update(vars(self.now()), current=venue)
+
+
+Send = Callable[[Observation], Awaitable[None]]
+
+
+async def play(
+    paths: Sequence[Path],
+    venue_name: str,
+    sources: dict[str, Source],
+    send: Send,
+    report: Report,
+    speed: float = 0,
+    count: int = 1,
+    start: int | None = None,
+) -> None:
+    """Sends the messages of the recordings, so many times; with `start`, as if the first came then, in ns.
+
+    What becomes of all frames is in the report.
+
+    `speed` is in times the recorded one; 0 means as fast as it goes. Raises RecordingError.
+    """
+    later = 0
+    loop, played = asyncio.get_running_loop(), 0
+    began = loop.time()
+    for _ in range(count):
+        venue = opened(venue_name, sources)
+        report.follow(venue)
+        first = latest = None
+        for frame in recording.read(*paths):
+            messages = venue.take(frame)
+            at = frame.at or (messages[0].timestamp if messages else 0)
+            if at:
+                first, latest = first or at, max(at, latest or at)
+            if speed and first:
+                await asyncio.sleep((at - first + played) / NANOS / speed - (loop.time() - began))
+            by = later + (start - first if start is not None and first else 0)
+            for message in messages:
+                await send(shifted(message, by))
+        span = (latest or 0) - (first or 0) + PAUSE_NS
+        later, played = later + span, played + span
+    report.follow(None)
