@@ -15,7 +15,7 @@ from app.logs import FrequentLines
 from app.machine import Origin
 from schemas.accounts import OrderEvent, PlaceOrder, RiskChecked
 from schemas.enums import OrderStatus
-from schemas.market_data import RecordObservations
+from schemas.market_data import RecordObservations, TickDropped
 from schemas.order_books import TradeExecuted
 
 logger = logging.getLogger("trades")
@@ -81,6 +81,12 @@ risk_check_duration = Durations(
     "Decision on an order that was checked for risk: validation, funds, limits, hold, and what is told of it.",
     (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
 )
+ticks_dropped = Counter(
+    "ticks_dropped_total",
+    "Ticks that are missing in windows: `market-data-late` has them.",
+    ["reason"],
+    registry=REGISTRY,
+)
 orders_rejected = Counter("orders_rejected_total", "Orders that were refused.", ["reason"], registry=REGISTRY)
 ledger_imbalance = Gauge(
     "ledger_imbalance", "Units by which a ledger does not sum to zero; anything else is an alarm.", registry=REGISTRY
@@ -121,6 +127,10 @@ def _risk_told(_event: RiskChecked, _origin: Origin) -> None:
     _checks_told[0] = 1
 
 
+def _tick_dropped_told(event: TickDropped, _origin: Origin) -> None:
+    ticks_dropped.labels(event.reason).inc()
+
+
 def _order_told(event: OrderEvent, _origin: Origin) -> None:
     if event.status is OrderStatus.REJECTED:
         orders_rejected.labels(event.reason_code).inc()
@@ -133,6 +143,7 @@ TOLD: dict[type, Callable[[Any, Origin], None]] = {
     TradeExecuted: _trade_told,
     OrderEvent: _order_told,
     RiskChecked: _risk_told,
+    TickDropped: _tick_dropped_told,
 }
 """What is counted of commands and events. Reads the wall clock, which machines never do."""
 

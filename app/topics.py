@@ -121,6 +121,13 @@ _RISK_EVENTS = (
     accounts.MarginRatesChanged,
 )
 """What accounts tell of risk."""
+_ANALYTICS_EVENTS = (
+    market_data.MarketDataReceived,
+    market_data.PriceUpdated,
+    market_data.AnalyticsCalculated,
+    market_data.BarClosed,
+)
+"""What is made of market data."""
 _PUBLIC_TOPICS = (
     Topic("order-events", "account_id", 50, 30 * DAY_MS, (accounts.OrderEvent,), "snappy"),
     Topic("trade-events", "symbol", 50, 365 * DAY_MS, (order_books.TradeExecuted,), "snappy"),
@@ -128,6 +135,8 @@ _PUBLIC_TOPICS = (
     Topic("position-events", "account_id", 20, 365 * DAY_MS, (positions.PositionEvent,)),
     Topic("risk-events", "account_id", 10, 30 * DAY_MS, (*_RISK_EVENTS, order_books.BreakerTripped)),
     Topic("balance-events", "account_id", 50, 365 * DAY_MS, (accounts.BalanceEvent, accounts.AccountOpened)),
+    Topic("analytics-events", "symbol", 50, 30 * DAY_MS, _ANALYTICS_EVENTS),
+    Topic("market-data-late", "symbol", 10, 30 * DAY_MS, (market_data.TickDropped,)),
     Topic(DEAD_LETTERS, "topic", 4, 365 * DAY_MS, (shared.DeadLetter,)),
 )
 _CHANGELOGS = tuple(
@@ -145,7 +154,11 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         for command in (accounts.PlaceOrder, accounts.AmendOrder, accounts.CancelOrder)
     },
     "feeds": {market_data.RecordObservations: (Route(MARKET_DATA, "symbol"),)},
-    "market_data": {order_books.SetReferencePrices: (Route(BOOKS, "symbol"),)},
+    "market_data": {
+        order_books.SetReferencePrices: (Route(BOOKS, "symbol"),),
+        **dict.fromkeys(_ANALYTICS_EVENTS, (Route("analytics-events", "symbol"),)),
+        market_data.TickDropped: (Route("market-data-late", "symbol"),),
+    },
     "accounts": {
         accounts.OrderEvent: (Route("order-events", "account_id"),),
         **dict.fromkeys((accounts.BalanceEvent, accounts.AccountOpened), (Route("balance-events", "account_id"),)),

@@ -5,7 +5,6 @@ written at its function; where nothing else is said a value is that of TA-Lib. A
 they would be if it closed now: those values are provisional, and no state follows from them.
 """
 
-from itertools import islice
 from math import log, sqrt
 
 import msgspec
@@ -74,7 +73,7 @@ class Values(msgspec.Struct, frozen=True, array_like=True, gc=False):
     atr: float | None = None
 
 
-UNKNOWN = Values()
+NO_BARS = Indicators()
 
 
 def bar_of(pane: Pane) -> Bar:
@@ -199,14 +198,17 @@ def provisional(state: Indicators, bar: Bar) -> Values:
     )
 
 
-def realized_volatility(state: Indicators, windows: int, close: float | None = None) -> float | None:
-    """Square root of the sum of squared logarithmic returns over the last windows, `close` being the last of them.
+def realized_volatility(
+    state: Indicators, windows: int, bar: Bar | None = None, start: int = 0, size: int = 1
+) -> float | None:
+    """Square root of the sum of squared logarithmic returns over the last windows; not scaled to a year.
 
-    Not scaled to a year. None until there were so many; a window without a bar has no return.
+    With a bar that is open, that is the last window. None until there were so many; one without a bar has no return.
     """
     squares = state.squares
-    if close is not None and state.closes:
-        squares = (*squares, _square(state.closes[-1], close))
+    if bar is not None and state.closes:
+        gaps = min((start - state.last_start) // size - 1, RETURNS_KEPT)
+        squares = (*squares, *(0.0,) * gaps, _square(state.closes[-1], bar.close))
     if len(squares) < windows:
         return None
-    return sqrt(sum(islice(squares, len(squares) - windows, None)))
+    return sqrt(sum(squares[-windows:]))

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from domain import analytics
+from domain.analytics_rows import Analytics
 from domain.market_quotes import SOURCES_MAX, Best, Market, SourceQuote, after_print, after_quote, best_of
 from domain.observations import DepthChanged, Printed, Quoted, unpacked
 from domain.state import Table
@@ -52,14 +54,16 @@ class MarketsForgotten(msgspec.Struct, frozen=True, gc=False):
     """No prices are known any more."""
 
 
-Event = ListingKept | MarketMoved | MarketsForgotten | SetReferencePrices
+Event = ListingKept | MarketMoved | MarketsForgotten | SetReferencePrices | analytics.Event
 
 
 class State:
     """Rows of one shard."""
 
-    def __init__(self, markets: Table[Market], listings: Table[Listing], owns: Callable[[str], bool]) -> None:
-        self.markets, self.listings = markets, listings
+    def __init__(
+        self, markets: Table[Market], listings: Table[Listing], bars: Analytics, owns: Callable[[str], bool]
+    ) -> None:
+        self.markets, self.listings, self.analytics = markets, listings, bars
         self.owns = owns
         """Whether an instrument's market data are kept here."""
         self.now = 0
@@ -69,21 +73,25 @@ class State:
         """Derived from the rows: which books have not heard the latest prices, and how many instruments there are."""
         self.untold = {symbol for symbol, market in self.markets.scan() if market.best != market.told}
         self.count = sum(1 for _ in self.markets.scan())
+        self.analytics.rebuild()
 
 
 def deadline(state: State) -> int | None:
     """When the shard wants to hear the time; None while nothing is due."""
     told = (market.told_at for symbol in state.untold if (market := state.markets.get(symbol)) is not None)
-    first = min(told, default=None)
-    return None if first is None else first + REFERENCE_INTERVAL_NS_MIN
+    times = [at + REFERENCE_INTERVAL_NS_MIN for at in told]
+    of_analytics = analytics.deadline(state.analytics, state.now)
+    return min(times if of_analytics is None else [*times, of_analytics], default=None)
 
 
 def decide(state: State, command: Command) -> Iterator[Event]:
     """What the command brings about. Each event must be evolved before the next is asked for."""
     match command:
         case RecordObservations():
-            for observation in unpacked(command.observations):
+            observations = unpacked(command.observations)
+            for observation in observations:
                 yield from _OBSERVERS[type(observation)](state, observation)
+            yield from analytics.observed(state.analytics, observations)
         case InstrumentListed():
             yield from _listed(state, command)
         case ResetMarketData():
@@ -92,6 +100,8 @@ def decide(state: State, command: Command) -> Iterator[Event]:
             assert type(command) is Tick, command
     if state.untold:
         yield from _tell(state)
+    yield from analytics.closed(state.analytics)
+    yield from analytics.tell(state.analytics, state.markets, state.now)
 
 
 def _observed(state: State, observation: Quoted | Printed) -> Iterator[Event]:
@@ -184,4 +194,7 @@ def evolve(state: State, event: Event) -> None:
     elif type(event) is MarketsForgotten:
         for symbol in [symbol for symbol, _ in state.markets.scan()]:
             state.markets.delete(symbol)
+        state.analytics.forget()
         state.rebuild()
+    else:
+        analytics.evolve(state.analytics, event)

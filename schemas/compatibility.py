@@ -18,6 +18,8 @@ from schemas.message_code import ENVELOPE, attribute
 
 FULL = ("order_commands",)
 """Nouns with FULL_TRANSITIVE compatibility; the others have BACKWARD_TRANSITIVE."""
+STATISTICS = ("market_data.AnalyticsCalculated",)
+"""Messages that may have floats: nothing in them is owned or owed (D27)."""
 DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 9}
 TIME = {"type": "long", "logicalType": "timestamp-nanos"}
 
@@ -45,33 +47,33 @@ def lint(noun: str, name: str, schema: Schema) -> Iterator[str]:
     last = tuple(attribute(field["name"]) for field in schema["fields"][-len(ENVELOPE) :])
     if last != ENVELOPE:
         yield f"its last fields are {last}, not the envelope {ENVELOPE}"
-    yield from _record_faults(schema, "")
+    yield from _record_faults(schema, "", has_floats=f"{noun}.{name}" in STATISTICS)
 
 
-def _record_faults(record: Schema, path: str) -> Iterator[str]:
+def _record_faults(record: Schema, path: str, *, has_floats: bool) -> Iterator[str]:
     if not record.get("doc"):
         yield f"{path or record['name']} has no doc"
     for field in record["fields"]:
         name = f"{path}{field['name']}"
         if not field.get("doc"):
             yield f"{name} has no doc"
-        yield from _type_faults(field["type"], name)
+        yield from _type_faults(field["type"], name, has_floats=has_floats)
         if isinstance(field["type"], list) and (field["type"][0] != "null" or field.get("default", "") is not None):
             yield f"{name} may be null, and its default is not null"
 
 
-def _type_faults(avro: Any, name: str) -> Iterator[str]:
+def _type_faults(avro: Any, name: str, *, has_floats: bool) -> Iterator[str]:
     if isinstance(avro, list):
         for option in avro:
-            yield from _type_faults(option, name)
+            yield from _type_faults(option, name, has_floats=has_floats)
     elif isinstance(avro, str):
-        if avro in ("float", "double"):
+        if avro == "float" or (avro == "double" and not has_floats):
             yield f"{name} is a {avro}: amounts and prices are decimals"
     elif avro["type"] == "enum":
         if avro.get("default") != "UNKNOWN" or avro["symbols"][0] != "UNKNOWN":
             yield f"{name} has no default UNKNOWN for symbols of the future"
     elif avro["type"] == "array":
-        yield from _record_faults(avro["items"], f"{name}.")
+        yield from _record_faults(avro["items"], f"{name}.", has_floats=has_floats)
     elif avro not in (DECIMAL, TIME):
         yield f"{name} is {json.dumps(avro)}: neither a decimal (38, 9) nor a time in nanoseconds"
 

@@ -48,6 +48,7 @@ def noun_module(noun: str, schemas: dict[str, Schema]) -> str:
     wire = [
         "BOOLEAN",
         "COUNT",
+        "DOUBLE",
         "LENGTH",
         "LONG",
         "NANOS_BYTES",
@@ -58,6 +59,7 @@ def noun_module(noun: str, schemas: dict[str, Schema]) -> str:
         "envelope_bytes",
         "is_there",
         "long_size",
+        "read_double",
         "read_items",
         "read_long",
         "read_time",

@@ -16,7 +16,7 @@ def attribute(field: str) -> str:
 
 
 def kind_of(avro: Any) -> tuple[str, bool]:
-    """-> string, long, nanos, an enum's or a record's name, or array:NAME; and whether it may be null."""
+    """-> string, long, double, nanos, an enum's or a record's name, or array:NAME; and whether it may be null."""
     if isinstance(avro, list):
         (other,) = [option for option in avro if option != "null"]
         return kind_of(other)[0], True
@@ -29,7 +29,15 @@ def kind_of(avro: Any) -> tuple[str, bool]:
     return (avro["name"], False) if avro["type"] in ("enum", "record") else (avro["type"], False)
 
 
-PYTHON = {"string": "str", "long": "int", "int": "int", "nanos": "int", "boolean": "bool", "bytes": "bytes"}
+PYTHON = {
+    "string": "str",
+    "long": "int",
+    "int": "int",
+    "nanos": "int",
+    "boolean": "bool",
+    "bytes": "bytes",
+    "double": "float",
+}
 
 
 def enums(schema: Any) -> Iterator[Schema]:
@@ -122,9 +130,8 @@ def encoding(field: Field, source: str) -> str:
         return f"LENGTH[len({source})], {source}"
     tables = {"string": "STRING", "long": "LONG", "int": "LONG", "nanos": "NANOS_BYTES", "boolean": "BOOLEAN"}
     table = tables.get(field.kind) or f"{field.kind.upper()}_BYTES"
-    if field.nullable:
-        return f'b"\\0" if {source} is None else b"\\2" + {table}[{source}]'
-    return f"{table}[{source}]"
+    written = f"DOUBLE.pack({source})" if field.kind == "double" else f"{table}[{source}]"
+    return f'b"\\0" if {source} is None else b"\\2" + {written}' if field.nullable else written
 
 
 def decoder(fields: list[Field], in_order: list[Field], *, is_message: bool) -> Iterator[str]:
@@ -171,6 +178,8 @@ def decoding(field: Field) -> Iterator[str]:
         yield f"{name}, at = read_time(data, at) if known is None else (known, at + 9)"
     elif kind in ("long", "int"):
         yield f"{name}, at = read_long(data, at)"
+    elif kind == "double":
+        yield f"{name}, at = read_double(data, at)"
     elif kind == "boolean":
         yield f"{name} = data[at] == 1"
         yield "at += 1"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from struct import Struct
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import msgspec
@@ -121,6 +122,7 @@ LONG = LENGTH = COUNT = _Longs()
 NANOS_BYTES = _Nanos()
 STRING = _Strings()
 BOOLEAN = (b"\0", b"\1")
+DOUBLE = Struct("<d")
 
 
 TIME_AT: dict[bytes, int] = {}
@@ -181,6 +183,14 @@ def read_long(data: bytes, at: int) -> tuple[int, int]:
     if number >> 64:
         raise ValueError("a long of more than 64 bits")
     return (number >> 1) ^ -(number & 1), at
+
+
+def read_double(data: bytes, at: int) -> tuple[float, int]:
+    """-> an Avro double, and where the next field begins."""
+    if at + DOUBLE.size > len(data):
+        raise ValueError("a double that is cut off")
+    (number,) = DOUBLE.unpack_from(data, at)
+    return number, at + DOUBLE.size
 
 
 def long_size(data: bytes, at: int) -> tuple[int, int]:

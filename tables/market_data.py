@@ -1,4 +1,4 @@
-"""Tables of the market_data noun: what is known of each instrument's prices, and where it trades."""
+"""Tables of the market_data noun: prices of each instrument, where it trades, its bars and indicators."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -6,18 +6,32 @@ from typing import Any, get_args
 
 from app.machine import Noun, Place
 from domain import market_data as machine
+from domain.analytics_rows import Analytics, Telling
+from domain.indicators import Indicators
 from domain.market_quotes import Market
+from domain.series import Bar
+from domain.ticks import Series
+
+ANALYTICS: dict[str, type] = {
+    "series": Series,
+    "bars": Bar,
+    "indicators": Indicators,
+    "tellings": Telling,
+    "stream": int,
+}
+"""Bars lie under `symbol|length|place`, where the place goes round; indicators under `symbol|length`."""
 
 
 def state(tables: Mapping[str, Any], place: Place) -> machine.State:
     """The machine's state over the rows of one shard."""
-    return machine.State(**{name: tables[name] for name in NOUN.tables}, owns=partial(place.owns, NOUN.name))
+    analytics = Analytics(**{name: tables[name] for name in ANALYTICS})
+    return machine.State(tables["markets"], tables["listings"], analytics, partial(place.owns, NOUN.name))
 
 
 NOUN = Noun(
     name="market_data",
     commands=get_args(machine.Command),
-    tables={"markets": Market, "listings": machine.Listing},
+    tables={"markets": Market, "listings": machine.Listing, **ANALYTICS},
     state=state,
     decide=machine.decide,
     evolve=machine.evolve,

@@ -2,7 +2,803 @@
 
 from typing import Any, ClassVar, Self
 
-from schemas.wire import LENGTH, LONG, STRING, TIME_AT, Message, Sender, envelope_bytes, long_size, read_long, read_time
+import msgspec
+
+from schemas.wire import (
+    COUNT,
+    DOUBLE,
+    LENGTH,
+    LONG,
+    NANOS_BYTES,
+    NANOS_SIZE_AT,
+    STRING,
+    TIME_AT,
+    Message,
+    Sender,
+    bytes_to_nanos,
+    envelope_bytes,
+    is_there,
+    long_size,
+    read_double,
+    read_items,
+    read_long,
+    read_time,
+)
+
+
+class IntervalAnalytics(msgspec.Struct, frozen=True):
+    """What was calculated over one length of bars. Null where there are not bars enough."""
+
+    interval_s: int
+    """Length of the bars, seconds."""
+    start: int
+    """When the bar began that is open now, nanoseconds since the epoch, UTC."""
+    ticks: int
+    """Ticks in it that set the price."""
+    tick_sma: float | None = None
+    """Their mean price: the SMA of the ticks in the window."""
+    bar_sma: float | None = None
+    """SMA of the closes of 20 bars, the open one among them."""
+    ema: float | None = None
+    """EMA of the closes, 20 bars."""
+    rsi: float | None = None
+    """Wilder's RSI, 14 bars."""
+    macd: float | None = None
+    """MACD of 12 and 26 bars."""
+    macd_signal: float | None = None
+    """Its EMA, 9 bars."""
+    macd_histogram: float | None = None
+    """The difference of the two."""
+    bollinger_lower: float | None = None
+    """Two standard deviations below the SMA of 20 bars."""
+    bollinger_upper: float | None = None
+    """Two standard deviations above it."""
+    atr: float | None = None
+    """Wilder's average true range, 14 bars."""
+    realized_volatility: float | None = None
+    """Square root of the summed squares of the logarithmic returns of so many minutes as the interval has; not for a year."""
+
+    def encoded(self) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                LONG[self.interval_s],
+                LONG[self.start],
+                LONG[self.ticks],
+                b"\0" if self.tick_sma is None else b"\2" + DOUBLE.pack(self.tick_sma),
+                b"\0" if self.bar_sma is None else b"\2" + DOUBLE.pack(self.bar_sma),
+                b"\0" if self.ema is None else b"\2" + DOUBLE.pack(self.ema),
+                b"\0" if self.rsi is None else b"\2" + DOUBLE.pack(self.rsi),
+                b"\0" if self.macd is None else b"\2" + DOUBLE.pack(self.macd),
+                b"\0" if self.macd_signal is None else b"\2" + DOUBLE.pack(self.macd_signal),
+                b"\0" if self.macd_histogram is None else b"\2" + DOUBLE.pack(self.macd_histogram),
+                b"\0" if self.bollinger_lower is None else b"\2" + DOUBLE.pack(self.bollinger_lower),
+                b"\0" if self.bollinger_upper is None else b"\2" + DOUBLE.pack(self.bollinger_upper),
+                b"\0" if self.atr is None else b"\2" + DOUBLE.pack(self.atr),
+                b"\0" if self.realized_volatility is None else b"\2" + DOUBLE.pack(self.realized_volatility),
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> tuple[Self, int]:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        interval_s, at = read_long(data, at)
+        known = TIME_AT.get(data[at : at + 9])
+        start, at = read_time(data, at) if known is None else (known, at + 9)
+        ticks, at = read_long(data, at)
+        tick_sma: float | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            tick_sma, at = read_double(data, at)
+        bar_sma: float | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            bar_sma, at = read_double(data, at)
+        ema: float | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            ema, at = read_double(data, at)
+        rsi: float | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            rsi, at = read_double(data, at)
+        macd: float | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            macd, at = read_double(data, at)
+        macd_signal: float | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            macd_signal, at = read_double(data, at)
+        macd_histogram: float | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            macd_histogram, at = read_double(data, at)
+        bollinger_lower: float | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            bollinger_lower, at = read_double(data, at)
+        bollinger_upper: float | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            bollinger_upper, at = read_double(data, at)
+        atr: float | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            atr, at = read_double(data, at)
+        realized_volatility: float | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            realized_volatility, at = read_double(data, at)
+        return cls(
+            interval_s,
+            start,
+            ticks,
+            tick_sma,
+            bar_sma,
+            ema,
+            rsi,
+            macd,
+            macd_signal,
+            macd_histogram,
+            bollinger_lower,
+            bollinger_upper,
+            atr,
+            realized_volatility,
+        ), at
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            interval_s=data["interval_s"],
+            start=data["start"],
+            ticks=data["ticks"],
+            tick_sma=data["tick_sma"],
+            bar_sma=data["bar_sma"],
+            ema=data["ema"],
+            rsi=data["rsi"],
+            macd=data["macd"],
+            macd_signal=data["macd_signal"],
+            macd_histogram=data["macd_histogram"],
+            bollinger_lower=data["bollinger_lower"],
+            bollinger_upper=data["bollinger_upper"],
+            atr=data["atr"],
+            realized_volatility=data["realized_volatility"],
+        )
+
+
+class AnalyticsCalculated(Message, frozen=True):
+    """Windows and indicators of an instrument with the bars that are open, as if they closed now. At most 20 a second and symbol: the latest wins."""
+
+    schema_name: ClassVar[str] = "market_data.AnalyticsCalculated"
+
+    symbol: str
+    """Instrument."""
+    observed_at: int
+    """Event time of the last tick, nanoseconds since the epoch, UTC."""
+    intervals: tuple[IntervalAnalytics, ...]
+    """Minutes, 5 and 15 minutes, hours: those in which a tick came."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                LONG[self.observed_at],
+                (
+                    COUNT[len(self.intervals)] + b"".join([item.encoded() for item in self.intervals])
+                    if self.intervals
+                    else b""
+                )
+                + b"\0",
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        observed_at, at = read_time(data, at) if known is None else (known, at + 9)
+        intervals, at = read_items(data, at, IntervalAnalytics.decoded)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, observed_at, intervals, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            observed_at=data["observed_at"],
+            intervals=tuple([IntervalAnalytics.from_avro(item) for item in data["intervals"]]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class BarClosed(Message, frozen=True):
+    """A window of event time has ended: stream time is there. What comes within the grace of 5 s corrects it, and it is told again."""
+
+    schema_name: ClassVar[str] = "market_data.BarClosed"
+
+    symbol: str
+    """Instrument."""
+    interval_s: int
+    """Length of the bar, seconds."""
+    start: int
+    """When it began, nanoseconds since the epoch, UTC; aligned to the epoch."""
+    open: int
+    """First price, units of the quote asset."""
+    high: int
+    """Highest price."""
+    low: int
+    """Lowest price."""
+    close: int
+    """Last price."""
+    volume: int
+    """Units of the instrument that were traded."""
+    ticks: int
+    """Ticks that set the price."""
+    signed_volume: int
+    """Units that were bought by the order that came later, less those that were sold by it."""
+    revision: int
+    """1 when it is told first, one more at each correction. The highest one holds."""
+    vwap: int | None = None
+    """Mean price weighted by quantity; null where nothing was traded."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                LONG[self.interval_s],
+                LONG[self.start],
+                NANOS_BYTES[self.open],
+                NANOS_BYTES[self.high],
+                NANOS_BYTES[self.low],
+                NANOS_BYTES[self.close],
+                NANOS_BYTES[self.volume],
+                b"\0" if self.vwap is None else b"\2" + NANOS_BYTES[self.vwap],
+                LONG[self.ticks],
+                NANOS_BYTES[self.signed_volume],
+                LONG[self.revision],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        interval_s, at = read_long(data, at)
+        known = TIME_AT.get(data[at : at + 9])
+        start, at = read_time(data, at) if known is None else (known, at + 9)
+        end = at + NANOS_SIZE_AT[data[at]]
+        open = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        high = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        low = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        close = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        volume = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        vwap: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            vwap = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        ticks, at = read_long(data, at)
+        end = at + NANOS_SIZE_AT[data[at]]
+        signed_volume = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        revision, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            symbol,
+            interval_s,
+            start,
+            open,
+            high,
+            low,
+            close,
+            volume,
+            ticks,
+            signed_volume,
+            revision,
+            vwap,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            interval_s=data["interval_s"],
+            start=data["start"],
+            open=bytes_to_nanos(data["open"]),
+            high=bytes_to_nanos(data["high"]),
+            low=bytes_to_nanos(data["low"]),
+            close=bytes_to_nanos(data["close"]),
+            volume=bytes_to_nanos(data["volume"]),
+            ticks=data["ticks"],
+            signed_volume=bytes_to_nanos(data["signed_volume"]),
+            revision=data["revision"],
+            vwap=None if data["vwap"] is None else bytes_to_nanos(data["vwap"]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class MarketDataReceived(Message, frozen=True):
+    """Markets told something of an instrument. At most 20 a second and symbol; one stands for all since the one before."""
+
+    schema_name: ClassVar[str] = "market_data.MarketDataReceived"
+
+    symbol: str
+    """Instrument."""
+    exchange: str
+    """Market that told the last of it."""
+    observed_at: int
+    """When that was so at the market, nanoseconds since the epoch, UTC."""
+    count: int
+    """Quotes and trades since the message before."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                STRING[self.exchange],
+                LONG[self.observed_at],
+                LONG[self.count],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        exchange = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        observed_at, at = read_time(data, at) if known is None else (known, at + 9)
+        count, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            symbol, exchange, observed_at, count, event_id, command_id, correlation_id, caused_by, actor_id, timestamp
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            exchange=data["exchange"],
+            observed_at=data["observed_at"],
+            count=data["count"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class PriceUpdated(Message, frozen=True):
+    """The latest prices of an instrument. At most 20 a second and symbol: the latest wins."""
+
+    schema_name: ClassVar[str] = "market_data.PriceUpdated"
+
+    symbol: str
+    """Instrument."""
+    observed_at: int
+    """When the newest of them was so, nanoseconds since the epoch, UTC."""
+    price: int | None = None
+    """Of the last trade, or as it was quoted; units of the quote asset."""
+    bid: int | None = None
+    """Best of all markets, units of the quote asset."""
+    ask: int | None = None
+    """Best of all markets, units of the quote asset."""
+    change: int | None = None
+    """From the first price since midnight UTC to the last one, units of the quote asset."""
+    change_percent: int | None = None
+    """The same, in per cent of the first price, rounded to 9 digits."""
+    open: int | None = None
+    """First price since midnight UTC, units of the quote asset."""
+    high: int | None = None
+    """Highest price since midnight UTC, units of the quote asset."""
+    low: int | None = None
+    """Lowest price since midnight UTC, units of the quote asset."""
+    volume: int | None = None
+    """Units of the instrument that were traded since midnight UTC."""
+    vwap: int | None = None
+    """Their mean price, weighted by quantity, units of the quote asset."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                LONG[self.observed_at],
+                b"\0" if self.price is None else b"\2" + NANOS_BYTES[self.price],
+                b"\0" if self.bid is None else b"\2" + NANOS_BYTES[self.bid],
+                b"\0" if self.ask is None else b"\2" + NANOS_BYTES[self.ask],
+                b"\0" if self.change is None else b"\2" + NANOS_BYTES[self.change],
+                b"\0" if self.change_percent is None else b"\2" + NANOS_BYTES[self.change_percent],
+                b"\0" if self.open is None else b"\2" + NANOS_BYTES[self.open],
+                b"\0" if self.high is None else b"\2" + NANOS_BYTES[self.high],
+                b"\0" if self.low is None else b"\2" + NANOS_BYTES[self.low],
+                b"\0" if self.volume is None else b"\2" + NANOS_BYTES[self.volume],
+                b"\0" if self.vwap is None else b"\2" + NANOS_BYTES[self.vwap],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        observed_at, at = read_time(data, at) if known is None else (known, at + 9)
+        price: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        bid: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            bid = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        ask: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            ask = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        change: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            change = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        change_percent: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            change_percent = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        open: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            open = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        high: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            high = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        low: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            low = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        volume: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            volume = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        vwap: int | None = None
+        at += 1
+        if is_there(data[at - 1]):
+            end = at + NANOS_SIZE_AT[data[at]]
+            vwap = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            symbol,
+            observed_at,
+            price,
+            bid,
+            ask,
+            change,
+            change_percent,
+            open,
+            high,
+            low,
+            volume,
+            vwap,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            observed_at=data["observed_at"],
+            price=None if data["price"] is None else bytes_to_nanos(data["price"]),
+            bid=None if data["bid"] is None else bytes_to_nanos(data["bid"]),
+            ask=None if data["ask"] is None else bytes_to_nanos(data["ask"]),
+            change=None if data["change"] is None else bytes_to_nanos(data["change"]),
+            change_percent=None if data["change_percent"] is None else bytes_to_nanos(data["change_percent"]),
+            open=None if data["open"] is None else bytes_to_nanos(data["open"]),
+            high=None if data["high"] is None else bytes_to_nanos(data["high"]),
+            low=None if data["low"] is None else bytes_to_nanos(data["low"]),
+            volume=None if data["volume"] is None else bytes_to_nanos(data["volume"]),
+            vwap=None if data["vwap"] is None else bytes_to_nanos(data["vwap"]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
 
 
 class RecordObservations(Message, frozen=True):
@@ -238,7 +1034,204 @@ class ResetMarketData(Message, frozen=True):
         )
 
 
+class TickDropped(Message, frozen=True):
+    """A tick is in no window of that length or a shorter one."""
+
+    schema_name: ClassVar[str] = "market_data.TickDropped"
+
+    symbol: str
+    """Instrument."""
+    exchange: str
+    """Market that it comes from."""
+    observed_at: int
+    """When it was so at the market, nanoseconds since the epoch, UTC."""
+    price: int
+    """Price, in units of the quote asset."""
+    quantity: int
+    """Units of the instrument; zero for a quoted price."""
+    sequence: int
+    """Number that the market gave it; zero where it gave none."""
+    trade_id: str
+    """The market's own id of the trade."""
+    observation_id: str
+    """The event id of the message."""
+    reason: str
+    """Stable code: WINDOW_FINAL, PERHAPS_REPEATED, TOO_MANY_MARKETS, TOO_MANY_SYMBOLS."""
+    interval_s: int
+    """Longest window that it is missing in, seconds; 86400: in all of them."""
+    stream_time: int
+    """Highest event time that the shard had seen, nanoseconds since the epoch, UTC."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                STRING[self.exchange],
+                LONG[self.observed_at],
+                NANOS_BYTES[self.price],
+                NANOS_BYTES[self.quantity],
+                LONG[self.sequence],
+                STRING[self.trade_id],
+                STRING[self.observation_id],
+                STRING[self.reason],
+                LONG[self.interval_s],
+                LONG[self.stream_time],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        exchange = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        observed_at, at = read_time(data, at) if known is None else (known, at + 9)
+        end = at + NANOS_SIZE_AT[data[at]]
+        price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        at = end
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        trade_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        observation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        reason = data[at:end].decode()
+        at = end
+        interval_s, at = read_long(data, at)
+        known = TIME_AT.get(data[at : at + 9])
+        stream_time, at = read_time(data, at) if known is None else (known, at + 9)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            symbol,
+            exchange,
+            observed_at,
+            price,
+            quantity,
+            sequence,
+            trade_id,
+            observation_id,
+            reason,
+            interval_s,
+            stream_time,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            exchange=data["exchange"],
+            observed_at=data["observed_at"],
+            price=bytes_to_nanos(data["price"]),
+            quantity=bytes_to_nanos(data["quantity"]),
+            sequence=data["sequence"],
+            trade_id=data["trade_id"],
+            observation_id=data["observation_id"],
+            reason=data["reason"],
+            interval_s=data["interval_s"],
+            stream_time=data["stream_time"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 MESSAGES: tuple[type[Message], ...] = (
+    AnalyticsCalculated,
+    BarClosed,
+    MarketDataReceived,
+    PriceUpdated,
     RecordObservations,
     ResetMarketData,
+    TickDropped,
 )

@@ -102,6 +102,8 @@ def test_orders_live_by_account_books_and_trades_by_symbol() -> None:
         "book-events",
         "market-data",
         "market-data-inbox",
+        "market-data-late",
+        "analytics-events",
     }
     for routes in ROUTES.values():
         for ways in routes.values():

@@ -154,7 +154,9 @@ def test_realized_volatility_adds_up_the_squared_returns_of_the_last_windows() -
     assert realized_volatility(state, 5) == pytest.approx(sqrt(sum(squares)))
     assert realized_volatility(state, 2) == pytest.approx(sqrt(sum(squares[-2:])))
     assert realized_volatility(state, 6) is None
-    assert realized_volatility(state, 3, 105) == pytest.approx(sqrt(sum(squares[-2:]) + log(105 / 102) ** 2))
+    rise = log(105 / 102) ** 2
+    assert realized_volatility(state, 3, Bar(105, 105, 105), 6) == pytest.approx(sqrt(sum(squares[-2:]) + rise))
+    assert realized_volatility(state, 3, Bar(105, 105, 105), 8) == pytest.approx(sqrt(rise)), "two windows without"
 
 
 def test_a_window_without_a_bar_has_no_return() -> None:

@@ -4,6 +4,7 @@ import pytest
 from examples import listing, units
 from machines import Machine, about, of_type
 
+from domain.analytics_rows import TELL_INTERVAL_NS_MIN
 from domain.market_data import REFERENCE_INTERVAL_NS_MIN
 from domain.market_quotes import SOURCES_MAX, STALE_NS, Best
 from domain.observations import Observation, Printed, Quoted, packed
@@ -59,6 +60,7 @@ def test_other_books_hear_the_latest_once_a_pause() -> None:
     ticks = [heard(trade(90 + number, at=number)) for number in range(1, 9)]
     events = [event for tick in ticks for event in machine.run(tick, at=SECOND)]
     assert [told.last for told in of_type(events, SetReferencePrices)] == [units(91)]
+    machine.run(Tick(is_manual=False), at=SECOND + TELL_INTERVAL_NS_MIN)
     assert machine.noun.deadline(machine.state) == SECOND + REFERENCE_INTERVAL_NS_MIN
     events = machine.run(Tick(is_manual=False), at=SECOND + REFERENCE_INTERVAL_NS_MIN)
     assert [told.last for told in of_type(events, SetReferencePrices)] == [units(98)]

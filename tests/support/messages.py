@@ -45,6 +45,7 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     "int": st.integers(-(2**31), 2**31 - 1),
     "nanos": nanos,
     "boolean": st.booleans(),
+    "double": st.floats(allow_nan=False),
 }
 
 
@@ -72,7 +73,7 @@ def as_avro(message: Any, schema: dict[str, Any]) -> dict[str, Any]:
     for field in schema["fields"]:
         value = getattr(message, attribute(field["name"]))
         kind, _ = kind_of(field["type"])
-        if value is None or kind in ("string", "bytes", "long", "int", "boolean"):
+        if value is None or kind in ("string", "bytes", "long", "int", "boolean", "double"):
             found[field["name"]] = value
         elif kind == "nanos":
             with localcontext() as context:

@@ -1,0 +1,243 @@
+"""Bars, indicators and what is told of them: what the machine of market data makes of ticks, in event time.
+
+One inner event a record and symbol holds the rows as they are then. What is told of prices and indicators is conflated
+by the shard's clock, the latest wins; bars and dropped ticks are told all.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from domain.analytics_rows import (
+    NOTHING_TOLD,
+    STREAM,
+    TELL_INTERVAL_NS_MIN,
+    Analytics,
+    Telling,
+    bar_key,
+    indicators_key,
+)
+from domain.indicators import NO_BARS, Indicators, advanced, bar_of
+from domain.market_quotes import Market
+from domain.observations import Observation, Printed, Quoted
+from domain.series import DAY_LEVEL, INTERVALS, MINUTE_LEVEL, SECOND, Bar, ClosedWindow, Levels, due, settled
+from domain.state import Table
+from domain.telling import analytics_calculated, contents_of_all, market_data_received, price_updated
+from domain.ticks import Dropped, DropReason, Series, Taken, Timed, taken
+from schemas.market_data import AnalyticsCalculated, BarClosed, MarketDataReceived, PriceUpdated, TickDropped
+from schemas.wire import NANOS
+
+SYMBOLS_MAX = 20_000
+"""Of one shard whose bars are kept."""
+CLOSED_AT_ONCE = TOLD_AT_ONCE = 64
+"""Symbols without a tick whose windows a record closes, and symbols that a record tells of."""
+NO_SERIES = Series()
+
+
+class StreamMoved(msgspec.Struct, frozen=True, gc=False):
+    """The highest event time that was seen."""
+
+    stream_time: int
+
+
+class SeriesMoved(msgspec.Struct, frozen=True, gc=False):
+    """Bars of one instrument as they are now."""
+
+    symbol: str
+    series: Series
+    due: int
+    """Stream time at which the next of its windows closes or is final."""
+    bars: tuple[tuple[str, Bar], ...]
+    """Those that were told just now, by their keys."""
+    indicators: tuple[tuple[str, Indicators], ...]
+
+
+class TellingMoved(msgspec.Struct, frozen=True, gc=False):
+    """What the world has not heard of one instrument."""
+
+    symbol: str
+    telling: Telling
+
+
+Event = (
+    StreamMoved
+    | SeriesMoved
+    | TellingMoved
+    | MarketDataReceived
+    | PriceUpdated
+    | AnalyticsCalculated
+    | BarClosed
+    | TickDropped
+)
+
+
+def observed(state: Analytics, observations: Iterable[Observation]) -> Iterator[Event]:
+    """Takes quotes and trades, each at the stream time at which it came."""
+    before = stream_time = state.stream_time
+    timed: dict[str, list[Timed]] = {}
+    for observation in observations:
+        if isinstance(observation, Printed | Quoted):
+            stream_time = max(stream_time, observation.at)
+            found = timed.get(observation.symbol)
+            if found is None:
+                timed[observation.symbol] = [(stream_time, observation)]
+            else:
+                found.append((stream_time, observation))
+    if stream_time != before:
+        yield StreamMoved(stream_time)
+    for symbol, items in timed.items():
+        yield from _took(state, symbol, items, stream_time)
+
+
+def _took(state: Analytics, symbol: str, items: list[Timed], stream_time: int) -> Iterator[Event]:
+    series = state.series.get(symbol)
+    if series is None and state.count >= SYMBOLS_MAX:
+        ticks = [(at, each) for at, each in items if isinstance(each, Printed) or each.last]
+        dropped = [Dropped(each, DropReason.TOO_MANY_SYMBOLS, len(INTERVALS), at) for at, each in ticks]
+    else:
+        found = taken(series or NO_SERIES, items)
+        dropped = found.dropped
+        if found.series is not series:
+            yield from _moved(state, symbol, found, stream_time)
+    for drop in dropped:
+        yield _tick_dropped(drop)
+    telling, last = state.tellings.get(symbol) or NOTHING_TOLD, items[-1][1]
+    yield TellingMoved(symbol, Telling(telling.told_at, telling.count + len(items), last.exchange, last.at))
+
+
+def _moved(state: Analytics, symbol: str, found: Taken, stream_time: int) -> Iterator[Event]:
+    levels, before = found.series.levels, state.series.get(symbol)
+    at = state.closing.at(symbol)
+    if before is None or _windows(levels) != _windows(before.levels):
+        at = due(levels)
+    touched = found.touched
+    if at <= stream_time or (touched and min(touched) + SECOND <= stream_time):
+        yield from _settled(state, symbol, found.series, stream_time, touched)
+    else:
+        yield SeriesMoved(symbol, found.series, at, (), ())
+
+
+def _windows(levels: Levels) -> int:
+    return sum(map(len, levels))
+
+
+def _settled(
+    state: Analytics, symbol: str, series: Series, stream_time: int, touched: Iterable[int] = ()
+) -> Iterator[Event]:
+    """Closes what stream time closes, and corrects what closed before."""
+    levels, told, final = settled(series.levels, stream_time, touched)
+    series = msgspec.structs.replace(series, levels=levels)
+    bars = tuple([(bar_key(symbol, level, bar.start), bar) for level, bar in told])
+    yield SeriesMoved(symbol, series, due(levels), bars, _advanced(state.indicators, symbol, final))
+    for closed in told:
+        yield _bar_closed(symbol, closed)
+
+
+def _advanced(
+    indicators: Table[Indicators], symbol: str, final: list[ClosedWindow]
+) -> tuple[tuple[str, Indicators], ...]:
+    """Indicators one bar further, for each that is final: of a minute and more."""
+    found: dict[str, Indicators] = {}
+    for level, bar in final:
+        if level >= MINUTE_LEVEL:
+            key = indicators_key(symbol, level)
+            before = found.get(key) or indicators.get(key) or NO_BARS
+            found[key] = advanced(before, bar_of(bar.pane), bar.start, INTERVALS[level])
+    return tuple(found.items())
+
+
+def closed(state: Analytics) -> Iterator[Event]:
+    """Closes windows of symbols without a tick: stream time moves for all of a shard. So many a record."""
+    stream_time = state.stream_time
+    for _ in range(CLOSED_AT_ONCE):
+        first = state.closing.first()
+        if first is None or first[0] > stream_time:
+            return
+        series = state.series.get(first[1])
+        assert series is not None
+        yield from _settled(state, first[1], series, stream_time)
+
+
+def tell(state: Analytics, markets: Table[Market], now: int) -> Iterator[Event]:
+    """Tells of those that had their pause, the longest first. So many a record."""
+    for _ in range(TOLD_AT_ONCE):
+        first = state.telling.first()
+        if first is None or first[0] > now:
+            return
+        symbol = first[1]
+        telling, series = state.tellings.get(symbol) or NOTHING_TOLD, state.series.get(symbol) or NO_SERIES
+        market = markets.get(symbol)
+        yield market_data_received(symbol, telling)
+        windows = contents_of_all(series.levels)
+        if market is not None:
+            yield price_updated(symbol, market.best, windows)
+        if windows[DAY_LEVEL]:
+            yield analytics_calculated(symbol, windows, state.indicators)
+        yield TellingMoved(symbol, Telling(now))
+
+
+def deadline(state: Analytics, now: int) -> int | None:
+    """When the shard wants to hear the time: at once where windows wait to be closed."""
+    closing, telling = state.closing.first(), state.telling.first()
+    if closing is not None and closing[0] <= state.stream_time:
+        return now
+    return None if telling is None else telling[0]
+
+
+def evolve(state: Analytics, event: object) -> None:
+    """Brings the event into the state; most are only told."""
+    if type(event) is SeriesMoved:
+        symbol = event.symbol
+        state.count += state.series.get(symbol) is None
+        state.series.put(symbol, event.series)
+        state.closing.set(symbol, event.due)
+        for key, bar in event.bars:
+            state.bars.put(key, bar)
+        for key, indicators in event.indicators:
+            state.indicators.put(key, indicators)
+    elif type(event) is TellingMoved:
+        telling = event.telling
+        state.tellings.put(event.symbol, telling)
+        state.telling.set(event.symbol, telling.told_at + TELL_INTERVAL_NS_MIN if telling.count else 0)
+    elif type(event) is StreamMoved:
+        state.stream.put(STREAM, event.stream_time)
+
+
+def _bar_closed(symbol: str, closed_window: ClosedWindow) -> BarClosed:
+    level, bar = closed_window
+    pane = bar.pane
+    return BarClosed(
+        symbol,
+        INTERVALS[level] // NANOS,
+        bar.start,
+        pane.open,
+        pane.high,
+        pane.low,
+        pane.close,
+        pane.volume,
+        pane.ticks,
+        pane.signed_volume,
+        bar.revision,
+        pane.vwap,
+    )
+
+
+def _tick_dropped(drop: Dropped) -> TickDropped:
+    tick = drop.observation
+    if isinstance(tick, Printed):
+        price, quantity, trade_id = tick.price, tick.quantity, tick.trade_id
+    else:
+        price, quantity, trade_id = tick.last or 0, 0, ""
+    return TickDropped(
+        tick.symbol,
+        tick.exchange,
+        tick.at,
+        price,
+        quantity,
+        tick.sequence,
+        trade_id,
+        tick.event_id,
+        drop.reason,
+        INTERVALS[drop.level - 1] // NANOS,
+        drop.stream_time,
+    )

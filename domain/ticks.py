@@ -1,0 +1,171 @@
+"""Ticks among what markets told, each counted once, each judged by the stream time at which it came."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from domain.observations import Printed, Quoted
+from domain.panes import Ticked, pane_of, pane_of_one
+from domain.repetitions import IDS_MAX, Came, note
+from domain.series import GRACE_NS, INTERVALS, NO_WINDOWS, SECOND, Levels, level_in_time, with_pane
+
+MEMORIES_MAX = 32
+"""Markets of one instrument whose numbers are remembered, trades and quotes each."""
+
+
+class DropReason(StrEnum):
+    """Why a tick is in no window, or not in all of them."""
+
+    WINDOW_FINAL = "WINDOW_FINAL"
+    PERHAPS_REPEATED = "PERHAPS_REPEATED"
+    """Its number is from before all that is remembered of its market."""
+    TOO_MANY_MARKETS = "TOO_MANY_MARKETS"
+    TOO_MANY_SYMBOLS = "TOO_MANY_SYMBOLS"
+
+
+class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Numbers of one market that came, as `repetitions.note` keeps them."""
+
+    source: str
+    numbers: tuple[int, ...]
+
+
+class Series(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is open of one instrument's bars, and which ticks came."""
+
+    levels: Levels = NO_WINDOWS
+    memories: tuple[Memory, ...] = ()
+    ids: tuple[str, ...] = ()
+    """Of the last messages without a number, the newest at the end."""
+    arrivals: int = 0
+    """Ticks that came, but for repetitions."""
+    repeated: int = 0
+    dropped: int = 0
+
+
+class Dropped(NamedTuple):
+    """A tick that is in no window below that level."""
+
+    observation: Quoted | Printed
+    reason: DropReason
+    level: int
+    stream_time: int
+
+
+class Taken(NamedTuple):
+    """What came of some observations of one instrument."""
+
+    series: Series
+    ticks: list[Ticked]
+    """Those that are in at least one window, in order of arrival."""
+    dropped: list[Dropped]
+    touched: list[int]
+    """A time within each second that took ticks."""
+
+
+Timed = tuple[int, Quoted | Printed]
+"""An observation, and the stream time when it came: its own or later."""
+
+_REASONS = {Came.UNKNOWN: DropReason.PERHAPS_REPEATED, None: DropReason.TOO_MANY_MARKETS}
+
+
+def taken(series: Series, timed: Iterable[Timed]) -> Taken:
+    """Takes ticks into the windows that are not final for them. Observations without a price are none."""
+    taking = _Taking(series)
+    for stream_time, observation in timed:
+        if isinstance(observation, Printed):
+            taking.take(stream_time, observation, observation.price, "|trades")
+        elif observation.last:
+            taking.take(stream_time, observation, observation.last, "|quotes")
+    return taking.result() if taking.is_changed else Taken(series, [], [], [])
+
+
+class _Taking:
+    """Some observations of one instrument while they are looked at."""
+
+    def __init__(self, series: Series) -> None:
+        self.before = series
+        self.memories = {memory.source: list(memory.numbers) for memory in series.memories}
+        self.ids = series.ids
+        self.arrivals, self.repeated = series.arrivals, series.repeated
+        self.ticks: list[Ticked] = []
+        self.dropped: list[Dropped] = []
+        self.seconds: dict[int, list[Ticked]] = {}
+        self.late: list[tuple[int, Ticked]] = []
+        """Ticks that only larger windows take, each with the level of the smallest of those."""
+
+    def take(self, stream_time: int, observation: Quoted | Printed, price: int, kind: str) -> None:
+        """Looks at one tick."""
+        came = self._came(observation, kind)
+        if came is Came.AGAIN:
+            self.repeated += 1
+            return
+        self.arrivals += 1
+        at = observation.at
+        second = at - at % SECOND
+        if came is not Came.FIRST:
+            self.dropped.append(Dropped(observation, _REASONS[came], len(INTERVALS), stream_time))
+        elif stream_time < second + SECOND + GRACE_NS:
+            ticks = self.seconds.get(second)
+            if ticks is None:
+                ticks = self.seconds[second] = []
+            tick = _tick(observation, price, self.arrivals)
+            ticks.append(tick)
+            self.ticks.append(tick)
+        else:
+            self._late(stream_time, observation, price)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether there was any tick."""
+        return self.arrivals != self.before.arrivals or self.repeated != self.before.repeated
+
+    def _late(self, stream_time: int, observation: Quoted | Printed, price: int) -> None:
+        level = level_in_time(observation.at, stream_time)
+        self.dropped.append(Dropped(observation, DropReason.WINDOW_FINAL, level, stream_time))
+        if level < len(INTERVALS):
+            tick = _tick(observation, price, self.arrivals)
+            self.late.append((level, tick))
+            self.ticks.append(tick)
+
+    def _came(self, observation: Quoted | Printed, kind: str) -> Came | None:
+        """Whether it came before; None where too many markets speak of the instrument."""
+        number = observation.sequence
+        if number:
+            source = observation.exchange + kind
+            memory = self.memories.get(source)
+            if memory is None:
+                if len(self.memories) >= MEMORIES_MAX:
+                    return None
+                memory = self.memories[source] = [0]
+            return note(memory, number)
+        name = observation.event_id
+        if not name:
+            return Came.FIRST
+        if name in self.ids:
+            return Came.AGAIN
+        self.ids = (*self.ids[-IDS_MAX + 1 :], name)
+        return Came.FIRST
+
+    def result(self) -> Taken:
+        """What became of all."""
+        levels, touched = self.before.levels, list(self.seconds)
+        for second, ticks in self.seconds.items():
+            levels = with_pane(levels, 0, second, pane_of(ticks))
+        for level, tick in self.late:
+            levels = with_pane(levels, level, tick.at - tick.at % INTERVALS[level], pane_of_one(*tick))
+            touched.append(tick.at)
+        memories = tuple([Memory(source, tuple(numbers)) for source, numbers in self.memories.items()])
+        dropped = self.before.dropped + len(self.dropped)
+        series = Series(levels, memories, self.ids, self.arrivals, self.repeated, dropped)
+        return Taken(series, self.ticks, self.dropped, touched)
+
+
+def _tick(observation: Quoted | Printed, price: int, arrivals: int) -> Ticked:
+    at, number = observation.at, observation.sequence or arrivals
+    if isinstance(observation, Printed):
+        quantity, aggressor = observation.quantity, observation.aggressor
+        return Ticked(at, number, price, quantity, aggressor, observation.sets_price, observation.adds_volume)
+    return Ticked(at, number, price)
