@@ -17,7 +17,7 @@ from app import bootstrap, operating, processes, reading
 from app.exactly_once.adopt import NothingToAdopt
 from app.exactly_once.changelog import ChangelogError
 from app.exactly_once.log import Unavailable
-from app.feeds import binance, publishing, recording, replay
+from app.feeds import binance, publishing, recording, replay, symbols
 from app.feeds.door import ReplayError
 from app.main import app
 from app.settings import NOUNS, Profile
@@ -30,6 +30,7 @@ EXPECTED = (
     binance.FeedError,
     publishing.FeedError,
     recording.RecordingError,
+    symbols.SourcesError,
     ReplayError,
     operating.NoSuchShard,
     NothingToAdopt,

@@ -24,7 +24,7 @@ VENUE = click.Choice(sorted(VENUES))
     option("--venue", type=VENUE, help="Whose recordings the files are."),
     option("--live", "live_venue", type=click.Choice(sorted(live.ENDPOINTS)), help="Not files: its instruments, now."),
     option("--speed", default=0.0, show_default=True, help="Times the recorded speed; 0: as fast as it goes."),
-    option("--count", default=1, show_default=True, type=click.IntRange(1), help="How often to play it."),
+    option("--count", default=1, show_default=True, type=click.IntRange(0), help="How often to play it; 0: for ever."),
     option("--now", is_flag=True, help="As if it began now: other events than at the last time."),
     option("--seconds", default=0.0, help="Stop --live after so long; 0: never."),
     option("--metrics-port", default=0, help="Serve what is counted to Prometheus there; 0: not."),
@@ -48,16 +48,21 @@ async def feed(
     if (venue is None) is (live_venue is None):
         raise FeedError("either --venue, with files, or --live, with instruments as the venue names them")
     sources, report = symbols.read(), Report()
+    paths = [] if venue is None else [_file(name) for name in what]
     if metrics_port:
         feed_metrics.serve(metrics_port, venue or live_venue or "", report)
     async with publisher(app.settings) as out:
-        if live_venue is not None:
-            await live.run(live_venue, what, sources, out.send, report, seconds)
-        else:
-            start = time.time_ns() if now else None
-            assert venue is not None
-            await play([_file(name) for name in what], venue, sources, out.send, report, speed, count, start)
-    tell(report, out)
+        try:
+            if live_venue is not None:
+                await live.run(live_venue, what, sources, out.send, report, seconds)
+            else:
+                start = time.time_ns() if now else None
+                assert venue is not None
+                await play(paths, venue, sources, out.send, report, speed, count, start)
+            await out.flush()
+        finally:
+            report.follow(None)
+            tell(report, out)
     if report.faulty:
         sys.exit(EX_DIFFERENCE)
 

@@ -178,4 +178,3 @@ async def run(
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds or None):
             await live.run()
-    report.follow(None)

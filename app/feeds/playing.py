@@ -1,6 +1,7 @@
 """Recordings played onto the topic `market-data`, at any speed, as often as wanted."""
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -68,7 +69,7 @@ async def play(
     count: int = 1,
     start: int | None = None,
 ) -> None:
-    """Sends the messages of the recordings, so many times; with `start`, as if the first came then, in ns.
+    """Sends the messages of the recordings, so many times, 0: for ever; with `start`, as if the first came then, in ns.
 
     What becomes of all frames is in the report.
 
@@ -77,7 +78,7 @@ async def play(
     later = 0
     loop, played = asyncio.get_running_loop(), 0
     began = loop.time()
-    for _ in range(count):
+    for _ in range(count) if count else itertools.count():
         venue = opened(venue_name, sources)
         report.follow(venue)
         first = latest = None

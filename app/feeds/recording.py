@@ -55,8 +55,8 @@ def _frame(path: Path, number: int, line: bytes) -> Frame:
     """One line: of a table of ticks, `receive time in ns, blank, text`, or a row of JSON."""
     if ".csv" in path.suffixes:
         return Frame(_midnight(path.name) + _milliseconds(line) * MILLISECOND_NS, line, source=f"{path.name}:{number}")
-    if line[:1].isdigit():
-        received, _, text = line.partition(b" ")
+    received, _, text = line.partition(b" ")
+    if received.isdigit():
         return Frame(int(received), text, Kind.ANSWER if text.startswith(b'{"lastUpdateId"') else Kind.SOCKET)
     try:
         row = _rows.decode(line)

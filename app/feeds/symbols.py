@@ -21,12 +21,19 @@ SYMBOLS_MAX = 10_000
 """Of one source: more are no market but a mistake."""
 
 
+class SourcesError(Exception):
+    """The file of sources says what cannot be. The message names it."""
+
+
 class Listing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One instrument of a source that is named or counted otherwise."""
 
     symbol: str
     price_unit: Decimal | None = None
     quantity_unit: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        _check_positive(self.price_unit, self.quantity_unit)
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,10 +46,21 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     band: Decimal = Decimal("0.10")
     symbols: dict[str, Listing] = {}
 
+    def __post_init__(self) -> None:
+        _check_positive(self.price_unit, self.quantity_unit, self.band)
+
+
+def _check_positive(*numbers: Decimal | None) -> None:
+    if not all(number is None or (number.is_finite() and number > 0) for number in numbers):
+        raise ValueError("units and band are more than zero")
+
 
 def read(path: Path = FILE) -> dict[str, Source]:
-    """All sources by name. Raises ValueError, and OSError for the file."""
-    return msgspec.convert(tomllib.loads(path.read_text()), dict[str, Source])
+    """All sources by name. Raises SourcesError."""
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text()), dict[str, Source], strict=False)
+    except (ValueError, OSError) as error:
+        raise SourcesError(f"{path}: {error}") from error
 
 
 class Terms:

@@ -227,7 +227,7 @@ class Venue:
         return DepthUpdate(
             *(symbol, changes.is_snapshot, levels_to_tell(changes.bids, changes.asks), self.name, changes.first),
             sequence=changes.last,
-            event_id=f"{self.name}-{symbol}-d{changes.last}",
+            event_id=f"{self.name}-{symbol}-{'s' if changes.is_snapshot else 'd'}{changes.last}",
             timestamp=changes.at,
         )
 

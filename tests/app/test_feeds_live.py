@@ -10,8 +10,10 @@ import pytest
 from fake_venue import FakeVenue, eventually, opened, truncated, until, whole, without
 from recordings import path, venue
 
+from app.feeds import symbols
 from app.feeds.frames import Kind, Observation
-from app.feeds.live import ENDPOINTS, Endpoint, Live, Pace
+from app.feeds.live import ENDPOINTS, Endpoint, Live, Pace, run
+from app.feeds.playing import Report
 from app.feeds.recording import read
 from domain.depth import Depth, Outcome, checksum
 from schemas.feeds import DepthUpdate
@@ -116,6 +118,27 @@ async def test_a_venue_that_says_nothing_any_more_is_connected_to_again() -> Non
     async with living("gemini", fake, silence_s=0.1) as (live, _):
         await eventually(lambda: live.connections >= 3)
         assert live.venue.frames["heartbeat"] >= 2
+
+
+async def test_a_venue_that_speaks_often_enough_is_left_alone_however_long() -> None:
+    fake = FakeVenue(CHANGES, answers=[book(0)], pause_s=0.15)
+    async with living("binance", fake, silence_s=2.0) as (live, found):
+        await eventually(lambda: bool(found) and followed(found).sequence == 20, 20)
+        assert live.connections == 1
+
+
+async def test_a_feed_ends_when_its_time_is_over_and_has_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake, report, found = FakeVenue(CHANGES, answers=[book(0)]), Report(), list[Observation]()
+
+    async def send(message: Observation) -> None:
+        found.append(message)
+
+    async with opened(fake):
+        here = Endpoint(f"ws://{fake.address}/socket", snapshot=f"http://{fake.address}/book?symbol={{name}}")
+        monkeypatch.setitem(ENDPOINTS, "binance", here)
+        await run("binance", ["ADAUSDT"], symbols.read(), send, report, 1.0)
+    assert found
+    assert report.now().messages == {"DepthUpdate": len(found)}
 
 
 async def test_what_is_wanted_is_said_after_connecting() -> None:

@@ -80,10 +80,14 @@ async def test_speed_is_in_times_the_recorded_one(tmp_path: Path, monkeypatch: p
 
 async def test_what_cannot_be_used_is_told_with_its_place_and_the_rest_is_played(tmp_path: Path) -> None:
     path = recorded(tmp_path, 0, 0.25)
-    path.write_bytes(b"17 {\n" + path.read_bytes() + b"nonsense\n")
+    path.write_bytes(b"17 {\n" + path.read_bytes() + b"nonsense\n1. Nonsense\n")
     report, found = await sent(path)
-    assert (len(found), report.faulty) == (2, 2)
-    assert [(fault.frame, fault.code) for fault in report.faults] == [(1, "UNREADABLE"), (4, "UNREADABLE")]
+    assert (len(found), report.faulty) == (2, 3)
+    assert [(fault.frame, fault.code) for fault in report.faults] == [
+        (1, "UNREADABLE"),
+        (4, "UNREADABLE"),
+        (5, "UNREADABLE"),
+    ]
 
 
 async def test_what_is_counted_can_be_scraped_while_it_is_played(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -11,7 +12,7 @@ from recordings import venue
 
 from app.feeds.clock import WINDOW_NS, Clock
 from app.feeds.frames import Frame, Kind, Observation
-from app.feeds.symbols import Listing
+from app.feeds.symbols import Listing, SourcesError, read
 from app.feeds.venue import PENDING_MAX, Venue
 from app.feeds.venues import VENUES
 from domain.depth import LEVELS_MAX
@@ -308,6 +309,23 @@ def test_two_sources_with_other_names_and_units_tell_the_same() -> None:
     assert isinstance(second, TradePrint)
     fields = ("symbol", "price", "quantity", "aggressor", "trade_id", "timestamp", "sequence")
     assert [getattr(first, name) for name in fields] == [getattr(second, name) for name in fields]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[binance",
+        "[binance]\nunit = 1",
+        '[binance]\nprice_unit = "0"',
+        '[binance]\nband = "none"',
+        "[binance.symbols.A]\n",
+    ],
+)
+def test_a_file_of_sources_that_cannot_be_is_told_with_its_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text(text)
+    with pytest.raises(SourcesError, match=r"sources\.toml: "):
+        read(path)
 
 
 def test_what_is_finer_than_a_nano_is_rounded_half_even_and_counted() -> None:

@@ -39,8 +39,8 @@ class FakeVenue:
     ways: Sequence[Say] = (whole,)
     answers: list[bytes] = field(default_factory=list)
     """To requests for a book, one after the other; the last one again and again."""
-    is_silent_at_end: bool = True
-    """Whether a connection that has said everything stays open."""
+    pause_s: float = 0.0
+    """Between two frames."""
     subscriptions: list[str] = field(default_factory=list)
     connections: int = 0
     requests: int = 0
@@ -54,7 +54,9 @@ class FakeVenue:
         await socket.prepare(request)
         for frame in way(self.frames):
             await socket.send_str(frame.decode())
-        if is_last and self.is_silent_at_end:
+            if self.pause_s:
+                await asyncio.sleep(self.pause_s)
+        if is_last:  # whoever has said everything stays silent
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
                     self.subscriptions.append(message.data)
