@@ -16,6 +16,7 @@ from domain.analytics_rows import (
     Telling,
     bar_key,
     indicators_key,
+    page_key,
 )
 from domain.indicators import NO_BARS, Indicators, advanced, bar_of
 from domain.market_quotes import Market
@@ -23,7 +24,7 @@ from domain.observations import Observation, Printed, Quoted
 from domain.series import DAY_LEVEL, INTERVALS, MINUTE_LEVEL, SECOND, Bar, ClosedWindow, Levels, due, settled
 from domain.state import Table
 from domain.telling import analytics_calculated, contents_of_all, market_data_received, price_updated
-from domain.ticks import Dropped, DropReason, Series, Taken, Timed, taken
+from domain.ticks import Dropped, DropReason, Page, Series, Taken, Timed, taken
 from schemas.market_data import AnalyticsCalculated, BarClosed, MarketDataReceived, PriceUpdated, TickDropped
 from schemas.wire import NANOS
 
@@ -50,6 +51,7 @@ class SeriesMoved(msgspec.Struct, frozen=True, gc=False):
     bars: tuple[tuple[str, Bar], ...]
     """Those that were told just now, by their keys."""
     indicators: tuple[tuple[str, Indicators], ...]
+    pages: tuple[tuple[str, Page], ...] = ()
 
 
 class TellingMoved(msgspec.Struct, frozen=True, gc=False):
@@ -95,7 +97,9 @@ def _took(state: Analytics, symbol: str, items: list[Timed], stream_time: int) -
         ticks = [(at, each) for at, each in items if isinstance(each, Printed) or each.last]
         dropped = [Dropped(each, DropReason.TOO_MANY_SYMBOLS, len(INTERVALS), at) for at, each in ticks]
     else:
-        found = taken(series or NO_SERIES, items)
+        found = taken(
+            series or NO_SERIES, items, lambda source, place: state.pages.get(page_key(symbol, source, place))
+        )
         dropped = found.dropped
         if found.series is not series:
             yield from _moved(state, symbol, found, stream_time)
@@ -112,23 +116,26 @@ def _moved(state: Analytics, symbol: str, found: Taken, stream_time: int) -> Ite
         at = due(levels)
     touched = found.touched
     if at <= stream_time or (touched and min(touched) + SECOND <= stream_time):
-        yield from _settled(state, symbol, found.series, stream_time, touched)
+        yield from _settled(state, symbol, found, stream_time)
     else:
-        yield SeriesMoved(symbol, found.series, at, (), ())
+        yield SeriesMoved(symbol, found.series, at, (), (), _pages(symbol, found))
 
 
 def _windows(levels: Levels) -> int:
     return sum(map(len, levels))
 
 
-def _settled(
-    state: Analytics, symbol: str, series: Series, stream_time: int, touched: Iterable[int] = ()
-) -> Iterator[Event]:
+def _pages(symbol: str, found: Taken) -> tuple[tuple[str, Page], ...]:
+    return tuple([(page_key(symbol, source, place), page) for source, place, page in found.pages])
+
+
+def _settled(state: Analytics, symbol: str, found: Taken, stream_time: int) -> Iterator[Event]:
     """Closes what stream time closes, and corrects what closed before."""
-    levels, told, final = settled(series.levels, stream_time, touched)
-    series = msgspec.structs.replace(series, levels=levels)
+    levels, told, final = settled(found.series.levels, stream_time, found.touched)
+    series = msgspec.structs.replace(found.series, levels=levels)
     bars = tuple([(bar_key(symbol, level, bar.start), bar) for level, bar in told])
-    yield SeriesMoved(symbol, series, due(levels), bars, _advanced(state.indicators, symbol, final))
+    indicators = _advanced(state.indicators, symbol, final)
+    yield SeriesMoved(symbol, series, due(levels), bars, indicators, _pages(symbol, found))
     for closed in told:
         yield _bar_closed(symbol, closed)
 
@@ -155,7 +162,7 @@ def closed(state: Analytics) -> Iterator[Event]:
             return
         series = state.series.get(first[1])
         assert series is not None
-        yield from _settled(state, first[1], series, stream_time)
+        yield from _settled(state, first[1], Taken(series, [], [], [], []), stream_time)
 
 
 def tell(state: Analytics, markets: Table[Market], now: int) -> Iterator[Event]:
@@ -195,6 +202,8 @@ def evolve(state: Analytics, event: object) -> None:
             state.bars.put(key, bar)
         for key, indicators in event.indicators:
             state.indicators.put(key, indicators)
+        for key, page in event.pages:
+            state.pages.put(key, page)
     elif type(event) is TellingMoved:
         telling = event.telling
         state.tellings.put(event.symbol, telling)

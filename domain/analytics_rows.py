@@ -5,9 +5,10 @@ from heapq import heapify, heappop, heappush
 import msgspec
 
 from domain.indicators import Indicators
+from domain.repetitions import PAGES_MAX
 from domain.series import INTERVAL_NAMES, Bar, bar_slot, due
 from domain.state import Table
-from domain.ticks import Series
+from domain.ticks import Page, Series
 
 STREAM = "stream"
 STALE_MAX = 64
@@ -75,11 +76,12 @@ class Analytics:
         series: Table[Series],
         bars: Table[Bar],
         indicators: Table[Indicators],
+        pages: Table[Page],
         tellings: Table[Telling],
         stream: Table[int],
     ) -> None:
-        self.series, self.bars, self.indicators, self.tellings = series, bars, indicators, tellings
-        self.stream = stream
+        self.series, self.bars, self.indicators, self.pages = series, bars, indicators, pages
+        self.tellings, self.stream = tellings, stream
         self.rebuild()
 
     def rebuild(self) -> None:
@@ -92,7 +94,7 @@ class Analytics:
 
     def forget(self) -> None:
         """No tick ever came. `rebuild` has to follow."""
-        for table in (self.series, self.bars, self.indicators, self.tellings, self.stream):
+        for table in (self.series, self.bars, self.indicators, self.pages, self.tellings, self.stream):
             for key in [key for key, _ in table.scan()]:
                 table.delete(key)
 
@@ -110,3 +112,8 @@ def bar_key(symbol: str, level: int, start: int) -> str:
 def indicators_key(symbol: str, level: int) -> str:
     """Where the indicators over bars of that length lie."""
     return f"{symbol}|{INTERVAL_NAMES[level]}"
+
+
+def page_key(symbol: str, source: str, place: int) -> str:
+    """Where a page of numbers that came lies: in the place of one that is forgotten."""
+    return f"{symbol}|{source}|{place % PAGES_MAX}"

@@ -1,6 +1,6 @@
 """Ticks among what markets told, each counted once, each judged by the stream time at which it came."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ import msgspec
 
 from domain.observations import Printed, Quoted
 from domain.panes import Ticked, pane_of, pane_of_one
-from domain.repetitions import IDS_MAX, Came, note
+from domain.repetitions import IDS_MAX, Came, Numbers
 from domain.series import GRACE_NS, INTERVALS, NO_WINDOWS, SECOND, Levels, level_in_time, with_pane
 
 MEMORIES_MAX = 32
@@ -29,6 +29,14 @@ class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Numbers of one market that came, as `repetitions.note` keeps them."""
 
     source: str
+    numbers: tuple[int, ...]
+    pages: int = 0
+    """How many of them were ever made of lower numbers."""
+
+
+class Page(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Lower numbers of one market."""
+
     numbers: tuple[int, ...]
 
 
@@ -63,31 +71,35 @@ class Taken(NamedTuple):
     dropped: list[Dropped]
     touched: list[int]
     """A time within each second that took ticks."""
+    pages: list[tuple[str, int, Page]]
+    """Those that changed, each with its market and number."""
 
 
 Timed = tuple[int, Quoted | Printed]
 """An observation, and the stream time when it came: its own or later."""
+PageReader = Callable[[str, int], Page | None]
+"""Reads a page of a market by its number."""
 
 _REASONS = {Came.UNKNOWN: DropReason.PERHAPS_REPEATED, None: DropReason.TOO_MANY_MARKETS}
 
 
-def taken(series: Series, timed: Iterable[Timed]) -> Taken:
+def taken(series: Series, timed: Iterable[Timed], page_of: PageReader) -> Taken:
     """Takes ticks into the windows that are not final for them. Observations without a price are none."""
-    taking = _Taking(series)
+    taking = _Taking(series, page_of)
     for stream_time, observation in timed:
         if isinstance(observation, Printed):
             taking.take(stream_time, observation, observation.price, "|trades")
         elif observation.last:
             taking.take(stream_time, observation, observation.last, "|quotes")
-    return taking.result() if taking.is_changed else Taken(series, [], [], [])
+    return taking.result() if taking.is_changed else Taken(series, [], [], [], [])
 
 
 class _Taking:
     """Some observations of one instrument while they are looked at."""
 
-    def __init__(self, series: Series) -> None:
-        self.before = series
-        self.memories = {memory.source: list(memory.numbers) for memory in series.memories}
+    def __init__(self, series: Series, page_of: PageReader) -> None:
+        self.before, self.page_of = series, page_of
+        self.memories = {each.source: self._numbers(each.source, each.numbers, each.pages) for each in series.memories}
         self.ids = series.ids
         self.arrivals, self.repeated = series.arrivals, series.repeated
         self.ticks: list[Ticked] = []
@@ -117,6 +129,13 @@ class _Taking:
         else:
             self._late(stream_time, observation, price)
 
+    def _numbers(self, source: str, numbers: tuple[int, ...], pages: int) -> Numbers:
+        def read(place: int) -> list[int] | None:
+            page = self.page_of(source, place)
+            return None if page is None else list(page.numbers)
+
+        return Numbers(list(numbers), pages, read)
+
     @property
     def is_changed(self) -> bool:
         """Whether there was any tick."""
@@ -139,8 +158,8 @@ class _Taking:
             if memory is None:
                 if len(self.memories) >= MEMORIES_MAX:
                     return None
-                memory = self.memories[source] = [0]
-            return note(memory, number)
+                memory = self.memories[source] = self._numbers(source, (0,), 0)
+            return memory.note(number)
         name = observation.event_id
         if not name:
             return Came.FIRST
@@ -157,10 +176,15 @@ class _Taking:
         for level, tick in self.late:
             levels = with_pane(levels, level, tick.at - tick.at % INTERVALS[level], pane_of_one(*tick))
             touched.append(tick.at)
-        memories = tuple([Memory(source, tuple(numbers)) for source, numbers in self.memories.items()])
+        memories = tuple([Memory(source, tuple(each.memory), each.pages) for source, each in self.memories.items()])
+        pages = [
+            (source, place, Page(tuple(numbers)))
+            for source, each in self.memories.items()
+            for place, numbers in each.changed.items()
+        ]
         dropped = self.before.dropped + len(self.dropped)
         series = Series(levels, memories, self.ids, self.arrivals, self.repeated, dropped)
-        return Taken(series, self.ticks, self.dropped, touched)
+        return Taken(series, self.ticks, self.dropped, touched, pages)
 
 
 def _tick(observation: Quoted | Printed, price: int, arrivals: int) -> Ticked:

@@ -10,16 +10,18 @@ from domain.analytics_rows import Analytics, Telling
 from domain.indicators import Indicators
 from domain.market_quotes import Market
 from domain.series import Bar
-from domain.ticks import Series
+from domain.ticks import Page, Series
 
 ANALYTICS: dict[str, type] = {
     "series": Series,
     "bars": Bar,
     "indicators": Indicators,
+    "pages": Page,
     "tellings": Telling,
     "stream": int,
 }
-"""Bars lie under `symbol|length|place`, where the place goes round; indicators under `symbol|length`."""
+"""Bars lie under `symbol|length|place`, where the place goes round; indicators under `symbol|length`;
+pages of numbers that came under `symbol|market|kind|place`."""
 
 
 def state(tables: Mapping[str, Any], place: Place) -> machine.State:

@@ -190,9 +190,10 @@ def test_an_id_that_comes_again_counts_once() -> None:
 
 
 def test_an_old_number_of_which_nobody_knows_any_more_is_told_and_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("domain.repetitions.RANGES_MAX", 2)
+    for name, value in {"RANGES_MAX": 2, "PAGE_RANGES": 1, "PAGES_MAX": 1}.items():
+        monkeypatch.setattr(f"domain.repetitions.{name}", value)
     machine = Machine("market_data")
-    machine.run(heard(tuple(tick(10, 0, sequence=number) for number in (10, 20, 30))))
+    machine.run(heard(tuple(tick(10, 0, sequence=number) for number in (10, 20, 30, 40, 50))))
     (dropped,) = of_type(machine.run(heard((tick(10, 0, sequence=10),))), TickDropped)
     assert (dropped.reason, dropped.interval_s) == ("PERHAPS_REPEATED", 86_400)
 

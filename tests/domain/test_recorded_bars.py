@@ -2,12 +2,17 @@
 
 from collections import Counter, defaultdict
 from itertools import groupby
+from random import Random
 
+from event_time import heard, packs
+from machines import Machine, of_type
 from recorded import RecordedBar, coinbase_minutes, ibm_minutes, ibm_trades
 
+from domain.observations import Printed
 from domain.panes import Pane, Ticked, merged_all, pane_of
 from domain.series import INTERVALS, MINUTE_LEVEL, SECOND
 from domain.windows import tumbling
+from schemas.market_data import BarClosed, TickDropped
 
 MINUTE, HOUR = INTERVALS[MINUTE_LEVEL], 3_600 * SECOND
 
@@ -29,7 +34,7 @@ def second_of(at: int) -> int:
     return at - at % SECOND
 
 
-def differences(pane: Pane, bar: RecordedBar) -> set[str]:
+def differences(pane: Pane | BarClosed, bar: RecordedBar) -> set[str]:
     return {name for name in ("open", "high", "low", "close", "volume") if getattr(pane, name) != getattr(bar, name)}
 
 
@@ -70,6 +75,29 @@ def test_minutes_in_which_the_vendor_differs_lack_a_few_of_the_trades_that_it_re
 
 def regular_open() -> int:
     return min(bar.start for bar in ibm_minutes() if bar.is_regular)
+
+
+def test_the_machine_makes_the_same_minutes_of_the_day_though_ticks_come_late_and_twice() -> None:
+    rng = Random(1)
+    arriving = sorted(ibm_trades(), key=lambda tick: tick.at + rng.randrange(4 * SECOND))
+    arriving = [tick for tick in arriving for _ in range(1 + (rng.random() < 0.05))]
+    printed = [
+        Printed("IBM", "XNYS", *tick[:1], *tick[2:5], tick.sequence, "", tick.sets_price, tick.adds_volume, "")
+        for tick in arriving
+    ]
+    machine, told = Machine("market_data"), dict[int, BarClosed]()
+    for pack in packs(printed, rng):
+        events = machine.run(heard(pack))
+        assert of_type(events, TickDropped) == []
+        told |= {bar.start: bar for bar in of_type(events, BarClosed) if bar.interval_s == 60}
+    assert {start: (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.vwap) for start, bar in told.items()} == {
+        start: (pane.open, pane.high, pane.low, pane.close, pane.volume, pane.vwap)
+        for start, pane in bars_by_merging().items()
+        if pane.ticks and start + MINUTE <= ibm_trades()[-1].at
+    }
+    assert max(bar.revision for bar in told.values()) > 1
+    agreeing = [bar for bar in ibm_minutes() if bar.is_regular and not differences(told[bar.start], bar)]
+    assert len(agreeing) == 353
 
 
 def as_pane(bar: RecordedBar) -> Pane:

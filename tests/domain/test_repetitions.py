@@ -4,18 +4,33 @@ from random import Random
 import pytest
 from effort import seeds
 
-from domain.repetitions import Came, note
+from domain.repetitions import Came, Numbers, note
 
 FIRST, AGAIN, UNKNOWN = Came
 
 
-def came(*numbers: int) -> list[Came]:
-    memory = [0]
-    return [note(memory, number) for number in numbers]
+class Remembered:
+    """Numbers of one market, with pages that outlive what is at hand."""
+
+    def __init__(self) -> None:
+        self.memory, self.count, self.pages = [0], 0, dict[int, list[int]]()
+
+    def note(self, *numbers: int) -> list[Came]:
+        at_hand = Numbers(self.memory, self.count, lambda place: list(self.pages[place]))
+        found = [at_hand.note(number) for number in numbers]
+        self.memory, self.count = at_hand.memory, at_hand.pages
+        self.pages |= at_hand.changed
+        return found
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANGES_MAX": 4, "PAGE_RANGES": 2, "PAGES_MAX": 3}.items():
+        monkeypatch.setattr(f"domain.repetitions.{name}", value)
 
 
 def test_what_comes_twice_is_known_whatever_came_between() -> None:
-    assert came(5, 6, 5, 9, 7, 6, 7, 8, 9, 1, 1) == [
+    assert Remembered().note(5, 6, 5, 9, 7, 6, 7, 8, 9, 1, 1) == [
         FIRST, FIRST, AGAIN, FIRST, FIRST, AGAIN, AGAIN, FIRST, AGAIN, FIRST, AGAIN,
     ]  # fmt: skip
 
@@ -27,25 +42,44 @@ def test_numbers_that_follow_each_other_are_one_range_in_whatever_order_they_com
         assert memory == [0, 1, 6]
 
 
-def test_what_is_from_before_all_that_is_remembered_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("domain.repetitions.RANGES_MAX", 2)
-    assert came(10, 20, 30, 10, 9, 11, 20, 21, 19, 11) == [
-        FIRST, FIRST, FIRST, UNKNOWN, UNKNOWN, FIRST, AGAIN, FIRST, FIRST, UNKNOWN,
-    ]  # fmt: skip
+@pytest.mark.usefixtures("small")
+def test_what_is_in_pages_is_remembered_as_well() -> None:
+    remembered = Remembered()
+    tens = range(10, 110, 10)
+    assert set(remembered.note(*tens)) == {FIRST}
+    assert remembered.count == 3
+    assert set(remembered.note(*tens)) == {AGAIN}
+    assert remembered.note(15, 35, 35, 15) == [FIRST, FIRST, AGAIN, AGAIN]
 
 
-@pytest.mark.parametrize("seed", seeds(20))
-def test_the_memory_never_guesses_wrong_and_never_grows_beyond_its_bound(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("domain.repetitions.RANGES_MAX", 8)
-    rng, memory, seen = Random(seed), [0], set[int]()
+@pytest.mark.usefixtures("small")
+def test_what_is_from_before_all_that_is_remembered_is_not_guessed() -> None:
+    remembered = Remembered()
+    remembered.note(*range(10, 200, 10))
+    assert remembered.note(10, 11, 120, 121, 190) == [UNKNOWN, UNKNOWN, AGAIN, FIRST, AGAIN]
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("seed", seeds(30))
+def test_the_memory_never_guesses_wrong_and_never_grows_beyond_its_bound(seed: int) -> None:
+    rng, remembered, seen = Random(seed), Remembered(), set[int]()
     highest = rng.choice((60, 400, 10**12))
-    for _ in range(500):
-        number = rng.randint(1, highest)
-        found = note(memory, number)
-        assert found is (UNKNOWN if number <= memory[0] and found is UNKNOWN else AGAIN if number in seen else FIRST)
+    reach = rng.choice((30, highest))
+    for step in range(500):
+        number = rng.randint(max(1, step * highest // 500 - reach), max(1, step * highest // 500 + reach))
+        (found,) = remembered.note(number)
+        assert found in (UNKNOWN, AGAIN if number in seen else FIRST)
         if found is FIRST:
             seen.add(number)
-        assert len(memory) <= 17
-        assert memory == sorted(memory)
+        pages = [remembered.pages[place] for place in sorted(remembered.pages)[-3:]]
+        for memory in (*pages, remembered.memory):
+            assert len(memory) <= 9
+            assert memory == sorted(memory)
+
+
+def test_a_market_whose_numbers_have_gaps_is_remembered_for_thousands_of_ticks() -> None:
+    remembered = Remembered()
+    numbers = [7 * number for number in range(1, 5_001)]
+    assert set(remembered.note(*numbers)) == {FIRST}
+    assert set(remembered.note(*reversed(numbers[-4_096:]))) == {AGAIN}
+    assert remembered.note(7) == [UNKNOWN]

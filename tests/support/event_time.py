@@ -31,19 +31,19 @@ class Counted(NamedTuple):
 
 
 def arrivals(seed: int, count: int = 600) -> list[Printed]:
-    """Ticks as they arrive: shuffled by some seconds, some very late, some twice. Around midnight, some of them."""
+    """Ticks as they arrive: shuffled by some seconds, some very late, some twice.
+
+    Around midnight, some of them. A market counts all its ticks together, so the numbers of a symbol have gaps.
+    """
     rng = Random(seed)
     at = 20_000 * DAY + rng.choice((DAY - 30 * SECOND, 3_600 * SECOND - 20 * SECOND, 0)) + rng.randrange(SECOND)
     ticks = []
-    sequences = dict.fromkeys(SYMBOLS, 0)
-    for _ in range(count):
+    for number in range(1, count + 1):
         at += int(rng.expovariate(1 / rng.choice((0.01, 0.3, 0.3, 8))) * SECOND)
         lateness = rng.choice((0, 0, 2, 7)) * rng.random()
         if rng.random() < 0.02:
             lateness = rng.choice((40, 400, 4_000, 90_000))
-        symbol = rng.choice(SYMBOLS)
-        sequences[symbol] += 1
-        ticks.append((at + int(lateness * SECOND), _tick(rng, symbol, at, sequences[symbol])))
+        ticks.append((at + int(lateness * SECOND), _tick(rng, at, number)))
     found = [tick for _, tick in sorted(ticks, key=lambda item: item[0])]
     for _ in range(count // 10):
         place = rng.randrange(len(found))
@@ -51,7 +51,8 @@ def arrivals(seed: int, count: int = 600) -> list[Printed]:
     return found
 
 
-def _tick(rng: Random, symbol: str, at: int, number: int) -> Printed:
+def _tick(rng: Random, at: int, number: int) -> Printed:
+    symbol = rng.choice(SYMBOLS)
     price, quantity, aggressor = rng.randint(1, 99), rng.randint(1, 9), rng.choice((-1, 0, 1))
     return Printed(symbol, "XNAS", at, price, quantity, aggressor, number, str(number), True, True, "")
 
