@@ -25,7 +25,7 @@ VENUE = click.Choice(sorted(VENUES))
     option("--live", "live_venue", type=click.Choice(sorted(live.ENDPOINTS)), help="Not files: its instruments, now."),
     option("--speed", default=0.0, show_default=True, help="Times the recorded speed; 0: as fast as it goes."),
     option("--count", default=1, show_default=True, type=click.IntRange(0), help="How often to play it; 0: for ever."),
-    option("--now", is_flag=True, help="As if it began now: other events than at the last time."),
+    option("--now", is_flag=True, help="As if it began now, at recorded speed where none is given: other events."),
     option("--seconds", default=0.0, help="Stop --live after so long; 0: never."),
     option("--metrics-port", default=0, help="Serve what is counted to Prometheus there; 0: not."),
 )
@@ -58,7 +58,7 @@ async def feed(
             else:
                 start = time.time_ns() if now else None
                 assert venue is not None
-                await play(paths, venue, sources, out.send, report, speed, count, start)
+                await play(paths, venue, sources, out.send, report, speed or float(now), count, start)
             await out.flush()
         finally:
             report.follow(None)

@@ -73,7 +73,8 @@ async def play(
 
     What becomes of all frames is in the report.
 
-    `speed` is in times the recorded one; 0 means as fast as it goes. Raises RecordingError.
+    `speed` is in times the recorded one; 0 means as fast as it goes.
+    With `start`, times pass at this speed, too. Raises RecordingError.
     """
     later = 0
     loop, played = asyncio.get_running_loop(), 0
@@ -89,9 +90,12 @@ async def play(
                 first, latest = first or at, max(at, latest or at)
             if speed and first:
                 await asyncio.sleep((at - first + played) / NANOS / speed - (loop.time() - began))
-            by = later + (start - first if start is not None and first else 0)
             for message in messages:
-                await send(shifted(message, by))
+                if start is None or not first:
+                    await send(shifted(message, later))
+                else:
+                    passed = int((message.timestamp - first + played) / (speed or 1))
+                    await send(shifted(message, later + start - first, start + passed))
         span = (latest or 0) - (first or 0) + PAUSE_NS
         later, played = later + span, played + span
     report.follow(None)

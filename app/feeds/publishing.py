@@ -24,18 +24,20 @@ class FeedError(Exception):
     """Messages cannot be sent. The message tells why."""
 
 
-def shifted(message: Observation, by: int) -> Observation:
+def shifted(message: Observation, by: int, at: int | None = None) -> Observation:
     """The same as if it happened so many ns later, a millisecond at least: another event, whose numbers follow on.
 
-    Numbers move by as much as times: no venue counts more than one change a nanosecond.
+    Numbers move by as much as times: no venue counts more than one change a nanosecond. `at` is another time for it.
     """
     if not by:
         return message
     changes: dict[str, Any] = {"event_id": f"{message.event_id}+{by // MILLISECOND_NS:x}"}
-    for name in ("timestamp", "sequence", "first_sequence"):
+    for name in ("sequence", "first_sequence"):
         value = getattr(message, name, 0)
         if value:
             changes[name] = value + by
+    if message.timestamp:
+        changes["timestamp"] = message.timestamp + by if at is None else at
     return msgspec.structs.replace(message, **changes)
 
 

@@ -67,6 +67,13 @@ async def test_as_if_it_began_now_the_first_event_is_now(tmp_path: Path) -> None
     assert all(len(message.event_id) <= 64 for message in found)
 
 
+async def test_at_double_speed_now_passes_twice_as_fast(tmp_path: Path) -> None:
+    start, number = BEGAN + 10**9 * NANOS, NANOS // 4 + PAUSE_NS
+    _, found = await sent(recorded(tmp_path, 0, 0.25), start=start, speed=2, count=2)
+    assert [message.timestamp - start for message in found[::2]] == [500_000, 500_000 + number // 2]
+    assert found[2].sequence - found[0].sequence == number
+
+
 async def test_speed_is_in_times_the_recorded_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
 

@@ -1,6 +1,7 @@
 """Coinbase Exchange: level2, ticker and matches by socket, trades and ticker by REST.
 
-The side of a match is that of the maker. Books are not numbered: what is missing cannot be told.
+The side of a match is that of the maker. The last price of a ticker by socket is left out: matches tell it. Books are
+not numbered: what is missing cannot be told.
 """
 
 import msgspec
@@ -37,7 +38,6 @@ class _Update(msgspec.Struct):
 
 class _Ticker(msgspec.Struct):
     product_id: str
-    price: str
     time: str = ""
     """Absent in the first one after a subscription to a market where nothing happens."""
     best_bid: str = ""
@@ -136,8 +136,7 @@ class Coinbase(Venue):
         terms = self.symbols[ticker.product_id]
         at = from_rfc3339(ticker.time) if ticker.time else self.clock.theirs(frame.at)
         bid, ask = terms.price(ticker.best_bid or "0"), terms.price(ticker.best_ask or "0")
-        last, volume = terms.price(ticker.price) or None, terms.quantity(ticker.volume_24h or "0")
-        return [self.quote(terms, at, ticker.sequence, bid, ask, last=last, volume=volume)]
+        return [self.quote(terms, at, ticker.sequence, bid, ask, volume=terms.quantity(ticker.volume_24h or "0"))]
 
     def _read_answer(self, frame: Frame) -> Found:
         product, _, what = frame.source.partition("/products/")[2].partition("?")[0].partition("/")

@@ -1,7 +1,8 @@
 """Kraken, socket API v1: book, trade, ticker, spread.
 
 Books are not numbered, but each update carries a CRC-32 of the ten best levels: asks, then bids, best first, price and
-volume without point and leading zeros. Trades have no ids: their time, in steps of a microsecond, numbers them.
+volume without point and leading zeros. Trades have no ids: their time, in steps of a microsecond, numbers them. The
+last price of a ticker is left out: trades tell it.
 """
 
 from typing import Any
@@ -45,7 +46,6 @@ class _Book(msgspec.Struct, rename={"ask_rows": "as", "bid_rows": "bs"}):
 class _Ticker(msgspec.Struct):
     a: tuple[str, int | str, str]
     b: tuple[str, int | str, str]
-    c: tuple[str, str]
     v: tuple[str, str]
 
 
@@ -141,8 +141,8 @@ class Kraken(Venue):
         ticker = self._tickers.decode(data)
         bid, ask = terms.price(ticker.b[0]), terms.price(ticker.a[0])
         sizes = terms.quantity(ticker.b[2]), terms.quantity(ticker.a[2])
-        last, volume = terms.price(ticker.c[0]), terms.quantity(ticker.v[0])
-        return [self.quote(terms, self.clock.theirs(frame.at), frame.at, bid, ask, *sizes, last, volume)]
+        volume = terms.quantity(ticker.v[0])
+        return [self.quote(terms, self.clock.theirs(frame.at), frame.at, bid, ask, *sizes, volume=volume)]
 
     def _read_spread(self, frame: Frame, terms: Terms, data: msgspec.Raw) -> Found:
         bid, ask, time, bid_size, ask_size = self._spreads.decode(data)
