@@ -65,7 +65,13 @@ def web_server(settings: Settings) -> dict[str, Any]:
 
 def modules(settings: Settings) -> list[str]:
     """Leaf modules, for a package would hide their import errors."""
-    modules = [*[f"agents.{noun}" for noun in settings.nouns], "app.cli", "app.flow_cli", "web.health"]
+    modules = [
+        *[f"agents.{noun}" for noun in settings.nouns],
+        "app.cli",
+        "app.flow_cli",
+        "app.history_cli",
+        "web.health",
+    ]
     if settings.is_gateway:
         modules += [
             "web.accounts",
@@ -73,11 +79,14 @@ def modules(settings: Settings) -> list[str]:
             "web.registry",
             "web.order_books",
             "web.positions",
+            "web.market_data",
+            "web.alerts",
             "web.fees",
             "web.sessions",
             "web.risk",
             "web.aliases",
             "web.sockets",
+            "web.price_updates",
             "web.page",
         ]
         modules += ["web.admin", "web.operations", "web.risk_controls"] if settings.profile is not Profile.PROD else []

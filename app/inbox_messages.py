@@ -1,6 +1,6 @@
 """What the inboxes with many kinds of messages take: a part of the catalogue."""
 
-from schemas import accounts, order_books, shared
+from schemas import accounts, market_data, order_books, shared
 from schemas.wire import Message
 
 ACCOUNTS: tuple[type[Message], ...] = (
@@ -52,5 +52,14 @@ BOOKS: tuple[type[Message], ...] = (
     order_books.ScheduleSession,
     order_books.ListInstrument,
     order_books.ResetBooks,
+    shared.Tick,
+)
+
+MARKET_DATA: tuple[type[Message], ...] = (
+    market_data.RecordObservations,
+    market_data.SetAlert,
+    market_data.RemoveAlert,
+    market_data.ResetMarketData,
+    order_books.InstrumentListed,
     shared.Tick,
 )

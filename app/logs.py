@@ -32,6 +32,7 @@ def config(level: str) -> dict[str, Any]:
             "aiokafka": {"level": "WARNING"},
             "mode": {"level": "WARNING"},
             "faust": {"level": "WARNING"},
+            "httpx2": {"level": "WARNING"},  # of the registry's client: a line a schema
         },
     }
 

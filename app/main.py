@@ -37,7 +37,7 @@ from app.exactly_once.transport import NullMonitor, ShardApp
 from app.exactly_once.watchdog import Watchdog
 from app.faust_settings import faust_settings
 from app.machine import Noun, NounMachine
-from app.registry import ConfluentRegistry, FileRegistry, Registry
+from app.registry import ConfluentRegistry, FileRegistry, Registry, RegistryUnreachable
 from app.settings import Profile, Settings, SettingsError, from_environment
 from app.topics import TOPICS, compression_of
 from schemas.shared import Tick
@@ -142,7 +142,7 @@ class TradingApp(ShardApp):
             await self._check_topics(admin)
         finally:
             await admin.close()
-        self.codec = Codec(await asyncio.to_thread(self._registry))
+        self.codec = Codec(await self._registry())
         self.not_ready = "connecting"
 
     async def _check_topics(self, admin: Any) -> None:
@@ -162,13 +162,23 @@ class TradingApp(ShardApp):
             self.not_ready = f"{wrong[0]}; {wrong[0].remedy}"
             await asyncio.sleep(bootstrap.RETRY_S)
 
-    def _registry(self) -> Registry:
-        if not self.settings.schema_registry_url:
+    async def _registry(self) -> Registry:
+        """Waits for the registry, where there is one, and for it to take our schemas."""
+        url = self.settings.schema_registry_url
+        if not url:
             return FileRegistry()
         topics = {message.schema_name: topic.name for topic in TOPICS.values() for message in topic.messages}
-        registry = ConfluentRegistry(self.settings.schema_registry_url, topics)
-        registry.register()
-        return registry
+        while True:
+            self.not_ready = f"registering schemas at {url}"
+            registry = ConfluentRegistry(url, topics)
+            try:
+                await asyncio.to_thread(registry.register)
+            except RegistryUnreachable as error:
+                self.not_ready = f"the schema registry at {url} does not take our schemas: {error}"
+                logger.warning("%s", self.not_ready)
+                await asyncio.sleep(bootstrap.RETRY_S)
+            else:
+                return registry
 
     async def after_producer(self, producer: Any) -> None:
         """The producer is there: so may the shards be."""

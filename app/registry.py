@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -10,6 +11,8 @@ import schemas
 
 logger = logging.getLogger(__name__)
 
+REGISTERED_AT_ONCE = 8
+"""A registry needs some ten milliseconds a schema, and there are a hundred."""
 FILE = Path(schemas.__file__).parent / "registry.json"
 
 
@@ -78,13 +81,18 @@ class ConfluentRegistry:
 
     def register(self) -> None:
         """Registers today's schemas, under topic and record name, and learns their ids."""
+        with ThreadPoolExecutor(REGISTERED_AT_ONCE) as pool:
+            for name, number in pool.map(self._registered, self._topics.items()):
+                self._ids[name] = number
+                self._schemas[number] = self._entries.schema_of(self._entries.id_of(name))
+
+    def _registered(self, item: tuple[str, str]) -> tuple[str, int]:
         from confluent_kafka.schema_registry import Schema  # noqa: PLC0415
 
-        for name, topic in self._topics.items():
-            schema = self._entries.schema_of(self._entries.id_of(name))
-            subject = f"{topic}-{schema['namespace']}.{schema['name']}"
-            self._ids[name] = self._asked(self._client.register_schema, subject, Schema(json.dumps(schema), "AVRO"))
-            self._schemas[self._ids[name]] = schema
+        name, topic = item
+        schema = self._entries.schema_of(self._entries.id_of(name))
+        subject = f"{topic}-{schema['namespace']}.{schema['name']}"
+        return name, self._asked(self._client.register_schema, subject, Schema(json.dumps(schema), "AVRO"))
 
     def id_of(self, name: str) -> int:
         """The id under which today's version of our message travels."""

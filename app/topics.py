@@ -99,7 +99,7 @@ _INBOX_TOPICS = (
         "symbol",
         100,
         7 * DAY_MS,
-        (market_data.RecordObservations, market_data.ResetMarketData, order_books.InstrumentListed, shared.Tick),
+        inbox_messages.MARKET_DATA,
     ),
 )
 _BOOK_EVENTS = (
@@ -128,6 +128,8 @@ _ANALYTICS_EVENTS = (
     market_data.BarClosed,
 )
 """What is made of market data."""
+_ALERT_EVENTS = (market_data.AlertSet, market_data.AlertRemoved, market_data.AlertTriggered)
+"""What users are told of their alerts."""
 _PUBLIC_TOPICS = (
     Topic("order-events", "account_id", 50, 30 * DAY_MS, (accounts.OrderEvent,), "snappy"),
     Topic("trade-events", "symbol", 50, 365 * DAY_MS, (order_books.TradeExecuted,), "snappy"),
@@ -136,6 +138,7 @@ _PUBLIC_TOPICS = (
     Topic("risk-events", "account_id", 10, 30 * DAY_MS, (*_RISK_EVENTS, order_books.BreakerTripped)),
     Topic("balance-events", "account_id", 50, 365 * DAY_MS, (accounts.BalanceEvent, accounts.AccountOpened)),
     Topic("analytics-events", "symbol", 50, 30 * DAY_MS, _ANALYTICS_EVENTS),
+    Topic("alert-events", "user_id", 10, 30 * DAY_MS, _ALERT_EVENTS),
     Topic("market-data-late", "symbol", 10, 30 * DAY_MS, (market_data.TickDropped,)),
     Topic(DEAD_LETTERS, "topic", 4, 365 * DAY_MS, (shared.DeadLetter,)),
 )
@@ -158,6 +161,7 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.SetReferencePrices: (Route(BOOKS, "symbol"),),
         **dict.fromkeys(_ANALYTICS_EVENTS, (Route("analytics-events", "symbol"),)),
         market_data.TickDropped: (Route("market-data-late", "symbol"),),
+        **dict.fromkeys(_ALERT_EVENTS, (Route("alert-events", "user_id"),)),
     },
     "accounts": {
         accounts.OrderEvent: (Route("order-events", "account_id"),),
@@ -244,9 +248,10 @@ GATEWAY_COMMANDS: dict[str, tuple[type[Message], ...]] = {
         order_books.CancelAllOrders,
         order_books.SetReferencePrices,
     ),
+    "market_data": (market_data.SetAlert, market_data.RemoveAlert),
 }
 """What gateways write into the inboxes of nouns."""
-GATEWAY_READS = ("accounts", "order_books", "positions")
+GATEWAY_READS = ("accounts", "order_books", "positions", "market_data")
 """Nouns of whose changelogs gateways keep replicas."""
 
 

@@ -5,17 +5,25 @@ market (venue SIM) hears every change of its prices, in order; others hear the l
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast, get_args
 
 import msgspec
 
-from domain import analytics
+from domain import alerts, analytics, measures
+from domain.alerts import Alert, Alerts
 from domain.analytics_rows import Analytics
 from domain.market_quotes import SOURCES_MAX, Best, Market, SourceQuote, after_print, after_quote, best_of
 from domain.observations import DepthChanged, Printed, Quoted, unpacked
 from domain.state import Table
 from schemas.enums import Venue
-from schemas.market_data import RecordObservations, ResetMarketData
+from schemas.market_data import (
+    AnalyticsCalculated,
+    PriceUpdated,
+    RecordObservations,
+    RemoveAlert,
+    ResetMarketData,
+    SetAlert,
+)
 from schemas.order_books import InstrumentListed, SetReferencePrices
 from schemas.shared import Tick
 
@@ -24,8 +32,10 @@ REFERENCE_INTERVAL_NS_MIN = 125_000_000
 SYMBOLS_MAX = 20_000
 """Of one shard: those that nobody listed, too."""
 NO_MARKET = Market()
+Measured = tuple[str, int, measures.Measured]
+"""An instrument with alerts, when, and what they hear."""
 
-Command = RecordObservations | InstrumentListed | ResetMarketData | Tick
+Command = RecordObservations | InstrumentListed | SetAlert | RemoveAlert | ResetMarketData | Tick
 
 
 class Listing(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -54,16 +64,21 @@ class MarketsForgotten(msgspec.Struct, frozen=True, gc=False):
     """No prices are known any more."""
 
 
-Event = ListingKept | MarketMoved | MarketsForgotten | SetReferencePrices | analytics.Event
+Event = ListingKept | MarketMoved | MarketsForgotten | SetReferencePrices | analytics.Event | alerts.Event
 
 
 class State:
     """Rows of one shard."""
 
     def __init__(
-        self, markets: Table[Market], listings: Table[Listing], bars: Analytics, owns: Callable[[str], bool]
+        self,
+        markets: Table[Market],
+        listings: Table[Listing],
+        bars: Analytics,
+        alert_rows: Table[Alert],
+        owns: Callable[[str], bool],
     ) -> None:
-        self.markets, self.listings, self.analytics = markets, listings, bars
+        self.markets, self.listings, self.analytics, self.alert_rows = markets, listings, bars, alert_rows
         self.owns = owns
         """Whether an instrument's market data are kept here."""
         self.now = 0
@@ -74,6 +89,7 @@ class State:
         self.untold = {symbol for symbol, market in self.markets.scan() if market.best != market.told}
         self.count = sum(1 for _ in self.markets.scan())
         self.analytics.rebuild()
+        self.alerts = Alerts(self.alert_rows)
 
 
 def deadline(state: State) -> int | None:
@@ -86,22 +102,41 @@ def deadline(state: State) -> int | None:
 
 def decide(state: State, command: Command) -> Iterator[Event]:
     """What the command brings about. Each event must be evolved before the next is asked for."""
-    match command:
-        case RecordObservations():
-            observations = unpacked(command.observations)
-            for observation in observations:
-                yield from _OBSERVERS[type(observation)](state, observation)
-            yield from analytics.observed(state.analytics, observations)
-        case InstrumentListed():
-            yield from _listed(state, command)
-        case ResetMarketData():
-            yield MarketsForgotten()
-        case _:
-            assert type(command) is Tick, command
+    watched: list[Measured] = []
+    if type(command) is RecordObservations:
+        yield from _recorded(state, command, watched)
+    else:
+        yield from _DECIDERS[type(command)](state, command)
     if state.untold:
-        yield from _tell(state)
+        yield from _tell_books(state)
     yield from analytics.closed(state.analytics)
-    yield from analytics.tell(state.analytics, state.markets, state.now)
+    yield from _tell_everybody(state, watched)
+    for symbol, at, measured in watched:
+        for measure, value in measured:
+            yield from alerts.heard(state.alerts, symbol, measure, value, at)
+
+
+def _recorded(state: State, command: RecordObservations, watched: list[Measured]) -> Iterator[Event]:
+    """Takes what was observed; alerts hear every tick of it that is not too late."""
+    observations = unpacked(command.observations)
+    for observation in observations:
+        symbol = observation.symbol
+        before = state.markets.get(symbol)
+        yield from _OBSERVERS[type(observation)](state, observation)
+        if symbol in state.alerts.watched:
+            after = state.markets.get(symbol)
+            if after is not None and after is not before:
+                watched.append((symbol, after.best.at, measures.of_quotes(after.best)))
+    yield from analytics.observed(state.analytics, observations)
+
+
+def _tell_everybody(state: State, watched: list[Measured]) -> Iterator[Event]:
+    for event in analytics.tell(state.analytics, state.markets, state.now):
+        yield event
+        if type(event) is PriceUpdated and event.symbol in state.alerts.watched:
+            watched.append((event.symbol, event.observed_at, measures.of_day(event)))
+        elif type(event) is AnalyticsCalculated and event.symbol in state.alerts.watched:
+            watched.append((event.symbol, event.observed_at, measures.of_bars(event)))
 
 
 def _observed(state: State, observation: Quoted | Printed) -> Iterator[Event]:
@@ -150,7 +185,7 @@ def _listed(state: State, command: InstrumentListed) -> Iterator[Event]:
             yield from _moved(state, command.symbol, Market(market.sources), market.sources)
 
 
-def _tell(state: State) -> Iterator[Event]:
+def _tell_books(state: State) -> Iterator[Event]:
     """Books that have not heard the latest, and have had their pause."""
     for symbol in sorted(state.untold):
         market = state.markets.get(symbol)
@@ -171,6 +206,14 @@ def reference_of(symbol: str, best: Best, told: Best) -> SetReferencePrices:
     )
 
 
+_DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
+    InstrumentListed: _listed,
+    SetAlert: lambda state, command: alerts.set_alert(state.alerts, command),
+    RemoveAlert: lambda state, command: alerts.remove_alert(state.alerts, command),
+    ResetMarketData: lambda _state, _command: iter((MarketsForgotten(),)),
+    Tick: lambda _state, _command: iter(()),
+}
+ALERT_EVENTS = frozenset(get_args(alerts.Event))
 _AFTER: dict[type, Callable[[SourceQuote, Any], SourceQuote]] = {Quoted: after_quote, Printed: after_print}
 _OBSERVERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     Quoted: _observed,
@@ -194,7 +237,11 @@ def evolve(state: State, event: Event) -> None:
     elif type(event) is MarketsForgotten:
         for symbol in [symbol for symbol, _ in state.markets.scan()]:
             state.markets.delete(symbol)
+        for alert_id in [alert_id for alert_id, _ in state.alert_rows.scan()]:
+            state.alert_rows.delete(alert_id)
         state.analytics.forget()
         state.rebuild()
+    elif type(event) in ALERT_EVENTS:
+        alerts.evolve(state.alerts, cast("alerts.Event", event))
     else:
         analytics.evolve(state.analytics, event)

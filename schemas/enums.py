@@ -70,6 +70,17 @@ class BalanceReason(StrEnum):
 BALANCEREASON_AT, BALANCEREASON_BYTES = positions(BalanceReason)
 
 
+class Comparison(StrEnum):
+    """When a value meets a threshold."""
+
+    UNKNOWN = "UNKNOWN"
+    ABOVE = "ABOVE"
+    BELOW = "BELOW"
+
+
+COMPARISON_AT, COMPARISON_BYTES = positions(Comparison)
+
+
 class ExecType(StrEnum):
     """Why an order event tells what it tells; FIX ExecType in words."""
 

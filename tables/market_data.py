@@ -1,4 +1,4 @@
-"""Tables of the market_data noun: prices of each instrument, where it trades, its bars and indicators."""
+"""Tables of the market_data noun: prices of each instrument, where it trades, its bars, indicators and alerts."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from app.machine import Noun, Place
 from domain import market_data as machine
+from domain.alerts import Alert
 from domain.analytics_rows import Analytics, Telling
 from domain.indicators import Indicators
 from domain.market_quotes import Market
@@ -27,13 +28,14 @@ pages of numbers that came under `symbol|market|kind|place`."""
 def state(tables: Mapping[str, Any], place: Place) -> machine.State:
     """The machine's state over the rows of one shard."""
     analytics = Analytics(**{name: tables[name] for name in ANALYTICS})
-    return machine.State(tables["markets"], tables["listings"], analytics, partial(place.owns, NOUN.name))
+    rows = (tables["markets"], tables["listings"], analytics, tables["alerts"])
+    return machine.State(*rows, owns=partial(place.owns, NOUN.name))
 
 
 NOUN = Noun(
     name="market_data",
     commands=get_args(machine.Command),
-    tables={"markets": Market, "listings": machine.Listing, **ANALYTICS},
+    tables={"markets": Market, "listings": machine.Listing, "alerts": Alert, **ANALYTICS},
     state=state,
     decide=machine.decide,
     evolve=machine.evolve,

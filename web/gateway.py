@@ -13,7 +13,7 @@ from tables.accounts import NOUN as ACCOUNTS
 from tables.order_books import NOUN as ORDER_BOOKS
 from tables.positions import NOUN as POSITIONS
 from web.problems import Problem, as_problems, only_json
-from web.replicas import Shards
+from web.replicas import Shards, View
 from web.views import AccountsView, BooksView, PositionsView
 
 PAGE_MAX, PAGE_DEFAULT = 500, 100
@@ -28,13 +28,24 @@ class Gateway:
 
     def __init__(self) -> None:
         self.accounts_view, self.books_view, self.positions_view = AccountsView(), BooksView(), PositionsView()
+        self._views: list[View] = []
+        self._followed: dict[View, Shards] = {}
         self.is_open = False
+
+    def follow(self, view: View) -> None:
+        """One more view, of a noun that no other one follows. Before Kafka is there."""
+        self._views.append(view)
+
+    def shards_of(self, view: View) -> Shards:
+        """The replicas that such a view follows."""
+        return self._followed[view]
 
     async def open(self) -> None:
         """Begins to follow all shards."""
         self.accounts = Shards(ACCOUNTS, self.accounts_view)
         self.books = Shards(ORDER_BOOKS, self.books_view)
         self.positions = Shards(POSITIONS, self.positions_view)
+        self._followed = {view: Shards(view.noun, view) for view in self._views}
         self.is_open = True
         self._watch = asyncio.create_task(self._watch_ledger(), name="ledger")
 
@@ -47,7 +58,7 @@ class Gateway:
         """Why reads would be wrong now."""
         if not self.is_open:
             return "no Kafka yet"
-        for shards in (self.accounts, self.books, self.positions):
+        for shards in (self.accounts, self.books, self.positions, *self._followed.values()):
             if not shards.is_caught_up():
                 return f"reading the changelog of {shards.noun.name}"
         return None

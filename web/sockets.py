@@ -28,7 +28,7 @@ MESSAGE_BYTES_MAX = 4_096
 open_sockets: set[web.WebSocketResponse] = set()
 
 
-async def _serve(request: web.Request, write: "Callable[[web.WebSocketResponse], Any]") -> web.WebSocketResponse:
+async def serve(request: web.Request, write: "Callable[[web.WebSocketResponse], Any]") -> web.WebSocketResponse:
     """Runs the one writer of a socket until the client leaves."""
     opened()
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, compress=False, max_msg_size=MESSAGE_BYTES_MAX)
@@ -83,7 +83,7 @@ async def trade_updates(request: web.Request) -> web.WebSocketResponse:
         finally:
             listeners.remove(hear)
 
-    return await _serve(request, write)
+    return await serve(request, write)
 
 
 async def order_book_snapshot(request: web.Request) -> web.WebSocketResponse:
@@ -98,7 +98,7 @@ async def order_book_snapshot(request: web.Request) -> web.WebSocketResponse:
         }
         return msgspec.json.encode({"symbol": symbol, "timestamp": answers.time_text(time.time_ns())} | levels)
 
-    return await _serve(request, lambda socket: _each_second(socket, snapshot))
+    return await serve(request, lambda socket: _each_second(socket, snapshot))
 
 
 async def order_updates(request: web.Request) -> web.WebSocketResponse:
@@ -123,7 +123,7 @@ async def order_updates(request: web.Request) -> web.WebSocketResponse:
         finally:
             listeners.remove(hear)
 
-    return await _serve(request, write)
+    return await serve(request, write)
 
 
 async def _each_second(socket: web.WebSocketResponse, message: "Callable[[], bytes]") -> None:

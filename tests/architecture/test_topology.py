@@ -11,7 +11,7 @@ from app import topology
 from app.faust_settings import modules
 from app.settings import NOUNS, ROLES, Settings
 from app.topics import DEAD_LETTERS, GATEWAY_COMMANDS, GATEWAY_READS, INBOXES, ROUTES, TOPICS, Route
-from schemas import accounts, order_books, positions
+from schemas import accounts, market_data, order_books, positions
 from schemas.wire import Message
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def test_what_gateways_write_is_what_the_catalogue_says() -> None:
     inboxes = {message for noun in GATEWAY_COMMANDS for message in GATEWAY_COMMANDS[noun]}
     known = {
         name: found
-        for module in (accounts, order_books, positions)
+        for module in (accounts, market_data, order_books, positions)
         for name, found in vars(module).items()
         if isinstance(found, type) and issubclass(found, Message) and found is not Message
     }

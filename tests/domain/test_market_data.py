@@ -8,8 +8,15 @@ from domain.analytics_rows import TELL_INTERVAL_NS_MIN
 from domain.market_data import REFERENCE_INTERVAL_NS_MIN
 from domain.market_quotes import SOURCES_MAX, STALE_NS, Best
 from domain.observations import Observation, Printed, Quoted, packed
-from schemas.enums import Venue
-from schemas.market_data import RecordObservations, ResetMarketData
+from schemas.enums import Comparison, Venue
+from schemas.market_data import (
+    AlertTriggered,
+    AnalyticsCalculated,
+    PriceUpdated,
+    RecordObservations,
+    ResetMarketData,
+    SetAlert,
+)
 from schemas.order_books import InstrumentListed, SetReferencePrices
 from schemas.shared import Tick
 
@@ -165,3 +172,46 @@ def test_a_clean_sheet_lets_a_book_hear_the_same_prices_again() -> None:
 
 def test_nothing_is_known_of_an_instrument_at_first() -> None:
     assert Best() == Best(None, None, None, 0)
+
+
+def alert(threshold: object, measure: str = "price", comparison: Comparison = Comparison.ABOVE) -> SetAlert:
+    return SetAlert("a", "ann", "AAPL", measure, comparison, units(threshold))
+
+
+def triggered(events: list[object]) -> list[tuple[object, ...]]:
+    return [about(event, "measure", "value", "count") for event in of_type(events, AlertTriggered)]
+
+
+def test_alerts_hear_every_tick_of_a_pack_behind_what_is_told_of_it() -> None:
+    machine = Machine("market_data")
+    machine.run(alert(105))
+    ticks = [trade(price, at=at) for at, price in enumerate((104, 106, 108, 104, 106), 1)]
+    events = machine.run(heard(*ticks), at=SECOND)
+    assert triggered(events) == [("price", units(106), 1), ("price", units(106), 2)]
+    kinds = [type(event) for event in of_type(events, PriceUpdated, AnalyticsCalculated, AlertTriggered)]
+    assert kinds == [PriceUpdated, AnalyticsCalculated, AlertTriggered, AlertTriggered]
+
+
+def test_a_tick_that_comes_too_late_triggers_nothing() -> None:
+    machine = Machine("market_data")
+    machine.run(alert(105))
+    machine.run(heard(trade(104, at=9)))
+    assert triggered(machine.run(heard(trade(106, at=8)))) == []
+
+
+def test_alerts_watch_spreads_days_and_indicators() -> None:
+    machine = Machine("market_data")
+    machine.run(alert(1, "spread"))
+    assert triggered(machine.run(heard(quote(94, 95, at=1), quote(94, 96, at=2)))) == [("spread", units(2), 1)]
+    machine.run(alert(9, "change_percent"))
+    machine.run(heard(trade(100, at=3)), at=SECOND)
+    assert triggered(machine.run(heard(trade(110, at=4)), at=2 * SECOND)) == [("change_percent", units(10), 2)]
+    machine.run(alert(106, "tick_sma:1m", Comparison.BELOW))
+    assert triggered(machine.run(heard(trade(105, at=5)), at=3 * SECOND)) == [("tick_sma:1m", units(105), 3)]
+
+
+def test_a_clean_sheet_has_no_alerts() -> None:
+    machine = Machine("market_data")
+    machine.run(alert(105))
+    machine.run(ResetMarketData("reset", "0"))
+    assert triggered(machine.run(heard(trade(106)))) == []

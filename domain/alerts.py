@@ -1,0 +1,170 @@
+"""Alerts: a user wants to hear when a value comes above or below a threshold.
+
+An alert is armed until a value lies beyond its threshold, strictly; then it is triggered, once, and armed again when a
+value lies at the threshold or on the other side. One that is laid down while the value lies beyond is triggered by the
+next value. Values that come too late, in event time, are heard by nobody.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from domain.state import Table
+from schemas.enums import Comparison
+from schemas.market_data import AlertRemoved, AlertSet, AlertTriggered, RemoveAlert, SetAlert
+
+ALERTS_OF_SYMBOL_MAX = 10_000
+ALERTS_OF_USER_MAX = 100
+"""Of one user, for one instrument."""
+BEYOND_ALL = 10**40
+"""No value is as large: an end of an interval that is open there."""
+
+
+class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One alert. The threshold is in nanos of the measure's unit."""
+
+    user_id: str
+    symbol: str
+    measure: str
+    comparison: Comparison
+    threshold: int
+    is_armed: bool = True
+    count: int = 0
+    """How many times it was triggered."""
+    triggered_at: int = 0
+    """The last time, in event time."""
+
+    def quiet(self) -> tuple[int, int]:
+        """The values, both ends included, at which nothing happens."""
+        if self.comparison is Comparison.ABOVE:
+            return (-BEYOND_ALL, self.threshold) if self.is_armed else (self.threshold + 1, BEYOND_ALL)
+        return (self.threshold, BEYOND_ALL) if self.is_armed else (-BEYOND_ALL, self.threshold - 1)
+
+
+class AlertRearmed(msgspec.Struct, frozen=True, gc=False):
+    """The value is back: the alert may be triggered again. Not sent."""
+
+    alert_id: str
+
+
+Event = AlertSet | AlertRemoved | AlertTriggered | AlertRearmed
+
+
+class Watch:
+    """The alerts on one measure of one instrument, and the values at which none of them does anything."""
+
+    def __init__(self) -> None:
+        self.alerts: dict[str, Alert] = {}
+        self.low, self.high = -BEYOND_ALL, BEYOND_ALL
+
+    def put(self, alert_id: str, alert: Alert | None) -> None:
+        """Adds, changes or removes one."""
+        if alert is None:
+            del self.alerts[alert_id]
+        else:
+            self.alerts[alert_id] = alert
+        quiet = [each.quiet() for each in self.alerts.values()]
+        self.low = max((low for low, _ in quiet), default=-BEYOND_ALL)
+        self.high = min((high for _, high in quiet), default=BEYOND_ALL)
+
+
+class Alerts:
+    """The alerts of a shard by what they watch: derived from the rows."""
+
+    def __init__(self, rows: Table[Alert]) -> None:
+        self.rows = rows
+        self.watched: dict[str, dict[str, Watch]] = {}
+        """Of each instrument that has alerts, by measure."""
+        for alert_id, alert in rows.scan():
+            self._index(alert_id, alert, alert)
+
+    def put(self, alert_id: str, alert: Alert | None) -> None:
+        """Writes or deletes a row."""
+        before = self.rows.get(alert_id)
+        if alert is None:
+            self.rows.delete(alert_id)
+        else:
+            self.rows.put(alert_id, alert)
+        if before is not None and (alert is None or (before.symbol, before.measure) != (alert.symbol, alert.measure)):
+            self._index(alert_id, None, before)
+        if alert is not None:
+            self._index(alert_id, alert, alert)
+
+    def _index(self, alert_id: str, alert: Alert | None, where: Alert) -> None:
+        measures = self.watched.setdefault(where.symbol, {})
+        watch = measures.setdefault(where.measure, Watch())
+        watch.put(alert_id, alert)
+        if not watch.alerts:
+            del measures[where.measure]
+        if not measures:
+            del self.watched[where.symbol]
+
+    def has_room(self, symbol: str, user_id: str) -> bool:
+        """Whether one more may be there."""
+        found = [each.user_id for watch in self.watched.get(symbol, {}).values() for each in watch.alerts.values()]
+        return len(found) < ALERTS_OF_SYMBOL_MAX and found.count(user_id) < ALERTS_OF_USER_MAX
+
+
+def set_alert(alerts: Alerts, command: SetAlert) -> Iterator[Event]:
+    """Lays an alert down. Nothing happens where there are too many, or the id is that of somebody else's alert."""
+    known = alerts.rows.get(command.alert_id)
+    if known is None and not alerts.has_room(command.symbol, command.user_id):
+        return
+    if known is not None and (known.user_id, known.symbol) != (command.user_id, command.symbol):
+        return
+    yield AlertSet(
+        command.alert_id, command.user_id, command.symbol, command.measure, command.comparison, command.threshold
+    )
+
+
+def remove_alert(alerts: Alerts, command: RemoveAlert) -> Iterator[Event]:
+    """Ends an alert; one that is not there has ended."""
+    known = alerts.rows.get(command.alert_id)
+    if known is not None:
+        yield AlertRemoved(command.alert_id, known.user_id, known.symbol)
+
+
+def heard(alerts: Alerts, symbol: str, measure: str, value: int, at: int) -> list[Event]:
+    """What a value brings about: nothing, and at no cost, while it lies where all are quiet."""
+    watch = alerts.watched[symbol].get(measure)
+    if watch is None or watch.low <= value <= watch.high:
+        return []
+    found: list[Event] = []
+    for alert_id, alert in sorted(watch.alerts.items()):
+        low, high = alert.quiet()
+        if not low <= value <= high:
+            found.append(_triggered(alert_id, alert, value, at) if alert.is_armed else AlertRearmed(alert_id))
+    return found
+
+
+def _triggered(alert_id: str, alert: Alert, value: int, at: int) -> AlertTriggered:
+    return AlertTriggered(
+        alert_id,
+        alert.user_id,
+        alert.symbol,
+        alert.measure,
+        alert.comparison,
+        alert.threshold,
+        value,
+        at,
+        alert.count + 1,
+    )
+
+
+def evolve(alerts: Alerts, event: Event) -> None:
+    """Brings the event into the rows."""
+    known = alerts.rows.get(event.alert_id)
+    match event:
+        case AlertSet():
+            count, triggered_at = (known.count, known.triggered_at) if known is not None else (0, 0)
+            terms = (event.user_id, event.symbol, event.measure, event.comparison, event.threshold)
+            alerts.put(event.alert_id, Alert(*terms, is_armed=True, count=count, triggered_at=triggered_at))
+        case AlertRemoved():
+            alerts.put(event.alert_id, None)
+        case AlertTriggered():
+            assert known is not None
+            changes = {"is_armed": False, "count": event.count, "triggered_at": event.observed_at}
+            alerts.put(event.alert_id, msgspec.structs.replace(known, **changes))
+        case AlertRearmed():
+            assert known is not None
+            alerts.put(event.alert_id, msgspec.structs.replace(known, is_armed=True))
