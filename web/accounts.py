@@ -144,14 +144,14 @@ def orders_page(request: web.Request) -> tuple[list[Order], str | None]:
 
 async def get_order(request: web.Request) -> web.Response:
     """GET /api/v1/orders/{id}."""
-    return answers.answer(answers.order(orders.find(request.match_info["id"])))
+    return answers.answer(answers.order(orders.asked(request)))
 
 
 async def amend_order(request: web.Request) -> web.Response:
     """PUT or PATCH /api/v1/orders/{id}: qty is the new total; what is not there stays."""
     body = parse(await request.read())
     orders.only(body, *QUANTITIES, *LIMITS, *STOPS, *TRAILS)
-    order = orders.find(request.match_info["id"])
+    order = orders.asked(request)
     amended = await orders.amend(request, order, new_terms(body, QUANTITIES, LIMITS))
     if amended is None:
         return answers.answer({"order_id": order.order_id, "status": order.status.value}, 202)
@@ -174,7 +174,7 @@ def new_terms(body: dict[str, Any], quantities: tuple[str, ...], limits: tuple[s
 
 async def cancel_order(request: web.Request) -> web.Response:
     """DELETE /api/v1/orders/{id}."""
-    order = orders.find(request.match_info["id"])
+    order = orders.asked(request)
     cancelled = await orders.cancel(request, order)
     if cancelled is None:
         return answers.answer({"order_id": order.order_id, "status": order.status.value}, 202)

@@ -63,7 +63,7 @@ def public_order(body: dict[str, Any]) -> orders.Wanted:
 
 async def get_order(request: web.Request) -> web.Response:
     """GET /orders/{id}."""
-    return answers.answer(answers.legacy_order(orders.find(request.match_info["id"])))
+    return answers.answer(answers.legacy_order(orders.asked(request)))
 
 
 async def list_orders(request: web.Request) -> web.Response:
@@ -75,7 +75,7 @@ async def list_orders(request: web.Request) -> web.Response:
 async def amend(request: web.Request) -> web.Response:
     """PUT /orders/{id}: quantity is the new total; a stop may get another stop_price or trail."""
     body = parse(await request.read())
-    order = orders.find(request.match_info["id"])
+    order = orders.asked(request)
     quantities, prices = ("quantity", "updated_quantity"), ("price", "updated_price")
     amended = await orders.amend(request, order, new_terms(body, quantities, prices))
     return answers.answer(answers.legacy_order(amended or order), 202 if amended is None else 200)
@@ -83,7 +83,7 @@ async def amend(request: web.Request) -> web.Response:
 
 async def cancel(request: web.Request) -> web.Response:
     """DELETE /orders/{id}: what was not yet traded."""
-    order = orders.find(request.match_info["id"])
+    order = orders.asked(request)
     cancelled = await orders.cancel(request, order)
     if cancelled is None:
         return answers.answer(answers.legacy_order(order), 202)

@@ -1,5 +1,6 @@
 """Placing, amending and cancelling, in whatever words the request came: parsing is above, answering is above."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -144,16 +145,36 @@ def _placed_before(outcome: Outcome | None, shards: Any, account_id: str) -> Pla
     return Placed(outcome.order_id, shards.of(account_id).rows["orders"].get(outcome.order_id), is_new=False)
 
 
-def find(order_id: str) -> Order:
-    """An order by its id or by its number. Raises Problem where there is none."""
-    shards, view = opened().accounts, opened().accounts_view
-    number = whole_number(order_id)
-    if number is not None:
-        order_id = next((key for orders in view.orders.values() if (key := orders.get(number))), order_id)
-    for row in shards.rows("orders", order_id):
-        assert isinstance(row, Order)
+def asked(request: web.Request) -> Order:
+    """The order in the path of a request, of the account in its query where one is there. Raises Problem."""
+    return find(request.match_info["id"], request.query.get("account_id"))
+
+
+def find(order_id: str, account_id: str | None = None) -> Order:
+    """An order by its id or by its number. Raises Problem where there is none.
+
+    Ids that clients choose are their account's own: two accounts may have chosen the same, and one may look like the
+    number of another order. Then the account says which one is meant.
+    """
+    found = {row.order_number: row for row in _rows(order_id) if account_id in (None, row.account_id)}
+    if len(found) > 1:
+        detail = f"{len(found)} orders are called {order_id}: account_id says of which account, order_number says which"
+        raise Problem(409, "AMBIGUOUS_ORDER_ID", detail, field="account_id")
+    for row in found.values():
         return row
     raise Problem(404, "UNKNOWN_ORDER", f"no order {order_id}")
+
+
+def _rows(order_id: str) -> Iterator[Order]:
+    shards, number = opened().accounts, whole_number(order_id)
+    yield from shards.rows("orders", order_id)
+    if number is None:
+        return
+    for partition, orders in opened().accounts_view.orders.items():
+        key = orders.get(number)
+        row = None if key is None else shards.replicas[partition].rows["orders"].get(key)
+        if row is not None:
+            yield row
 
 
 async def amend(request: web.Request, order: Order, terms: NewTerms) -> Order | None:
@@ -170,7 +191,7 @@ async def amend(request: web.Request, order: Order, terms: NewTerms) -> Order | 
         timestamp=clock.now(),
     )
     outcome = await _outcome(request, order, command)
-    return None if outcome is None else find(order.order_id)
+    return None if outcome is None else find(order.order_id, order.account_id)
 
 
 async def cancel(request: web.Request, order: Order) -> tuple[Order, int] | None:
@@ -186,7 +207,7 @@ async def cancel(request: web.Request, order: Order) -> tuple[Order, int] | None
         timestamp=clock.now(),
     )
     outcome = await _outcome(request, order, command)
-    return None if outcome is None else (find(order.order_id), outcome.quantity)
+    return None if outcome is None else (find(order.order_id, order.account_id), outcome.quantity)
 
 
 async def _outcome(request: web.Request, order: Order, command: AmendOrder | CancelOrder) -> Outcome | None:
@@ -203,7 +224,7 @@ async def _outcome(request: web.Request, order: Order, command: AmendOrder | Can
     outcome = answer()
     assert outcome is not None
     if outcome.reason_code is not None:
-        raise _request_refused(find(order.order_id), outcome.reason_code)
+        raise _request_refused(find(order.order_id, order.account_id), outcome.reason_code)
     return outcome
 
 

@@ -39,6 +39,9 @@ class SymbolRisk(NamedTuple):
     open_sells: int
     open_sell_value: int
     unrealized_pnl: int | None
+    base: str
+    is_counted: bool
+    """Whether the position is in the totals here: an asset that several symbols price is counted in one of them."""
 
 
 async def risk(request: web.Request) -> web.Response:
@@ -55,7 +58,7 @@ async def risk(request: web.Request) -> web.Response:
         | _figures(account_id)
         | {
             "symbols": [_symbol(each) for each in found],
-            "totals": [_total(quote, balances, [each for each in found if each.quote == quote]) for quote in quotes],
+            "totals": [total(quote, balances, found) for quote in quotes],
         }
     )
 
@@ -71,28 +74,43 @@ def _symbols(account_id: str, owned: dict[str, int]) -> Iterator[SymbolRisk]:
         if order is not None:
             open_orders[order.symbol].append(order)
     instruments = [instrument for _, instrument in rows["instruments"].scan()]
-    homes = _homes(instruments, positions)
+    lasts = {each.symbol: _last_of(each.symbol) for each in instruments}
+    shown, counted = homes(instruments, positions, lasts)
     for instrument in instruments:
-        is_home = homes[instrument.base, instrument.quote] == instrument.symbol
-        units = owned.get(instrument.base, 0) if is_home else 0
-        if units or instrument.symbol in open_orders:
-            book = gateway.books.of(instrument.symbol).rows["books"].get(instrument.symbol)
-            last = None if book is None else book.last
-            row = positions.get(instrument.symbol)
+        symbol, last = instrument.symbol, lasts[instrument.symbol]
+        units = owned.get(instrument.base, 0) if symbol in shown else 0
+        if units or symbol in open_orders:
+            row = positions.get(symbol)
             unrealized = None if row is None or last is None else value_at(row, last) - row.cost
-            yield _risk_in(instrument, units, last, open_orders[instrument.symbol], unrealized)
+            found = _risk_in(instrument, units, last, open_orders[symbol], unrealized)
+            yield found._replace(is_counted=symbol in counted)
 
 
-def _homes(instruments: list[Instrument], positions: dict[str, Position]) -> dict[tuple[str, str], str]:
-    """Where several symbols have the same assets: under which of them is shown what is owned.
+def _last_of(symbol: str) -> int | None:
+    book = opened().books.of(symbol).rows["books"].get(symbol)
+    last: int | None = None if book is None else book.last
+    return last
 
-    The first, by name, in which the account has a position; or the first, for what was deposited belongs to none.
+
+def homes(
+    instruments: list[Instrument], positions: dict[str, Position], lasts: dict[str, int | None]
+) -> tuple[set[str], set[str]]:
+    """-> the symbols in which it is shown what is owned of an asset, one for each asset that prices it; and those in
+    which it is counted, one for all.
+
+    The first, by name, in which the account has a position; or the first, for what was deposited belongs to none. What
+    has a price is preferred where it is counted: else it would count for nothing.
     """
-    homes: dict[tuple[str, str], str] = {}
+    shown: dict[tuple[str, str], str] = {}
+    counted: dict[str, str] = {}
     traded = [each for each in instruments if each.symbol in positions and positions[each.symbol].quantity]
-    for each in (*traded, *instruments):
-        homes.setdefault((each.base, each.quote), each.symbol)
-    return homes
+    ordered = [*traded, *instruments]
+    for each in ordered:
+        shown.setdefault((each.base, each.quote), each.symbol)
+    for each in sorted(ordered, key=lambda each: lasts[each.symbol] is None):
+        if each.symbol in shown.values():
+            counted.setdefault(each.base, each.symbol)
+    return set(shown.values()), set(counted.values())
 
 
 def _risk_in(
@@ -115,6 +133,8 @@ def _risk_in(
         open_units_of[Side.SELL],
         value_of[Side.SELL],
         unrealized,
+        instrument.base,
+        is_counted=False,
     )
 
 
@@ -133,14 +153,20 @@ def _symbol(each: SymbolRisk) -> dict[str, Any]:
     }
 
 
-def _total(quote: str, balances: dict[str, Any], symbols: list[SymbolRisk]) -> dict[str, str]:
-    """Gross counts what is short as much as what is long; net sets one off against the other."""
-    cash = balances[quote].total if quote in balances else 0
-    net = sum(each.value for each in symbols)
+def total(quote: str, balances: dict[str, Any], found: list[SymbolRisk]) -> dict[str, str]:
+    """Gross counts what is short as much as what is long; net sets one off against the other.
+
+    What is owned is in one total: a position in that of one of the assets that price it, and no cash then.
+    """
+    is_position = any(each.is_counted and each.value for each in found if each.base == quote)
+    cash = balances[quote].total if quote in balances and not is_position else 0
+    symbols = [each for each in found if each.quote == quote]
+    values = [each.value for each in symbols if each.is_counted]
+    net = sum(values)
     return {
         "asset": quote,
         "cash": text(cash),
-        "gross_exposure": text(sum(abs(each.value) for each in symbols)),
+        "gross_exposure": text(sum(map(abs, values))),
         "net_exposure": text(net),
         "open_buy_exposure": text(sum(each.open_buy_value for each in symbols)),
         "open_sell_exposure": text(sum(each.open_sell_value for each in symbols)),

@@ -13,6 +13,8 @@ from confluent_kafka.serialization import StringDeserializer
 from outside import DOOR, SCHEMA, VALUE, order, registry, send
 from system import SCHEMAS, System
 
+from app.topics import partition_of
+
 
 def read_with_confluent(system: System, topic: str, count: int) -> list[dict[str, Any]]:
     """The first records of the test on a topic, with a consumer that knows nothing but the registry."""
@@ -96,6 +98,28 @@ async def test_orders_of_aborted_transactions_never_trade_and_markers_are_no_hol
 
 async def is_there(system: System, prefix: str, count: int) -> bool:
     return sum((row["client_order_id"] or "").startswith(prefix) for row in await orders_of(system)) == count
+
+
+async def test_two_accounts_may_choose_one_id_and_a_path_says_whose_it_is(system: System) -> None:
+    names = ["ann", "bob", "cid", "dot", "eve"]
+    other = next(name for name in names if partition_of(name, 4) != partition_of(names[0], 4))
+    accounts = (names[0], other)
+    for account in accounts:
+        await system.deposit(account, "USD", "100")
+    pair = [order("BUY", account_id=account, order_id="theirs", limit_price=Decimal(1)) for account in accounts]
+    await asyncio.to_thread(send, system, *pair)
+
+    async def are_there() -> bool:
+        asked = [await system.ask("GET", f"/api/v1/orders/theirs?account_id={account}") for account in accounts]
+        return [status for status, _ in asked] == [200, 200]
+
+    await system.eventually(are_there)
+    status, problem = await system.ask("GET", "/api/v1/orders/theirs")
+    assert (status, problem["code"]) == (409, "AMBIGUOUS_ORDER_ID")
+    assert (await system.ask("DELETE", "/api/v1/orders/theirs"))[0] == 409
+    assert (await system.ask("DELETE", f"/api/v1/orders/theirs?account_id={other}"))[0] == 200
+    found = [await system.get(f"/api/v1/orders/theirs?account_id={account}") for account in accounts]
+    assert [(each["account_id"], each["status"]) for each in found] == [(names[0], "OPEN"), (other, "CANCELLED")]
 
 
 def framed(number: int, data: bytes) -> bytes:
