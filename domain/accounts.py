@@ -17,6 +17,7 @@ from domain import (
     limits,
     margin_terms,
     placing,
+    watching,
 )
 from domain.account_evolution import evolve
 from domain.account_rows import BEGUN, BookEmptied, Cleared, Contra, Event, ResetBegun, State
@@ -160,7 +161,7 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     SetFeeSchedule: fees.set_schedule,
     AssignFeeSchedule: fees.assign,
     InstrumentListed: _taken_over,
-    MarkPrices: guards.marked,
+    MarkPrices: watching.marked,
     ResetAccounts: _reset,
     ChangeAccountState: account_states.change,
     SetKillSwitch: account_states.switch,
@@ -168,6 +169,6 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     ChangeAccountKind: margin_terms.change_kind,
     SetMarginRates: margin_terms.set_rates,
     SetCancelTimer: cancelling.set_timer,
-    WatchAccounts: guards.watch,
+    WatchAccounts: watching.watch,
     Tick: _tick,
 }

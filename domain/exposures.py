@@ -4,6 +4,7 @@ Counted where a limit needs it, and from then on. What is counted is what the or
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 import msgspec
 
@@ -69,7 +70,9 @@ def follow_money(state: State, event: BalanceEvent) -> None:
     """A balance of an account that is tracked changes. Money that comes in or goes out is neither won nor lost."""
     remember(state, event.account_id, event.asset)
     row = state.risk.of(event.account_id)
-    if row.loss_limit is not None and event.reason in (BalanceReason.DEPOSIT, BalanceReason.WITHDRAWAL):
+    if row.loss_limit is None or event.asset in row.unpriced:
+        return
+    if event.reason in (BalanceReason.DEPOSIT, BalanceReason.WITHDRAWAL):
         moved = value_in(state, event.asset, event.change, row.loss_asset)
         state.risk.put(event.account_id, msgspec.structs.replace(row, baseline=row.baseline + moved))
 
@@ -78,7 +81,10 @@ def remember(state: State, account_id: str, asset: str) -> None:
     """An account that is tracked has, or may come to have, something of this asset."""
     row = state.risk.of(account_id)
     if asset not in row.assets:
-        state.risk.put(account_id, msgspec.structs.replace(row, assets=(*row.assets, asset)))
+        row = msgspec.structs.replace(row, assets=(*row.assets, asset))
+        if row.loss_limit is not None and not has_price(state, asset, row.loss_asset):
+            row = msgspec.structs.replace(row, unpriced=(*row.unpriced, asset))
+        state.risk.put(account_id, row)
 
 
 def _plus(exposure: Exposure, side: Side, change: int) -> Exposure:
@@ -121,6 +127,16 @@ def value_in(state: State, asset: str, units: int, quote: str) -> int:
         return units
     found = priced_in(state, asset, quote) if units else None
     return 0 if found is None else worth(units, found[1], found[0].multiplier)
+
+
+def has_price(state: State, asset: str, quote: str) -> bool:
+    """Whether it is known what an asset is worth in another one."""
+    return asset == quote or priced_in(state, asset, quote) is not None
+
+
+def unpriced(state: State, assets: Iterable[str], quote: str) -> tuple[str, ...]:
+    """Those of which that is not known."""
+    return tuple(asset for asset in assets if not has_price(state, asset, quote))
 
 
 def priced_in(state: State, asset: str, quote: str) -> tuple[Instrument, int] | None:

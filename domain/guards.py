@@ -9,16 +9,14 @@ from collections.abc import Iterable, Iterator
 
 from domain import book_reports, margin
 from domain.account_rows import Event, State
-from domain.exposures import equity_of, told, value_in
+from domain.exposures import equity_of, told, unpriced, value_in
 from domain.risk_rows import AccountRisk, DayBegun
-from schemas.accounts import AccountStateChanged, WatchAccounts
+from schemas.accounts import AccountStateChanged
 from schemas.enums import AccountState, ReasonCode
-from schemas.order_books import MarkPrices, TradeExecuted
+from schemas.order_books import TradeExecuted
 from schemas.wire import NANOS
 
 DAY_NS = 86_400 * NANOS
-ACCOUNTS_PER_RECORD_MAX = 200
-"""Accounts at which one record looks; the shard sends itself another one for the others."""
 STRICTNESS = {
     AccountState.UNKNOWN: 0,
     AccountState.ACTIVE: 0,
@@ -28,74 +26,32 @@ STRICTNESS = {
 }
 
 
-def marked(state: State, command: MarkPrices) -> Iterator[Event]:
-    """Prices changed: those look different now who own something of it."""
-    if not state.risk.guarded:
-        yield command
-        return
-    symbols = {mark.symbol for mark in command.marks}
-    touched = [account_id for account_id in sorted(state.risk.guarded) if owns_any(state, account_id, symbols)]
-    yield from days_begun(state, touched[:ACCOUNTS_PER_RECORD_MAX])  # at the prices of before
-    new = {mark.symbol for mark in command.marks if mark.last is not None and not _has_price(state, mark.symbol)}
-    yield command
-    if new:
-        yield from _priced(state, touched, new)
-    yield from _look(state, touched)
-
-
-def _has_price(state: State, symbol: str) -> bool:
-    mark = state.marks.get(symbol)
-    return mark is not None and mark.last is not None
-
-
-def _had_no_price(state: State, asset: str, quote: str, new: set[str]) -> bool:
-    """Whether it was only now that the asset got a price, in one of these symbols."""
-    priced = [symbol for symbol in state.risk.symbols.get((asset, quote), ()) if _has_price(state, symbol)]
-    return bool(priced) and new.issuperset(priced)
-
-
-def _priced(state: State, account_ids: list[str], symbols: set[str]) -> Iterator[Event]:
-    """Symbols have their first price: what an account owns there was worth something before, too, and is no gain."""
-    for account_id in account_ids:
-        row = state.risk.of(account_id)
-        worth_before = sum(
-            value_in(state, asset, state.balance(account_id, asset).total, row.loss_asset)
-            for asset in row.assets
-            if _had_no_price(state, asset, row.loss_asset, symbols)
-        )
-        if row.loss_limit is not None and worth_before:
-            yield DayBegun(account_id, row.day, row.baseline + worth_before)
-
-
-def watch(state: State, command: WatchAccounts) -> Iterator[Event]:
-    """Goes on with those who were too many for the record before."""
-    yield from _look(state, [account_id for account_id in sorted(state.risk.guarded) if account_id > command.after])
-
-
 def traded(state: State, command: TradeExecuted) -> Iterator[Event]:
     """A trade: its accounts may have lost by it."""
     both = dict.fromkeys((command.buy_account_id, command.sell_account_id))
     ours = [account_id for account_id in both if account_id in state.risk.guarded]
     yield from days_begun(state, ours)
     yield from book_reports.traded(state, command)
-    yield from _look(state, ours)
+    yield from look(state, ours)
 
 
-def owns_any(state: State, account_id: str, symbols: set[str]) -> bool:
-    """Whether one of its assets has its price in one of the symbols."""
-    row = state.risk.of(account_id)
-    quotes = (row.loss_asset, row.margin_asset)
-    pairs = [(asset, quote) for asset in row.assets for quote in quotes]
-    return any(symbol in symbols for pair in pairs for symbol in state.risk.symbols.get(pair, ()))
-
-
-def _look(state: State, account_ids: list[str]) -> Iterator[Event]:
-    some = account_ids[:ACCOUNTS_PER_RECORD_MAX]
-    yield from days_begun(state, some)
-    for account_id in some:
+def look(state: State, account_ids: list[str]) -> Iterator[Event]:
+    """What became of some accounts."""
+    yield from days_begun(state, account_ids)
+    for account_id in account_ids:
+        yield from _priced(state, account_id)
         yield from fallen(state, account_id)
-    if len(account_ids) > len(some):
-        yield WatchAccounts(after=some[-1])
+
+
+def _priced(state: State, account_id: str) -> Iterator[Event]:
+    """Something has its first price: it was worth something before, too, and is no gain."""
+    row = state.risk.of(account_id)
+    if row.unpriced and row.loss_limit is not None:
+        left = unpriced(state, row.unpriced, row.loss_asset)
+        if left != row.unpriced:
+            new = [asset for asset in row.unpriced if asset not in left]
+            worth = (value_in(state, asset, state.balance(account_id, asset).total, row.loss_asset) for asset in new)
+            yield DayBegun(account_id, row.day, row.baseline + sum(worth), left)
 
 
 def fallen(state: State, account_id: str) -> Iterator[AccountStateChanged]:
@@ -118,7 +74,8 @@ def days_begun(state: State, account_ids: Iterable[str]) -> Iterator[Event]:
 def counted_from_now(state: State, account_id: str) -> DayBegun:
     """Losses count from what the account is worth now."""
     row = state.risk.of(account_id)
-    return DayBegun(account_id, state.now // DAY_NS, equity_of(state, account_id, row, row.loss_asset))
+    equity = equity_of(state, account_id, row, row.loss_asset)
+    return DayBegun(account_id, state.now // DAY_NS, equity, unpriced(state, row.assets, row.loss_asset))
 
 
 def _loss(state: State, account_id: str, row: AccountRisk) -> AccountStateChanged | None:

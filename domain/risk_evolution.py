@@ -7,7 +7,7 @@ import msgspec
 
 from domain.account_rows import State
 from domain.margin import class_key
-from domain.risk_rows import DayBegun, MarginRates, PositionLimit, TokensTaken, TrackingBegun
+from domain.risk_rows import DayBegun, MarginRates, PositionLimit, TokensTaken, TrackingBegun, WatchMoved
 from schemas.accounts import AccountKindChanged, AccountStateChanged, LimitsChanged, MarginRatesChanged
 
 
@@ -56,7 +56,15 @@ def _rates_changed(state: State, event: MarginRatesChanged) -> None:
 
 def _day_begun(state: State, event: DayBegun) -> None:
     row = state.risk.of(event.account_id)
-    state.risk.put(event.account_id, msgspec.structs.replace(row, day=event.day, baseline=event.baseline))
+    changed = msgspec.structs.replace(row, day=event.day, baseline=event.baseline, unpriced=event.unpriced)
+    state.risk.put(event.account_id, changed)
+
+
+def _watch_moved(state: State, event: WatchMoved) -> None:
+    if event.rounds:
+        state.risk.watching.put(event.symbol, event.rounds)
+    else:
+        state.risk.watching.delete(event.symbol)
 
 
 def _tokens_taken(state: State, event: TokensTaken) -> None:
@@ -70,5 +78,6 @@ RISK_EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     AccountKindChanged: _kind_changed,
     MarginRatesChanged: _rates_changed,
     DayBegun: _day_begun,
+    WatchMoved: _watch_moved,
     TokensTaken: _tokens_taken,
 }

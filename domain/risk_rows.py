@@ -3,6 +3,7 @@
 import msgspec
 
 from domain.instruments import Instrument
+from domain.owners import Owners
 from domain.state import Table
 from schemas.accounts import (
     AccountKindChanged,
@@ -52,6 +53,8 @@ class AccountRisk(msgspec.Struct, frozen=True, array_like=True, gc=False):
     orders_per_second: int = 0
     burst: int = 0
     """New orders that it may place: on average, and at once. Zero where there is no limit."""
+    unpriced: tuple[str, ...] = ()
+    """Assets that are not in the baseline, for they had no price when it was counted, or when they came."""
 
     @property
     def is_guarded(self) -> bool:
@@ -111,6 +114,14 @@ class DayBegun(msgspec.Struct, frozen=True, gc=False):
     account_id: str
     day: int
     baseline: int
+    unpriced: tuple[str, ...] = ()
+
+
+class WatchMoved(msgspec.Struct, frozen=True, gc=False):
+    """Those who own what a symbol prices are looked at, once or twice more; zero where no more."""
+
+    symbol: str
+    rounds: int
 
 
 class TokensTaken(msgspec.Struct, frozen=True, gc=False):
@@ -129,6 +140,7 @@ RiskEvent = (
     | TrackingBegun
     | DayBegun
     | TokensTaken
+    | WatchMoved
     | WatchAccounts
 )
 
@@ -145,9 +157,12 @@ class RiskTables:
         margin_rates: Table[MarginRates],
         reducing: Table[tuple[str, ...]],
         buckets: Table[Bucket],
+        watching: Table[int],
     ) -> None:
         self.risks, self.exposures, self.position_limits = risks, exposures, position_limits
         self.margin_rates, self._instruments = margin_rates, instruments
+        self.watching = watching
+        """How often those who own what a symbol prices are still looked at."""
         self.buckets, self.reducing = buckets, reducing
         """Ids of open reduce-only orders by account and symbol, the oldest first."""
         self.rebuild()
@@ -163,6 +178,7 @@ class RiskTables:
         """Accounts that may owe."""
         self.guarded = {account_id for account_id, row in rows.items() if row.is_guarded}
         """Accounts that are looked at when prices change."""
+        self.owners = Owners(rows.items())
         self.tracked_symbols = {key[1:] for key, _ in self.position_limits.scan("|")}
         """Symbols in which the open units of everybody are counted."""
         self.symbols: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -185,6 +201,7 @@ class RiskTables:
 
     def put(self, account_id: str, row: AccountRisk) -> None:
         """Writes the row of an account."""
+        self.owners.move(account_id, self.of(account_id), row)
         self.risks.put(account_id, row)
         self.watched.add(account_id)
         if row.is_tracked:
@@ -198,7 +215,8 @@ class RiskTables:
 
     def clear(self) -> None:
         """Forgets everything."""
-        for table in (self.risks, self.exposures, self.position_limits, self.margin_rates, self.reducing, self.buckets):
+        rows = (self.risks, self.exposures, self.position_limits, self.margin_rates, self.reducing, self.buckets)
+        for table in (*rows, self.watching):
             for key, _ in list(table.scan()):
                 table.delete(key)
         self.rebuild()

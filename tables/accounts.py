@@ -49,6 +49,7 @@ NOUN = Noun(
         "fee_schedules": FeeSchedule,
         "traded_values": TradedValue,
         "buckets": Bucket,
+        "watching": int,
     },
     state=state,
     decide=machine.decide,

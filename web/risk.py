@@ -95,9 +95,9 @@ def _last_of(symbol: str) -> int | None:
 def homes(
     instruments: list[Instrument], positions: dict[str, Position], lasts: dict[str, int | None]
 ) -> tuple[set[str], set[str]]:
-    """-> the symbols in which it is shown what is owned of an asset, one for each asset that prices it; and those in
-    which it is counted, one for all.
+    """-> the symbols in which it is shown what is owned of an asset, and those in which it is counted.
 
+    It is shown in one symbol for each asset that prices it, and counted in one for all.
     The first, by name, in which the account has a position; or the first, for what was deposited belongs to none. What
     has a price is preferred where it is counted: else it would count for nothing.
     """

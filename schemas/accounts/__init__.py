@@ -3665,7 +3665,9 @@ class WatchAccounts(Message, frozen=True):
     schema_name: ClassVar[str] = "accounts.WatchAccounts"
 
     after: str
-    """The account after which it goes on."""
+    """The account after which it goes on; empty where it begins."""
+    symbol: str
+    """Whose price moved."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -3684,6 +3686,7 @@ class WatchAccounts(Message, frozen=True):
         return b"".join(
             (
                 STRING[self.after],
+                STRING[self.symbol],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -3697,6 +3700,13 @@ class WatchAccounts(Message, frozen=True):
             size, at = long_size(data, at - 1)
         end = at + (size >> 1)
         after = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
         at = end
         size = data[at]
         at += 1
@@ -3737,13 +3747,14 @@ class WatchAccounts(Message, frozen=True):
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
-        return cls(after, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+        return cls(after, symbol, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
 
     @classmethod
     def from_avro(cls, data: dict[str, Any]) -> Self:
         """From what an Avro library reads."""
         return cls(
             after=data["after"],
+            symbol=data["symbol"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],

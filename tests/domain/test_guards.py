@@ -22,7 +22,7 @@ from examples import (
 )
 from machines import Machine, about, of_type
 
-from domain import guards
+from domain import guards, watching
 from schemas.accounts import (
     AccountStateChanged,
     ChangeAccountKind,
@@ -150,7 +150,7 @@ def test_prices_of_what_one_does_not_own_are_not_looked_at() -> None:
 
 
 def test_one_record_looks_at_so_many_accounts_and_the_next_one_at_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guards, "ACCOUNTS_PER_RECORD_MAX", 2)
+    monkeypatch.setattr(watching, "ACCOUNTS_PER_RECORD_MAX", 2)
     machine = accounts_with(marks(None, None, 10))
     for number in range(5):
         machine.run_all([deposit(100, "ADA", f"a{number}"), breaker(100, f"a{number}")])

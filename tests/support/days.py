@@ -535,8 +535,10 @@ class Invariants:
         """Once prices were heard, no account may do more than its losses allow."""
         if type(command) is MarkPrices and not of_type(events, WatchAccounts):
             symbols = {mark.symbol for mark in command.marks}
-            for account in sorted(state.risk.guarded):
-                if guards.owns_any(state, account, symbols):
+            for symbol in sorted(symbols):
+                terms = state.instruments.get(symbol)
+                owners = [] if terms is None else state.risk.owners.after(terms.base, terms.quote, "", len(ACCOUNTS))
+                for account in owners:
                     assert not list(guards.fallen(state, account))
 
     def _all_go(self, machine: Machine, command: Any, events: list[Any]) -> None:

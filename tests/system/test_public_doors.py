@@ -106,7 +106,13 @@ async def test_two_accounts_may_choose_one_id_and_a_path_says_whose_it_is(system
     accounts = (names[0], other)
     for account in accounts:
         await system.deposit(account, "USD", "100")
-    pair = [order("BUY", account_id=account, order_id="theirs", limit_price=Decimal(1)) for account in accounts]
+    terms = {"symbol": "PUBLIC2", "base": "PUB", "quote": "USD", "tick": "0.01", "lot": "1"}
+    await system.post("/api/v1/admin/instruments", terms)
+    mine = {"order_id": "theirs", "limit_price": Decimal(1)}
+    pair = [
+        order("BUY", account_id=account, symbol=symbol, **mine)
+        for account, symbol in zip(accounts, ("PUBLIC", "PUBLIC2"), strict=True)
+    ]
     await asyncio.to_thread(send, system, *pair)
 
     async def are_there() -> bool:
