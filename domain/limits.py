@@ -41,10 +41,16 @@ def set_limits(state: State, command: SetLimits) -> Iterator[Event]:
 
 
 def tracked(state: State, account_id: str, symbol: str = "") -> Iterator[Event]:
-    """Open units are counted from now on, if they were not before."""
+    """Open units are counted from now on, if they were not before.
+
+    Of an account with nothing reserved there are none, and no need to look through all orders of the shard: so it is
+    where an operator lays down limits for thousands of accounts before they trade.
+    """
     if account_id and account_id not in state.risk.tracked:
-        found = exposures.counted(state, account_id, "")
-        assets = {key.partition("|")[2] for key, _ in state.balances.scan(f"{account_id}|")}
+        balances = {key.partition("|")[2]: row for key, row in state.balances.scan(f"{account_id}|")}
+        has_open = any(row.reserved for row in balances.values())
+        found = exposures.counted(state, account_id, "") if has_open else ()
+        assets = set(balances)
         assets |= {exposures.base_of(state, key) for key, _ in found}
         yield TrackingBegun(account_id, tuple(sorted(assets)), found)
     elif not account_id and symbol not in state.risk.tracked_symbols:

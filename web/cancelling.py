@@ -10,10 +10,9 @@ from domain.cancelling import TIMEOUT_NS_MAX
 from schemas.accounts import CancelOpenOrders, SetCancelTimer
 from schemas.enums import OrderStatus, ReasonCode, Side
 from schemas.wire import NANOS
-from web import answers, clock, orders
+from web import answers, orders
 from web.commands import happens, is_taken, place_in_line, send, wants_no_answer
 from web.gateway import opened
-from web.ids import new_id
 from web.numbers import nanos, parse
 from web.problems import Problem, refused
 
@@ -33,7 +32,7 @@ async def cancel_open_orders(request: web.Request) -> web.Response:
         account_id,
         "" if symbol is None else orders.name("symbol", symbol),
         Side.UNKNOWN if side is None else orders.word("side", side, SIDES),
-        **_envelope(),
+        **orders.envelope(),
     )
     replica, view = opened().accounts.of(account_id), opened().accounts_view
     rows = replica.rows["orders"]
@@ -66,23 +65,12 @@ async def set_cancel_timer(request: web.Request) -> web.Response:
     if not 0 <= timeout_ns <= TIMEOUT_NS_MAX:
         problem = f"timeout_s lies between 0, which turns the timer off, and {TIMEOUT_NS_MAX // NANOS}"
         raise Problem(400, "BAD_VALUE", problem, field="timeout_s")
-    command = SetCancelTimer(account_id, timeout_ns, **_envelope())
+    command = SetCancelTimer(account_id, timeout_ns, **orders.envelope())
     with place_in_line():
         if await asked(request, command) is None:
             return answers.answer({"account_id": account_id, "command_id": command.command_id}, 202)
     at: int | None = opened().accounts.of(account_id).rows["cancel_timers"].get(account_id)
     return answers.answer({"account_id": account_id, "cancel_at": None if at is None else answers.time_text(at)})
-
-
-def _envelope() -> dict[str, Any]:
-    command_id = new_id()
-    return {
-        "event_id": command_id,
-        "command_id": command_id,
-        "correlation_id": command_id,
-        "actor_id": orders.ACTOR,
-        "timestamp": clock.now(),
-    }
 
 
 async def asked(request: web.Request, command: CancelOpenOrders | SetCancelTimer) -> Outcome | None:

@@ -114,6 +114,18 @@ async def place(request: web.Request, wanted: Wanted, *, legacy: bool = False) -
     return Placed(order_id, order, is_new=True)
 
 
+def envelope() -> dict[str, Any]:
+    """The envelope of a command that nobody gave an id."""
+    command_id = new_id()
+    return {
+        "event_id": command_id,
+        "command_id": command_id,
+        "correlation_id": command_id,
+        "actor_id": ACTOR,
+        "timestamp": clock.now(),
+    }
+
+
 def _command(wanted: Wanted, order_id: str, command_id: str) -> PlaceOrder:
     return PlaceOrder(
         order_id=order_id,

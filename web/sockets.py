@@ -12,12 +12,15 @@ from app.main import app
 from app.metrics import sockets_open
 from domain.account_rows import Order
 from domain.book_rows import TradeRow
-from web import answers
+from web import answers, orders
+from web.accounts import balances_of
 from web.aliases import PUBLIC_SYMBOL
+from web.disconnects import cancelled_after
 from web.gateway import gateway, opened
 from web.views import Depth
 
 INTERVAL_S = 1.0
+SWITCH = {"true": True, "false": False}
 SNAPSHOT_LEVELS = 5
 WAITING_MAX = 10_000
 """Messages that may wait for one client; one that falls further behind is cut off."""
@@ -102,7 +105,11 @@ async def order_book_snapshot(request: web.Request) -> web.WebSocketResponse:
 
 
 async def order_updates(request: web.Request) -> web.WebSocketResponse:
-    """/order_updates: all orders first, then once a second those that changed."""
+    """/order_updates?account_id=&cancel_on_disconnect=: all orders first, then once a second those that changed.
+
+    Of one account, or of all. With cancel_on_disconnect=true its open orders go when the connection does.
+    """
+    account_id, is_to_cancel = _wanted(request)
     changed: dict[str, Order] = {}
 
     def batch() -> bytes:
@@ -111,11 +118,14 @@ async def order_updates(request: web.Request) -> web.WebSocketResponse:
         return msgspec.json.encode({"orders": rows})
 
     def hear(order: Order) -> None:
-        changed[order.order_id] = order
+        if account_id in (None, order.account_id):
+            changed[order.order_id] = order
 
     async def write(socket: web.WebSocketResponse) -> None:
-        for replica in gateway.accounts.replicas:
-            changed.update(replica.rows["orders"].scan())
+        shards = gateway.accounts
+        for replica in shards.replicas if account_id is None else [shards.of(account_id)]:
+            for _, order in replica.rows["orders"].scan():
+                hear(order)
         listeners = gateway.accounts_view.listeners
         listeners.append(hear)
         try:
@@ -123,7 +133,23 @@ async def order_updates(request: web.Request) -> web.WebSocketResponse:
         finally:
             listeners.remove(hear)
 
-    return await serve(request, write)
+    if account_id is None or not is_to_cancel:
+        return await serve(request, write)
+    async with cancelled_after(account_id):
+        return await serve(request, write)
+
+
+def _wanted(request: web.Request) -> tuple[str | None, bool]:
+    """-> the account, or None for all, and whether its orders go with the connection. Raises Problem."""
+    query: dict[str, Any] = dict(request.query)
+    orders.only(query, "account_id", "cancel_on_disconnect")
+    is_to_cancel = orders.word("cancel_on_disconnect", query.get("cancel_on_disconnect", "false"), SWITCH)
+    if is_to_cancel:
+        orders.required(query, "account_id")
+    account_id = query.get("account_id")
+    if account_id is not None:
+        balances_of(orders.name("account_id", account_id))  # a problem where there is no such account
+    return account_id, is_to_cancel
 
 
 async def _each_second(socket: web.WebSocketResponse, message: "Callable[[], bytes]") -> None:

@@ -26,8 +26,8 @@ from races import Race, in_every_order
 
 from domain.risk_rows import Exposure
 from schemas.accounts import OrderEvent, SetLimits
-from schemas.enums import OrderStatus, ReasonCode, SelfTradePrevention, Side
-from schemas.order_books import EnterOrder, OrderCancelled, TradeExecuted
+from schemas.enums import OrderStatus, ReasonCode, SelfTradePrevention, Side, Venue
+from schemas.order_books import EnterOrder, OrderCancelled, SetReferencePrices, TradeExecuted
 
 POSITION_LIMIT = ReasonCode.POSITION_LIMIT
 
@@ -118,6 +118,13 @@ def test_a_book_stops_where_the_order_has_all_units_that_it_may_have() -> None:
     assert [trade.quantity for trade in of_type(events, TradeExecuted)] == [units(30), units(20)]
     (ended,) = of_type(events, OrderCancelled)
     assert about(ended, "order_id", "quantity", "reason_code") == ("buy", 0, POSITION_LIMIT)
+
+
+def test_so_does_one_with_prices_from_elsewhere() -> None:
+    book = book_with(SetReferencePrices("ADAUSDT", 1, units(1), units(1), units(1)), venue=Venue.SIM)
+    events = take(book, 100, 50)
+    assert [trade.quantity for trade in of_type(events, TradeExecuted)] == [units(50)]
+    assert [each.reason_code for each in of_type(events, OrderCancelled)] == [POSITION_LIMIT]
 
 
 def test_money_that_is_spent_with_the_last_unit_is_spent() -> None:

@@ -261,3 +261,12 @@ def test_a_machine_made_of_its_rows_checks_alike() -> None:
         POSITION_LIMIT,
     ]
     assert of_type(machine.run(place("4", quantity=1)), OrderEvent)[-1].status is OrderStatus.RISK_APPROVED
+
+
+def test_a_limit_of_an_account_that_has_nothing_open_looks_through_no_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator may lay down limits for thousands of accounts, in a shard with a hundred thousand orders."""
+    machine = rich(place("1", account="bob"))
+    monkeypatch.setattr(machine.state.orders, "scan", lambda *_: pytest.fail("all orders of the shard"))
+    machine.run_all([position_limit(10), place("2", BUY, 7)])
+    (verdict,) = of_type(machine.run(place("3", BUY, 4)), RiskChecked)
+    assert verdict.reason_code is POSITION_LIMIT
