@@ -173,7 +173,10 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.CancelAllOrders: (Route(BOOKS, "symbol"),),
         **{event: (Route("risk-events", "account_id"),) for event in _RISK_EVENTS},
         **dict.fromkeys(
-            (accounts.SetKillSwitch, accounts.CancelOpenOrders, accounts.WatchAccounts, shared.Tick),
+            (
+                *(accounts.SetKillSwitch, accounts.CancelOpenOrders),
+                *(accounts.SetLimits, accounts.WatchAccounts, shared.Tick),
+            ),
             (_ACCOUNTS_TO_ITSELF,),
         ),
     },

@@ -11,7 +11,7 @@ from domain.order_rows import FINAL, Order, Terms
 from domain.risk_rows import RiskEvent, RiskTables
 from domain.state import Table
 from domain.timers import TimerEvent, Timers
-from schemas.accounts import AccountOpened, BalanceEvent, OrderEvent, SetKillSwitch
+from schemas.accounts import AccountOpened, BalanceEvent, OrderEvent, SetKillSwitch, SetLimits
 from schemas.enums import ReasonCode
 from schemas.order_books import (
     CancelAllOrders,
@@ -166,6 +166,7 @@ Event = (
     | Cleared
     | RiskEvent
     | SetKillSwitch
+    | SetLimits
     | CancelAllOrders
 )
 

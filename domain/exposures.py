@@ -39,6 +39,8 @@ def units_of_money(order: Order, price: int) -> int:
 
 def follow(state: State, order: Order) -> None:
     """An order becomes like this: counts what changes. Called before its row is written."""
+    if not state.risk.is_counted(order.account_id, order.symbol):
+        return
     before = state.orders.get(order.order_id)
     change = open_units(order) - (0 if before is None else open_units(before))
     if not change:

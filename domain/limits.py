@@ -1,6 +1,6 @@
 """Limits that an operator lays down. The first one of an account, or of a symbol, looks through the orders once."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from domain import exposures, guards
 from domain.account_rows import Event, State
@@ -11,6 +11,8 @@ from domain.risk_rows import TrackingBegun
 from schemas.accounts import LimitsChanged, SetLimits
 from schemas.enums import AccountState, ReasonCode
 
+ACCOUNTS_PER_RECORD_MAX = 5_000
+"""Whose open units in a symbol one record counts."""
 RATE_MAX = 1_000_000
 """Orders in a second that a limit may speak of."""
 
@@ -20,10 +22,12 @@ def set_limits(state: State, command: SetLimits) -> Iterator[Event]:
     if state.outcomes.get(command.command_id) is not None:
         return
     reason = _fault(state, command)
+    if reason is None and not (yield from tracked(state, command.account_id, command.symbol)):
+        yield command  # behind what came meanwhile
+        return
     row = state.risk.of(command.account_id)
     is_new = row.loss_limit is None or row.loss_asset != command.loss_asset
     if reason is None:
-        yield from tracked(state, command.account_id, command.symbol)
         yield LimitsChanged(
             account_id=command.account_id,
             symbol=command.symbol,
@@ -40,8 +44,8 @@ def set_limits(state: State, command: SetLimits) -> Iterator[Event]:
     yield from answer(state, command.command_id, "", reason)
 
 
-def tracked(state: State, account_id: str, symbol: str = "") -> Iterator[Event]:
-    """Open units are counted from now on, if they were not before.
+def tracked(state: State, account_id: str, symbol: str = "") -> Generator[Event, None, bool]:
+    """Open units are counted from now on, if they were not before -> whether all are: one record counts so many.
 
     Of an account with nothing reserved there are none, and no need to look through all orders of the shard: so it is
     where an operator lays down limits for thousands of accounts before they trade.
@@ -54,7 +58,20 @@ def tracked(state: State, account_id: str, symbol: str = "") -> Iterator[Event]:
         assets |= {exposures.base_of(state, key) for key, _ in found}
         yield TrackingBegun(account_id, tuple(sorted(assets)), found)
     elif not account_id and symbol not in state.risk.tracked_symbols:
-        yield TrackingBegun("", (), exposures.counted(state, "", symbol))
+        return (yield from _counted(state, symbol))
+    return True
+
+
+def _counted(state: State, symbol: str) -> Generator[Event, None, bool]:
+    """Those of everybody in a symbol, by account."""
+    after = state.risk.counted_to.get(symbol, "")
+    found = [(key.partition("|")[0], exposure) for key, exposure in exposures.counted(state, "", symbol)]
+    left = sorted((each for each in found if each[0] > after), key=lambda each: each[0])
+    some = left[:ACCOUNTS_PER_RECORD_MAX]
+    is_done = len(some) == len(left)
+    rows = tuple((f"{account_id}|{symbol}", exposure) for account_id, exposure in some)
+    yield TrackingBegun("", (), rows, symbol, "" if is_done else some[-1][0])
+    return is_done
 
 
 def _fault(state: State, command: SetLimits) -> ReasonCode | None:

@@ -42,6 +42,11 @@ def _tracking_begun(state: State, event: TrackingBegun) -> None:
         state.risk.put(event.account_id, msgspec.structs.replace(row, is_tracked=True, assets=event.assets))
     for key, exposure in event.exposures:
         state.risk.exposures.put(key, exposure)
+    if event.counted_to:
+        state.risk.counting.put(event.symbol, event.counted_to)
+        state.risk.counted_to[event.symbol] = event.counted_to
+    elif state.risk.counted_to.pop(event.symbol, None) is not None:
+        state.risk.counting.delete(event.symbol)
 
 
 def _kind_changed(state: State, event: AccountKindChanged) -> None:

@@ -106,6 +106,9 @@ class TrackingBegun(msgspec.Struct, frozen=True, gc=False):
     account_id: str
     assets: tuple[str, ...]
     exposures: tuple[tuple[str, Exposure], ...]
+    symbol: str = ""
+    counted_to: str = ""
+    """The account up to which those of a symbol are counted; empty where all are."""
 
 
 class DayBegun(msgspec.Struct, frozen=True, gc=False):
@@ -158,9 +161,12 @@ class RiskTables:
         reducing: Table[tuple[str, ...]],
         buckets: Table[Bucket],
         watching: Table[int],
+        counting: Table[str],
     ) -> None:
         self.risks, self.exposures, self.position_limits = risks, exposures, position_limits
         self.margin_rates, self._instruments = margin_rates, instruments
+        self.counting = counting
+        """Up to which account the open units of everybody in a symbol are counted, where that has begun."""
         self.watching = watching
         """How often those who own what a symbol prices are still looked at."""
         self.buckets, self.reducing = buckets, reducing
@@ -181,6 +187,7 @@ class RiskTables:
         self.owners = Owners(rows.items())
         self.tracked_symbols = {key[1:] for key, _ in self.position_limits.scan("|")}
         """Symbols in which the open units of everybody are counted."""
+        self.counted_to = dict(self.counting.scan())
         self.symbols: dict[tuple[str, str], tuple[str, ...]] = {}
         """The symbols in which an asset is priced in another one, by name."""
         for _, instrument in self._instruments.scan():
@@ -193,7 +200,13 @@ class RiskTables:
 
     def is_limited(self, account_id: str, symbol: str) -> bool:
         """Whether limits may have to be looked at: no more than this is asked of a plain order."""
-        return account_id in self.tracked or symbol in self.tracked_symbols
+        return account_id in self.tracked or symbol in self.tracked_symbols or symbol in self.counted_to
+
+    def is_counted(self, account_id: str, symbol: str) -> bool:
+        """Whether open units are counted already."""
+        if account_id in self.tracked or symbol in self.tracked_symbols:
+            return True
+        return account_id <= self.counted_to.get(symbol, "")
 
     def of(self, account_id: str) -> AccountRisk:
         """What was laid down for an account."""
@@ -216,7 +229,7 @@ class RiskTables:
     def clear(self) -> None:
         """Forgets everything."""
         rows = (self.risks, self.exposures, self.position_limits, self.margin_rates, self.reducing, self.buckets)
-        for table in (*rows, self.watching):
+        for table in (*rows, self.watching, self.counting):
             for key, _ in list(table.scan()):
                 table.delete(key)
         self.rebuild()

@@ -31,8 +31,7 @@ def marked(state: State, command: MarkPrices) -> Iterator[Event]:
         yield command
         return
     symbols = [mark.symbol for mark in command.marks if _owners(state, mark.symbol, "", 1)]
-    first = dict.fromkeys(each for symbol in symbols for each in _owners(state, symbol, "", ACCOUNTS_PER_RECORD_MAX))
-    yield from guards.days_begun(state, list(first)[:ACCOUNTS_PER_RECORD_MAX])  # at the prices of before
+    yield from guards.days_begun(state, _first(state, symbols))  # at the prices of before
     yield command
     left = ACCOUNTS_PER_RECORD_MAX
     for symbol in symbols:
@@ -40,6 +39,16 @@ def marked(state: State, command: MarkPrices) -> Iterator[Event]:
             left = yield from _look(state, symbol, "", left)
         else:
             yield WatchMoved(symbol, Round.AND_ONCE_MORE)
+
+
+def _first(state: State, symbols: list[str]) -> list[str]:
+    """At whom the record of a price looks."""
+    found: dict[str, None] = {}
+    for symbol in symbols:
+        if len(found) >= ACCOUNTS_PER_RECORD_MAX:
+            break
+        found |= dict.fromkeys(_owners(state, symbol, "", ACCOUNTS_PER_RECORD_MAX))
+    return list(found)[:ACCOUNTS_PER_RECORD_MAX]
 
 
 def watch(state: State, command: WatchAccounts) -> Iterator[Event]:

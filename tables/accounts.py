@@ -50,6 +50,7 @@ NOUN = Noun(
         "traded_values": TradedValue,
         "buckets": Bucket,
         "watching": int,
+        "counting": str,
     },
     state=state,
     decide=machine.decide,

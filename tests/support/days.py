@@ -422,7 +422,7 @@ def check_ledger(state: Any) -> None:
 def check_exposures(state: Any) -> None:
     """Open units are counted exactly, of the accounts and in the symbols of which they are counted."""
     counted = {
-        key: exposure for key, exposure in exposures.counted(state, "", "") if state.risk.is_limited(*key.split("|", 1))
+        key: exposure for key, exposure in exposures.counted(state, "", "") if state.risk.is_counted(*key.split("|", 1))
     }
     assert dict(state.risk.exposures.scan()) == counted
     reducing = defaultdict(list)
