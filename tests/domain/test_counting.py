@@ -1,4 +1,4 @@
-"""The first limit of a symbol counts what everybody has open there: so many accounts a record, while trading goes on."""
+"""The first limit of a symbol counts what all have open there: so many accounts a record, while trading goes on."""
 
 from collections import deque
 from random import Random
