@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import books, footprint, idle_partitions, latency, order_path, restore, resume, throughput
+from bench import books, feeds, footprint, idle_partitions, latency, order_path, restore, resume, throughput
 from bench.report import BARS, Measure, print_table, save
 from bench.stage import Impossible
 
@@ -15,6 +15,7 @@ Run = Callable[[set[str], Path], Iterator[tuple[str, Measure]]]
 GROUPS: tuple[tuple[tuple[str, ...], Run], ...] = (
     (throughput.NAMES, throughput.run),
     (books.NAMES, books.run),
+    (feeds.NAMES, feeds.run),
     (order_path.NAMES, order_path.run),
     (latency.NAMES, latency.run),
     (idle_partitions.NAMES, idle_partitions.run),

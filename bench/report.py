@@ -37,6 +37,7 @@ BARS = {
     "book_core_deep_level": Bar(AT_MOST, 1.2),
     "book_core_vs_best_python": Bar(AT_LEAST, 3),
     "in_process_path": Bar(AT_LEAST, 60_000),
+    "feed_parsing": Bar(AT_LEAST, 50_000),
     "order_path_throughput": Bar(AT_LEAST, 5_000),
     "order_latency_p50_ms": Bar(AT_MOST, 4),
     "order_latency_p99_ms": Bar(AT_MOST, 8),

@@ -37,14 +37,14 @@ class Report:
     """The connection that is counting."""
 
     def now(self) -> "Report":
-        """With what the current connection has counted so far."""
+        """With what the current connection has counted so far. It may go on counting in another thread."""
         venue = self.current
         if venue is None:
             return self
         return Report(
-            self.frames + venue.frames,
-            self.messages + venue.messages,
-            self.flags + venue.flags,
+            self.frames + Counter(dict(venue.frames)),
+            self.messages + Counter(dict(venue.messages)),
+            self.flags + Counter(dict(venue.flags)),
             [*self.faults, *venue.faults][:FAULTS_TOLD],
             venue.clock.skew,
             self.faulty + venue.faulty,

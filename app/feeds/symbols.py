@@ -15,8 +15,10 @@ from schemas.wire import NANOS
 
 FILE = Path(__file__).with_name("symbols.toml")
 DIGITS = 9
+ONE = Decimal(1)
 SYMBOL_LENGTH_MAX = 21
 """Of options by OCC's rules: with it the ids of events are short enough."""
+PLAIN_MAX, NOT_PLAIN = 1 << 16, -1
 SYMBOLS_MAX = 10_000
 """Of one source: more are no market but a mistake."""
 
@@ -41,8 +43,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     parted_by: str = ""
     assets: dict[str, str] = {}
-    price_unit: Decimal = Decimal(1)
-    quantity_unit: Decimal = Decimal(1)
+    price_unit: Decimal = ONE
+    quantity_unit: Decimal = ONE
     band: Decimal = Decimal("0.10")
     symbols: dict[str, Listing] = {}
 
@@ -61,6 +63,27 @@ def read(path: Path = FILE) -> dict[str, Source]:
         return msgspec.convert(tomllib.loads(path.read_text()), dict[str, Source], strict=False)
     except (ValueError, OSError) as error:
         raise SourcesError(f"{path}: {error}") from error
+
+
+class Plain(dict[str, int]):
+    """Plain decimals as nanos: markets repeat themselves. Begins anew when it has grown to its bound."""
+
+    def __missing__(self, text: str) -> int:
+        """The number, -1 for what is not plain: no digits with one point, or finer than a nano, or too large."""
+        whole, _, part = text.partition(".")
+        digits = whole + part
+        if len(part) > DIGITS or not (digits.isdigit() and digits.isascii()):
+            return NOT_PLAIN
+        found = int(digits + "0" * (DIGITS - len(part)))
+        if found > AMOUNT_MAX:
+            return NOT_PLAIN
+        if len(self) >= PLAIN_MAX:
+            self.clear()
+        self[text] = found
+        return found
+
+
+_plain = Plain()
 
 
 class Terms:
@@ -85,12 +108,10 @@ class Terms:
         return [(self.price(level[0]), self.quantity(level[1])) for level in levels]
 
     def _nanos(self, text: str | Decimal, unit: Decimal) -> int:
-        if unit == 1 and isinstance(text, str):
-            whole, _, part = text.partition(".")
-            if len(part) <= DIGITS and (digits := whole + part).isdigit() and digits.isascii():
-                found = int(digits + "0" * (DIGITS - len(part)))
-                if found <= AMOUNT_MAX:
-                    return found
+        if unit is ONE and type(text) is str:
+            found = _plain[text]
+            if found != NOT_PLAIN:
+                return found
         return self._rounded(text, unit)
 
     def _rounded(self, text: str | Decimal, unit: Decimal) -> int:

@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -125,6 +126,17 @@ def test_a_book_whose_checksum_differs_is_lost_and_others_are_not() -> None:
     (again,) = hear(kraken, kraken_book(**{"as": [level], "bs": []}), at=AT + 1)
     assert again.symbol == "ADABTC", "the venue's XBT is our BTC"
     assert kraken.lost == set()
+
+
+def test_a_book_that_is_empty_is_a_book() -> None:
+    kraken = venue("kraken")
+    (empty,) = hear(kraken, kraken_book(**{"as": [], "bs": []}))
+    assert isinstance(empty, DepthUpdate)
+    assert (empty.is_snapshot, empty.levels) == (True, ())
+    (first,) = hear(
+        kraken, kraken_book(b=[["0.000022800", "1.00000000", "1600000000.000001"]], c=str(crc32(b"22800100000000")))
+    )
+    assert first.sequence == empty.sequence + 1
 
 
 def test_trades_of_one_moment_are_numbered_by_it() -> None:

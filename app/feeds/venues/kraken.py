@@ -36,8 +36,8 @@ class _Event(msgspec.Struct):
 
 
 class _Book(msgspec.Struct, rename={"ask_rows": "as", "bid_rows": "bs"}):
-    ask_rows: Rows = []
-    bid_rows: Rows = []
+    ask_rows: Rows | None = None
+    bid_rows: Rows | None = None
     a: Rows = []
     b: Rows = []
     c: str = ""
@@ -99,15 +99,18 @@ class Kraken(Venue):
 
     def _read_book(self, frame: Frame, pair: str, terms: Terms, books: list[_Book]) -> Found:
         """A snapshot, or one update in one or two pieces."""
-        is_snapshot = bool(books[0].ask_rows or books[0].bid_rows)
+        is_snapshot = books[0].ask_rows is not None or books[0].bid_rows is not None
         bids = [row for book in books for row in book.bid_rows or book.b]
         asks = [row for book in books for row in book.ask_rows or book.a]
         rows = [*bids, *asks]
-        if not rows:
-            raise Fault(FaultCode.BAD_FIELD, f"{pair}: a book without levels")
-        latest = max(from_seconds(row[2]) for row in rows)
-        at = self.clock.theirs(frame.at) if is_snapshot else self.heard(frame, latest)
-        self._decimals[pair] = len(rows[0][0].partition(".")[2])
+        if is_snapshot:
+            at = self.clock.theirs(frame.at)
+        elif rows:
+            at = self.heard(frame, max(from_seconds(row[2]) for row in rows))
+        else:
+            raise Fault(FaultCode.BAD_FIELD, f"{pair}: a change without levels")
+        if rows:
+            self._decimals[pair] = len(rows[0][0].partition(".")[2])
         self._checksum = books[-1].c
         number = self.number(pair, frame.at, is_snapshot=is_snapshot)
         sides = terms.levels(bids), terms.levels(asks)
