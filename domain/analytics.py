@@ -92,7 +92,7 @@ def observed(state: Analytics, observations: Iterable[Observation]) -> Iterator[
 
 
 def _took(state: Analytics, symbol: str, items: list[Timed], stream_time: int) -> Iterator[Event]:
-    series = state.series.get(symbol)
+    series = state.series_of(symbol)
     if series is None and state.count >= SYMBOLS_MAX:
         ticks = [(at, each) for at, each in items if isinstance(each, Printed) or each.last]
         dropped = [Dropped(each, DropReason.TOO_MANY_SYMBOLS, len(INTERVALS), at) for at, each in ticks]
@@ -102,15 +102,15 @@ def _took(state: Analytics, symbol: str, items: list[Timed], stream_time: int) -
         )
         dropped = found.dropped
         if found.series is not series:
-            yield from _moved(state, symbol, found, stream_time)
+            yield from _moved(state, symbol, series, found, stream_time)
     for drop in dropped:
         yield _tick_dropped(drop)
     telling, last = state.tellings.get(symbol) or NOTHING_TOLD, items[-1][1]
     yield TellingMoved(symbol, Telling(telling.told_at, telling.count + len(items), last.exchange, last.at))
 
 
-def _moved(state: Analytics, symbol: str, found: Taken, stream_time: int) -> Iterator[Event]:
-    levels, before = found.series.levels, state.series.get(symbol)
+def _moved(state: Analytics, symbol: str, before: Series | None, found: Taken, stream_time: int) -> Iterator[Event]:
+    levels = found.series.levels
     at = state.closing.at(symbol)
     if before is None or _windows(levels) != _windows(before.levels):
         at = due(levels)
@@ -160,7 +160,7 @@ def closed(state: Analytics) -> Iterator[Event]:
         first = state.closing.first()
         if first is None or first[0] > stream_time:
             return
-        series = state.series.get(first[1])
+        series = state.series_of(first[1])
         assert series is not None
         yield from _settled(state, first[1], Taken(series, [], [], [], []), stream_time)
 
@@ -172,7 +172,7 @@ def tell(state: Analytics, markets: Table[Market], now: int) -> Iterator[Event]:
         if first is None or first[0] > now:
             return
         symbol = first[1]
-        telling, series = state.tellings.get(symbol) or NOTHING_TOLD, state.series.get(symbol) or NO_SERIES
+        telling, series = state.tellings.get(symbol) or NOTHING_TOLD, state.series_of(symbol) or NO_SERIES
         market = markets.get(symbol)
         yield market_data_received(symbol, telling)
         windows = contents_of_all(series.levels)
@@ -196,7 +196,7 @@ def evolve(state: Analytics, event: object) -> None:
     if type(event) is SeriesMoved:
         symbol = event.symbol
         state.count += state.series.get(symbol) is None
-        state.series.put(symbol, event.series)
+        state.put_series(symbol, event.series)
         state.closing.set(symbol, event.due)
         for key, bar in event.bars:
             state.bars.put(key, bar)

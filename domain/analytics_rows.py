@@ -6,15 +6,32 @@ import msgspec
 
 from domain.indicators import Indicators
 from domain.repetitions import PAGES_MAX
-from domain.series import INTERVAL_NAMES, Bar, bar_slot, due
+from domain.series import INTERVAL_NAMES, NO_WINDOWS, Bar, Levels, OpenWindow, bar_slot, due
 from domain.state import Table
-from domain.ticks import Page, Series
+from domain.ticks import Memory, Page, Series
 
 STREAM = "stream"
 STALE_MAX = 64
 """Due times that do not hold any more, beside as many as there are symbols."""
 TELL_INTERVAL_NS_MIN = 50_000_000
 """Between two tellings of one symbol: 20 a second at most (D28)."""
+
+
+class SeriesRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a tick changes of a series: the pane of the newest second, and what came."""
+
+    newest: OpenWindow | None
+    memories: tuple[Memory, ...]
+    ids: tuple[str, ...]
+    arrivals: int
+    repeated: int
+    dropped: int
+
+
+class Windows(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """All other windows of a series: they change once a second, and cost ten times as much to write."""
+
+    levels: Levels = NO_WINDOWS
 
 
 class Telling(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -29,7 +46,7 @@ class Telling(msgspec.Struct, frozen=True, array_like=True, gc=False):
     observed_at: int = 0
 
 
-NOTHING_TOLD = Telling()
+NOTHING_TOLD, NO_OTHERS = Telling(), Windows()
 
 
 class Dues:
@@ -73,28 +90,50 @@ class Analytics:
 
     def __init__(
         self,
-        series: Table[Series],
+        series: Table[SeriesRow],
+        windows: Table[Windows],
         bars: Table[Bar],
         indicators: Table[Indicators],
         pages: Table[Page],
         tellings: Table[Telling],
         stream: Table[int],
     ) -> None:
-        self.series, self.bars, self.indicators, self.pages = series, bars, indicators, pages
+        self.series, self.windows, self.bars = series, windows, bars
+        self.indicators, self.pages = indicators, pages
         self.tellings, self.stream = tellings, stream
         self.rebuild()
 
     def rebuild(self) -> None:
         """Derived from the rows: which windows close next, in stream time, and who is told next, in the shard's."""
-        dues = {symbol: due(series.levels) for symbol, series in self.series.scan()}
+        rows = list(self.series.scan())
+        dues = {symbol: due(levels_of(row, self.windows.get(symbol))) for symbol, row in rows}
         self.count = len(dues)
         self.closing = Dues({symbol: at for symbol, at in dues.items() if at})
         tellings = ((symbol, telling) for symbol, telling in self.tellings.scan() if telling.count)
         self.telling = Dues({symbol: telling.told_at + TELL_INTERVAL_NS_MIN for symbol, telling in tellings})
 
+    def series_of(self, symbol: str) -> Series | None:
+        """The bars of an instrument that are open, and which ticks came; None where none did."""
+        row = self.series.get(symbol)
+        if row is None:
+            return None
+        levels = levels_of(row, self.windows.get(symbol))
+        return Series(levels, row.memories, row.ids, row.arrivals, row.repeated, row.dropped)
+
+    def put_series(self, symbol: str, series: Series) -> None:
+        """Writes what changed of it."""
+        seconds, *larger = series.levels
+        newest = seconds[-1] if seconds else None
+        row = SeriesRow(newest, series.memories, series.ids, series.arrivals, series.repeated, series.dropped)
+        others = (seconds[:-1], *larger)
+        self.series.put(symbol, row)
+        if others != (self.windows.get(symbol) or NO_OTHERS).levels:
+            self.windows.put(symbol, Windows(others))
+
     def forget(self) -> None:
         """No tick ever came. `rebuild` has to follow."""
-        for table in (self.series, self.bars, self.indicators, self.pages, self.tellings, self.stream):
+        tables = (self.series, self.windows, self.bars, self.indicators, self.pages, self.tellings, self.stream)
+        for table in tables:
             for key in [key for key, _ in table.scan()]:
                 table.delete(key)
 
@@ -102,6 +141,18 @@ class Analytics:
     def stream_time(self) -> int:
         """The highest event time that the shard has seen."""
         return self.stream.get(STREAM) or 0
+
+
+def levels_of(row: SeriesRow, windows: Windows | None) -> Levels:
+    """All windows that are not final."""
+    levels = NO_WINDOWS if windows is None else windows.levels
+    return levels if row.newest is None else ((*levels[0], row.newest), *levels[1:])
+
+
+def open_levels(series: Table[SeriesRow], windows: Table[Windows], symbol: str) -> Levels:
+    """The same of an instrument; none where it had no tick."""
+    row = series.get(symbol)
+    return NO_WINDOWS if row is None else levels_of(row, windows.get(symbol))
 
 
 def bar_key(symbol: str, level: int, start: int) -> str:

@@ -7,14 +7,15 @@ from typing import Any, get_args
 from app.machine import Noun, Place
 from domain import market_data as machine
 from domain.alerts import Alert
-from domain.analytics_rows import Analytics, Telling
+from domain.analytics_rows import Analytics, SeriesRow, Telling, Windows
 from domain.indicators import Indicators
 from domain.market_quotes import Market
 from domain.series import Bar
-from domain.ticks import Page, Series
+from domain.ticks import Page
 
 ANALYTICS: dict[str, type] = {
-    "series": Series,
+    "series": SeriesRow,
+    "windows": Windows,
     "bars": Bar,
     "indicators": Indicators,
     "pages": Page,

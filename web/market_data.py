@@ -8,7 +8,7 @@ from aiohttp import web
 
 from app.main import app
 from domain.alerts import Alert
-from domain.analytics_rows import bar_key
+from domain.analytics_rows import bar_key, open_levels
 from domain.market_quotes import STALE_NS, Market, SourceQuote
 from domain.panes import Pane
 from domain.series import BARS_KEPT, INTERVAL_NAMES, INTERVALS
@@ -135,8 +135,7 @@ async def candles(request: web.Request) -> web.Response:
     if name not in INTERVAL_NAMES:
         raise Problem(400, "BAD_VALUE", f"interval is one of {', '.join(INTERVAL_NAMES)}", field="interval")
     rows = shards().of(symbol).rows
-    series = rows["series"].get(symbol)
-    if series is None:
+    if rows["series"].get(symbol) is None:
         raise Problem(404, "UNKNOWN_SYMBOL", f"nobody told prices of {symbol}")
     begin, end = (
         clock.moment(field, request.query[field]) if field in request.query else None for field in ("from", "to")
@@ -161,9 +160,9 @@ def _bars(
     rows: Any, symbol: str, level: int, begin: int | None, end: int | None
 ) -> Iterator[tuple[int, Pane, int, bool]]:
     """Start, contents, revision, and whether the bar is final: of those that lie within."""
-    open_windows = rows["series"].get(symbol).levels[level]
-    open_panes = dict(contents_of_all(rows["series"].get(symbol).levels)[level])
-    revisions = {window.start: window.revision for window in open_windows}
+    levels = open_levels(rows["series"], rows["windows"], symbol)
+    open_panes = dict(contents_of_all(levels)[level])
+    revisions = {window.start: window.revision for window in levels[level]}
     size = INTERVALS[level]
     newest = max(open_panes, default=clock.now() // size * size)
     first = newest - (BARS_KEPT[level] - 1) * size

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from app.main import app
+from domain.analytics_rows import open_levels
 from domain.market_quotes import Market
 from domain.names import is_name
 from domain.telling import contents_of_all, price_updated
@@ -56,8 +57,8 @@ def frame(symbol: str) -> bytes | None:
     market: Market | None = rows["markets"].get(symbol)
     if market is None:
         return None
-    series = rows["series"].get(symbol)
-    told = price_updated(symbol, market.best, contents_of_all(() if series is None else series.levels))
+    levels = open_levels(rows["series"], rows["windows"], symbol)
+    told = price_updated(symbol, market.best, contents_of_all(levels))
     data: dict[str, Any] = {
         "symbol": symbol,
         "price": number(told.price),

@@ -4,6 +4,7 @@ from collections import defaultdict
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from effort import seeds
 from event_time import Counted, Oracle, arrivals, heard, packs
@@ -85,7 +86,7 @@ def test_windows_are_those_of_pandas_whatever_is_late_or_doubled_or_shuffled(see
         expected = windows[key]
         assert (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ticks) == expected[:6]
     for symbol in sorted({symbol for symbol, *_ in windows}):
-        series = machine.state.analytics.series.get(symbol)
+        series = machine.state.analytics.series_of(symbol)
         for size, of_size in zip(INTERVALS, contents_of_all(series.levels), strict=True):
             assert all(counted(pane) == windows[symbol, size, start] for start, pane in of_size)
             open_windows = {start for found, length, start in windows if (found, length) == (symbol, size)}
@@ -185,7 +186,7 @@ def test_an_id_that_comes_again_counts_once() -> None:
     machine = Machine("market_data")
     machine.run(heard((tick(10, 0, event_id="a"), tick(20, 1, event_id="b"), tick(10, 2, event_id="a"))))
     machine.run(heard((tick(20, 3, event_id="b"),)))
-    series = machine.state.analytics.series.get("AAPL")
+    series = machine.state.analytics.series_of("AAPL")
     assert (series.arrivals, series.repeated) == (2, 2)
 
 
@@ -221,6 +222,19 @@ def test_a_bar_takes_the_place_of_the_one_that_is_too_old() -> None:
     kept = [bar for key, bar in rows.items() if key.startswith("AAPL|1m|")]
     assert sorted((bar.start - NOON) // MINUTE for bar in kept) == [1_500, 1_501]
     assert rows[bar_key("AAPL", 1, NOON + 1_500 * MINUTE)].pane.close == units(1_510)
+
+
+def test_a_tick_in_a_second_that_is_open_writes_its_small_row_and_no_other_window() -> None:
+    machine = Machine("market_data")
+    for number in range(200):
+        machine.run(heard((tick(100 + number % 3, number),)))
+    before = machine.snapshot()
+    machine.run(heard((tick(500, 199.5),)))
+    after = machine.snapshot()
+    assert before["windows"] == after["windows"]
+    assert before["bars"] == after["bars"]
+    assert before["series"] != after["series"]
+    assert len(msgspec.json.encode(after["series"]["AAPL"])) < 300 < len(msgspec.json.encode(after["windows"]["AAPL"]))
 
 
 def told(machine: Machine, *observations: Any, at_ms: int) -> list[str]:
