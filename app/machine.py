@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -51,6 +51,8 @@ class Noun:
     deadline: Callable[[Any], int | None]
     is_ingress: bool = False
     """Reads a public topic: what cannot be decoded is put aside, and the broker's time of arrival counts."""
+    records: Mapping[type, Callable[[Any], Iterable[Any]]] = field(default_factory=dict)
+    """What is made of events that stay inside, for others to read: each is sent as if it were an event itself."""
     read_pause_s: float = 0.0
     """How long after a read of its inbox the next one may wait: for nouns at the end, on which no other one waits."""
 
@@ -176,6 +178,9 @@ class NounMachine:
             mailing = mailings.get(type(event))
             if mailing is not None:
                 self._send(event, mailing, origin, traces)
+            elif (records := noun.records.get(type(event))) is not None:
+                for message in records(event):
+                    self._send(message, mailings[type(message)], origin, traces)
             elif type(event) is Refused:
                 raise Undecodable(event.reason, event.detail)
         if type(command) is Tick and command.is_manual:

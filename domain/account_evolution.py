@@ -8,6 +8,10 @@ import msgspec
 from domain import cancel_marks, exposures
 from domain.account_rows import (
     BEGUN,
+    CLEARING,
+    FEES,
+    FINAL,
+    NO_BALANCE,
     Account,
     Answered,
     Balance,
@@ -15,14 +19,17 @@ from domain.account_rows import (
     Cleared,
     Contra,
     Event,
+    Filled,
     Finished,
     GroupRow,
     Mark,
     Numbered,
     Order,
+    Placed,
     ResetBegun,
     ShardRow,
     State,
+    Stepped,
     Stored,
 )
 from domain.cancel_marks import CancelMarked
@@ -35,7 +42,7 @@ from schemas.accounts import (
     AccountOpened,
     BalanceEvent,
 )
-from schemas.enums import OrderStatus
+from schemas.enums import OrderStatus, Side
 from schemas.order_books import (
     InstrumentListed,
     MarkPrices,
@@ -60,13 +67,55 @@ def _balance(state: State, event: BalanceEvent) -> None:
 
 
 def _contra(state: State, event: Contra) -> None:
-    balance = state.balance(event.account_id, event.asset)
-    after = Balance(balance.total + event.amount, 0, balance.version + 1)
-    state.balances.put(f"{event.account_id}|{event.asset}", after)
+    _gain(state, event.account_id, event.asset, event.amount)
+
+
+def _gain(state: State, system_account: str, asset: str, amount: int) -> None:
+    key = f"{system_account}|{asset}"
+    balance = state.balances.get(key) or NO_BALANCE
+    state.balances.put(key, Balance(balance.total + amount, 0, balance.version + 1))
+
+
+def _placed(state: State, event: Placed) -> None:
+    order, balance = event.order, event.balance
+    _count(state, orders=1)
+    if balance is not None:
+        _put_balance(state, order.account_id, order.held_asset, balance)
+    _store(state, order)
+
+
+def _stepped(state: State, event: Stepped) -> None:
+    _store(state, event.order)
+
+
+def _filled(state: State, event: Filled) -> None:
+    order, fill = event.order, event.fill
+    account_id, base, quote = order.account_id, order.base, order.quote
+    is_buy = order.side is Side.BUY
+    _put_balance(state, account_id, quote, event.spent if is_buy else event.gained)
+    _put_balance(state, account_id, base, event.gained if is_buy else event.spent)
+    if not event.is_within:
+        sign = 1 if is_buy else -1
+        _gain(state, CLEARING, quote, sign * fill.value)
+        _gain(state, CLEARING, base, -sign * fill.quantity)
+    if fill.fee:
+        _gain(state, FEES, quote, fill.fee)
+    _store(state, order)
+    if order.status in FINAL:
+        _finish(state, order)
+
+
+def _put_balance(state: State, account_id: str, asset: str, balance: Balance) -> None:
+    state.balances.put(f"{account_id}|{asset}", balance)
+    if account_id in state.risk.tracked:
+        exposures.remember(state, account_id, asset)
 
 
 def _stored(state: State, event: Stored) -> None:
-    order = event.order
+    _store(state, event.order)
+
+
+def _store(state: State, order: Order) -> None:
     if state.risk.is_limited(order.account_id, order.symbol):
         exposures.follow(state, order)
     if order.is_reduce_only:
@@ -132,7 +181,10 @@ def _count(state: State, *, orders: int = 0, finished: int = 0, outcomes: int = 
 
 
 def _finished(state: State, event: Finished) -> None:
-    order = event.order
+    _finish(state, event.order)
+
+
+def _finish(state: State, order: Order) -> None:
     if order.oco_group:
         _leave(state, order)
     count = _count(state, finished=1).finished
@@ -195,6 +247,9 @@ def _cleared(state: State, _event: Cleared) -> None:
 _EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     BalanceEvent: _balance,
     Contra: _contra,
+    Placed: _placed,
+    Stepped: _stepped,
+    Filled: _filled,
     Stored: _stored,
     Numbered: _numbered,
     Finished: _finished,

@@ -7,11 +7,13 @@ import msgspec
 from domain.cancel_marks import CancelMark, CancelMarked
 from domain.fee_rows import FeeEvent, FeeSchedule, TradedValue
 from domain.instruments import Instrument
+from domain.order_life import Step
 from domain.order_rows import FINAL, Order, Terms
 from domain.risk_rows import RiskEvent, RiskTables
 from domain.state import Table
 from domain.timers import TimerEvent, Timers
-from schemas.accounts import AccountOpened, BalanceEvent, OrderEvent, SetKillSwitch, SetLimits
+from domain.trades import Fill
+from schemas.accounts import AccountOpened, BalanceEvent, OrderEvent, RiskChecked, SetKillSwitch, SetLimits
 from schemas.enums import ReasonCode
 from schemas.order_books import (
     CancelAllOrders,
@@ -50,6 +52,9 @@ class Balance(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def available(self) -> int:
         """Units free to use."""
         return self.total - self.reserved
+
+
+NO_BALANCE = Balance()
 
 
 class GroupRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -91,6 +96,37 @@ class ShardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 # Events that stay inside: what others must know is said by OrderEvent, BalanceEvent and the commands to the books.
+# Those that most orders go through say all that happens in one step: `account_records` makes the records of it.
+
+
+class Placed(msgspec.Struct, frozen=True, gc=False):
+    """A new order was accepted. It has the next number."""
+
+    order: Order
+    balance: Balance | None
+    """Of the asset that is held for it, after that; None where nothing is."""
+    verdict: RiskChecked | None = None
+    """Where there was more to check than whether the account can pay."""
+
+
+class Stepped(msgspec.Struct, frozen=True, gc=False):
+    """An order has made a step that moves no money, and is like this now."""
+
+    order: Order
+    step: Step
+
+
+class Filled(msgspec.Struct, frozen=True, gc=False):
+    """A trade of an order: the order, and what its account has of both assets, after it."""
+
+    order: Order
+    fill: Fill
+    spent: Balance
+    """Of the asset that was held."""
+    gained: Balance
+    """Of the other one."""
+    is_within: bool
+    """Whether the other side of the trade is an order of this shard, too: what is cleared then cancels out."""
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False):
@@ -153,6 +189,9 @@ Event = (
     | ResetBooks
     | InstrumentListed
     | MarkPrices
+    | Placed
+    | Stepped
+    | Filled
     | Stored
     | Numbered
     | Finished
@@ -219,4 +258,4 @@ class State:
 
     def balance(self, account_id: str, asset: str) -> Balance:
         """A balance, zero at first."""
-        return self.balances.get(f"{account_id}|{asset}") or Balance()
+        return self.balances.get(f"{account_id}|{asset}") or NO_BALANCE

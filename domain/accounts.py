@@ -3,7 +3,7 @@
 Double entry: whatever an account gains or loses, a system account of the same shard loses or gains, in the same step.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from domain import (
@@ -98,7 +98,7 @@ def deadline(state: State) -> int | None:
     return None if first is None else first[0]
 
 
-def decide(state: State, command: Command) -> Iterator[Event]:
+def decide(state: State, command: Command) -> Iterable[Event]:
     """What the command brings about. Each event must be evolved before the next is asked for."""
     return _DECIDERS[type(command)](state, command)
 
@@ -141,7 +141,7 @@ def _reset(state: State, command: ResetAccounts) -> Iterator[Event]:
     yield Cleared(command.reset_id)
 
 
-_DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
+_DECIDERS: dict[type, Callable[[State, Any], Iterable[Event]]] = {
     PlaceOrder: placing.place,
     OrderRested: book_reports.rested,
     TradeExecuted: _traded,

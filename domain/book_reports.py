@@ -1,26 +1,27 @@
 """What a book says of an order, brought into its account."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from domain import brackets, oco_groups, orders, reasons
 from domain.account_rows import (
     CLEARING,
-    FEES,
     FINAL,
     Contra,
     Event,
+    Filled,
     Finished,
     Order,
     State,
+    Stepped,
     Stored,
 )
 from domain.fee_rows import ValueTraded
-from domain.ledger import answer, entry, is_of_another, release
+from domain.ledger import answer, is_of_another, moved, release
 from domain.order_life import Step, after
 from domain.trades import HOUSE, Fill, fills_of
-from schemas.enums import BalanceReason, ReasonCode, Side, Venue
+from schemas.enums import ReasonCode, Side, Venue
 from schemas.order_books import (
     OrderArmed,
     OrderCancelled,
@@ -31,27 +32,26 @@ from schemas.order_books import (
 )
 
 
-def rested(state: State, command: OrderRested) -> Iterator[Event]:
+def rested(state: State, command: OrderRested) -> Iterable[Event]:
     """The order waits in the book."""
-    yield from _goes_on(state, command.order_id, Step.RESTED)
+    return _goes_on(state, command.order_id, Step.RESTED)
 
 
-def armed(state: State, command: OrderArmed) -> Iterator[Event]:
+def armed(state: State, command: OrderArmed) -> Iterable[Event]:
     """The order waits for its trigger."""
-    yield from _goes_on(state, command.order_id, Step.ARMED)
+    return _goes_on(state, command.order_id, Step.ARMED)
 
 
-def triggered(state: State, command: OrderTriggered) -> Iterator[Event]:
+def triggered(state: State, command: OrderTriggered) -> Iterable[Event]:
     """The order became active."""
-    yield from _goes_on(state, command.order_id, Step.TRIGGERED)
+    return _goes_on(state, command.order_id, Step.TRIGGERED)
 
 
-def _goes_on(state: State, order_id: str, step: Step) -> Iterator[Event]:
+def _goes_on(state: State, order_id: str, step: Step) -> tuple[Event]:
     order = known(state, order_id)
     status = after(order.status, step)
     order = msgspec.structs.replace(order, status=status, version=order.version + 1, updated_at=state.now)
-    yield orders.told(order, step)
-    yield Stored(order)
+    return (Stepped(order, step),)
 
 
 def reduced(state: State, command: OrderReduced) -> Iterator[Event]:
@@ -89,8 +89,9 @@ def traded(state: State, command: TradeExecuted) -> Iterator[Event]:
     ours = [fill for fill in fills if is_ours(state, fill)]
     is_of_house = command.venue == Venue.SIM and state.keeps_house
     assert ours or is_of_house, f"trade {command.trade_id} is of no order of ours"
+    is_within = len(ours) == len(fills)
     for fill in ours:
-        yield from _filled(state, fill)
+        yield from _filled(state, fill, is_within=is_within)
     if is_of_house:
         (fill,) = [fill for fill in fills if fill.account_id == HOUSE]
         yield from _of_house(fill, command.base, command.quote)
@@ -110,33 +111,32 @@ def is_ours(state: State, fill: Fill) -> bool:
     return order is not None and order.account_id == fill.account_id
 
 
-def _filled(state: State, fill: Fill) -> Iterator[Event]:
+def _filled(state: State, fill: Fill, *, is_within: bool) -> Iterator[Event]:
     """What was held is spent, and what it was held too dear is released, in the same step."""
-    before = yield from oco_groups.taken_over(state, known(state, fill.order_id))
+    before = known(state, fill.order_id)
+    if before.held_by:
+        before = yield from oco_groups.taken_over(state, before)
     order = orders.after_fill(before, fill, state.now)
-    yield orders.told(order, Step.FILLED, fill)
     released = before.held - order.held
     account_id, base, quote = order.account_id, order.base, order.quote
-    about = (BalanceReason.TRADE, order.order_id, fill.trade_id)
     if order.side is Side.BUY:
-        yield entry(state, account_id, quote, -fill.value - fill.fee, -released, *about)
-        yield Contra(CLEARING, quote, fill.value)
-        yield entry(state, account_id, base, fill.quantity, 0, *about)
-        yield Contra(CLEARING, base, -fill.quantity)
+        spent = moved(state, account_id, quote, -fill.value - fill.fee, -released)
+        gained = moved(state, account_id, base, fill.quantity, 0)
     else:
-        yield entry(state, account_id, base, -fill.quantity, -released, *about)
-        yield Contra(CLEARING, base, fill.quantity)
-        yield entry(state, account_id, quote, fill.value - fill.fee, 0, *about)
-        yield Contra(CLEARING, quote, -fill.value)
-    if fill.fee:
-        yield Contra(FEES, quote, fill.fee)
+        spent = moved(state, account_id, base, -fill.quantity, -released)
+        gained = moved(state, account_id, quote, fill.value - fill.fee, 0)
+    yield Filled(order, fill, spent, gained, is_within)
     if order.fee_schedule:
         yield ValueTraded(account_id, quote, fill.value)
-    yield Stored(order)
     if order.legs:
-        yield from brackets.reserved(state, order, fill.quantity)
-    if order.status in FINAL:
-        yield from ended(state, order)
+        yield from _exits(state, order, fill)
+
+
+def _exits(state: State, parent: Order, fill: Fill) -> Iterator[Event]:
+    """What a fill means for the exits of the order."""
+    yield from brackets.reserved(state, parent, fill.quantity)
+    if parent.status in FINAL:
+        yield from brackets.parent_ended(state, parent)
 
 
 def ended(state: State, order: Order) -> Iterator[Event]:

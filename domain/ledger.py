@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from domain import margin, orders
 from domain.account_rows import (
     EXTERNAL,
+    NO_BALANCE,
     Answered,
+    Balance,
     Contra,
     Event,
     Order,
@@ -34,12 +36,32 @@ def entry(
     trade_id: str | None = None,
 ) -> BalanceEvent:
     """One side of an entry: the balance after it."""
-    balance = state.balance(account_id, asset)
-    total, reserved = balance.total + change, balance.reserved + reserved_change
+    balance = moved(state, account_id, asset, change, reserved_change)
+    return told(account_id, asset, balance, change, reason, order_id, trade_id)
+
+
+def moved(state: State, account_id: str, asset: str, change: int, reserved_change: int) -> Balance:
+    """A balance after a change of what there is, and of what is reserved of it."""
+    before = state.balances.get(f"{account_id}|{asset}") or NO_BALANCE
+    total, reserved = before.total + change, before.reserved + reserved_change
     assert reserved >= 0, f"{account_id} {asset}: {reserved} reserved"
     assert reserved <= total or account_id in state.risk.margin_accounts, (
         f"{account_id} {asset}: {reserved} reserved of {total}"
     )
+    return Balance(total, reserved, before.version + 1)
+
+
+def told(
+    account_id: str,
+    asset: str,
+    balance: Balance,
+    change: int,
+    reason: BalanceReason,
+    order_id: str | None = None,
+    trade_id: str | None = None,
+) -> BalanceEvent:
+    """What the world hears of a balance after a change."""
+    total, reserved = balance.total, balance.reserved
     return BalanceEvent(
         account_id,
         asset,
@@ -48,7 +70,7 @@ def entry(
         reserved,
         change,
         reason,
-        balance.version + 1,
+        balance.version,
         order_id,
         trade_id,
         caused_by=trade_id or "",

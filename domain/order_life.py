@@ -7,7 +7,7 @@ The state is FIX's OrdStatus (39), why an event tells of it ExecType (150). Pend
 from enum import StrEnum
 from typing import NamedTuple
 
-from domain.account_rows import FINAL
+from domain.order_rows import FINAL
 from schemas.enums import ExecType, OrderStatus, ReasonCode
 
 

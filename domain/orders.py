@@ -17,12 +17,14 @@ from schemas.wire import NANOS
 COLLAR_PERCENT = 5
 """How far above the best ask a market buy may go: what is held for it, and where it stops (D11)."""
 
-_NO_MARK = Mark(None, None, None)
+NO_MARK = Mark(None, None, None)
 _NO_TERMS = Instrument("", InstrumentType.UNKNOWN, "", "", 0, 0, 0, 0, 0, Venue.INTERNAL)
 _NOTHING_YET = (0, 0, 0, 0, 0, 0, 0, ())
 """Cap price, what is filled, its value and fees, what is held, version, amends."""
 
 PENDING = order_life.after(None, Step.PLACED)
+VALIDATED = order_life.after(PENDING, Step.VALIDATED)
+APPROVED = order_life.after(VALIDATED, Step.APPROVED)
 TIMES_IN_FORCE = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY, TimeInForce.GTD})
 
 
@@ -145,7 +147,7 @@ def new_order(
     state: State, command: PlaceOrder, instrument: Instrument | None, order_number: int, fee_schedule: str
 ) -> Order:
     """The row of an order that has just come in. By position, for the same reason as `told_as`."""
-    mark = state.marks.get(command.symbol) or _NO_MARK
+    mark = state.marks.get(command.symbol) or NO_MARK
     terms = _NO_TERMS if instrument is None else instrument
     return Order(
         command.order_id,

@@ -1,6 +1,6 @@
 """A new order: checked, held for, and sent to its book; or refused."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -13,6 +13,7 @@ from domain import (
     oco_groups,
     order_sizes,
     orders,
+    plain_orders,
     reduce_only,
     risk,
 )
@@ -21,25 +22,29 @@ from domain.account_rows import (
     Finished,
     Numbered,
     Order,
+    Placed,
     State,
     Stored,
 )
 from domain.instruments import Instrument
-from domain.ledger import answer, entry
+from domain.ledger import answer, moved
 from domain.money import AMOUNT_MAX, NUMBERS_PER_COUNT, value_of
 from domain.order_life import Step, after
+from domain.orders import APPROVED
 from schemas.accounts import PlaceOrder, RiskChecked
-from schemas.enums import BalanceReason, ReasonCode
+from schemas.enums import ReasonCode
 from schemas.order_books import (
     EnterOrder,
 )
 
-VALIDATED = after(orders.PENDING, Step.VALIDATED)
-APPROVED = after(VALIDATED, Step.APPROVED)
 
-
-def place(state: State, command: PlaceOrder) -> Iterator[Event]:
+def place(state: State, command: PlaceOrder) -> Iterable[Event]:
     """A new order: accepted or refused. One that came before changes nothing."""
+    return plain_orders.place(state, command) or any_order(state, command)
+
+
+def any_order(state: State, command: PlaceOrder) -> Iterator[Event]:
+    """The long way: whatever was asked for, it is looked at."""
     if state.orders.get(command.order_id) is not None:
         yield from _placed_before(state, command, command.order_id, ReasonCode.DUPLICATE_ORDER_ID)
         return
@@ -55,7 +60,6 @@ def place(state: State, command: PlaceOrder) -> Iterator[Event]:
     if schedule and instrument is not None:
         instrument = fees.instrument_for(state, command.account_id, schedule, instrument)
     order = orders.new_order(state, command, instrument, number, schedule)
-    yield Numbered()
     reason = orders.validation_fault(state, command, instrument)
     if reason is None and instrument is not None:
         reason = _fault_of_few(state, command, order, instrument)
@@ -120,6 +124,7 @@ def _placed_before(state: State, command: PlaceOrder, order_id: str, reason: Rea
 
 
 def _refuse(order: Order, reason: ReasonCode) -> Iterator[Event]:
+    yield Numbered()
     status = after(None, Step.REFUSED)
     refused = msgspec.structs.replace(order, status=status, reason_code=reason, held=0, version=1, legs=())
     yield orders.told(refused, Step.REFUSED)
@@ -130,14 +135,9 @@ def _refuse(order: Order, reason: ReasonCode) -> Iterator[Event]:
 def _accept(
     state: State, command: PlaceOrder, order: Order, instrument: Instrument, verdict: RiskChecked
 ) -> Iterator[Event]:
-    """Told step by step, as the pipeline knows them: received, validated, funds held."""
-    yield orders.told_as(order, orders.PENDING, Step.PLACED, 1, 0)
-    yield orders.told_as(order, VALIDATED, Step.VALIDATED, 2, 0)
-    yield verdict
-    yield orders.told(order, Step.APPROVED)
-    if order.held:
-        yield entry(state, order.account_id, order.held_asset, 0, order.held, BalanceReason.HOLD, order.order_id)
-    yield Stored(order)
+    """It is stored with what is held for it, and goes to its book."""
+    balance = moved(state, order.account_id, order.held_asset, 0, order.held) if order.held else None
+    yield Placed(order, balance, verdict)
     if order.is_margin:
         yield from reduce_only.make_room(state, order)
     holder = state.orders.get(order.held_by) if order.held_by else None

@@ -1,6 +1,6 @@
 """A trade as each of its two orders sees it."""
 
-from typing import NamedTuple
+import msgspec
 
 from schemas.enums import Liquidity, Side
 from schemas.order_books import TradeExecuted
@@ -9,7 +9,7 @@ HOUSE = "@sim"
 """The other side of every trade at the venue SIM, and the id of its orders. A system account: it may owe."""
 
 
-class Fill(NamedTuple):
+class Fill(msgspec.Struct, frozen=True, gc=False):
     """One side of a trade."""
 
     order_id: str

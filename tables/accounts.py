@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 from app.machine import Noun, Place
 from domain import accounts as machine
+from domain.account_records import RECORDS
 from domain.account_rows import Account, Balance, GroupRow, Mark, Order, Outcome, ShardRow, State
 from domain.cancel_marks import CancelMark
 from domain.fee_rows import FeeSchedule, TradedValue
@@ -56,4 +57,5 @@ NOUN = Noun(
     decide=machine.decide,
     evolve=machine.evolve,
     deadline=machine.deadline,
+    records=RECORDS,
 )

@@ -79,13 +79,17 @@ class Machine:
         self.now = self.state.now = now
 
     def run(self, command: Any, *, at: int | None = None) -> list[Any]:
-        """Decides and evolves, event by event, as `NounMachine.handle` does -> all events, the inner ones too."""
+        """Decides and evolves, event by event, as `NounMachine.handle` does -> all events, the inner ones too, and the
+        records that are made of them."""
         assert type(command) in self.noun.commands, command
         self.now = self.state.now = max(self.now, command.timestamp if at is None else at)
         events = []
         for event in self.noun.decide(self.state, command):
             self.noun.evolve(self.state, event)
             events.append(event)
+            records = self.noun.records.get(type(event))
+            if records is not None:
+                events += records(event)
         return events
 
     def run_all(self, commands: Iterable[Any]) -> list[Any]:
