@@ -189,8 +189,12 @@ def _finish(state: State, order: Order) -> None:
         _leave(state, order)
     count = _count(state, finished=1).finished
     state.finished.put(f"{count:012d}", order.order_id)
-    oldest = f"{count - FINISHED_ORDERS_KEPT_MAX:012d}"
-    order_id = state.finished.get(oldest) if count > FINISHED_ORDERS_KEPT_MAX else None
+    if count > FINISHED_ORDERS_KEPT_MAX:
+        _forget(state, f"{count - FINISHED_ORDERS_KEPT_MAX:012d}")
+
+
+def _forget(state: State, oldest: str) -> None:
+    order_id = state.finished.get(oldest)
     if order_id is None:
         return
     state.finished.delete(oldest)

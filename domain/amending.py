@@ -101,6 +101,7 @@ def replaced(state: State, command: OrderReplaced) -> Iterator[Event]:
     step = Step.AMENDED_TO_FILLED if command.quantity == before.filled else Step.AMENDED
     order = msgspec.structs.replace(
         before,
+        body=orders.asked_for(before),
         quantity=command.quantity,
         limit_price=command.limit_price if before.order_type in WITH_LIMIT else None,
         stop_price=before.stop_price if command.trail is not None else command.stop_price or before.stop_price,

@@ -59,6 +59,7 @@ def reduced(state: State, command: OrderReduced) -> Iterator[Event]:
     before = known(state, command.order_id)
     order = msgspec.structs.replace(
         before,
+        body=orders.asked_for(before),
         quantity=command.quantity if before.notional is None else before.quantity,
         status=after(before.status, Step.REDUCED),
         version=before.version + 1,

@@ -27,6 +27,8 @@ from schemas.order_books import EnterOrder
 _UNPAID = ReasonCode.BUYING_POWER
 HELD = after(None, Step.HELD_BACK)
 RELEASED = after(HELD, Step.RELEASED)
+EXIT = "exit"
+"""What was asked for with an exit: no order that is placed by itself is the same."""
 WITHOUT_EXITS = frozenset(
     {
         ReasonCode.MASS_CANCEL,
@@ -103,7 +105,7 @@ def _leg(command: PlaceOrder, parent: Order, order_id: str, number: int) -> Orde
         status=HELD,
         created_at=parent.created_at,
         command_id=parent.command_id,
-        body="",
+        body=EXIT,
         base=parent.base,
         quote=parent.quote,
         multiplier=parent.multiplier,

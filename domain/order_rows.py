@@ -37,7 +37,8 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     created_at: int
     command_id: str
     body: str
-    """What the client asked for, to tell a repetition from another order under the same client id."""
+    """What the client asked for, to tell a repetition from another order under the same client id. Empty where that is
+    what the order says: nothing special was asked for, and nothing of it has changed."""
     base: str = ""
     quote: str = ""
     multiplier: int = 0

@@ -30,11 +30,20 @@ TIMES_IN_FORCE = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, T
 
 def body_of(command: PlaceOrder) -> str:
     """What makes two orders under one client id the same."""
-    body = (
-        f"{command.symbol}|{command.side}|{command.order_type}|{command.quantity}|{command.limit_price}|"
-        f"{command.stop_price}|{command.time_in_force}"
-    )
+    body = _usual(command)
     return body if order_terms.is_plain(command) else f"{body}|{'|'.join(map(str, order_terms.special_of(command)))}"
+
+
+def asked_for(order: Order) -> str:
+    """The same of an order that is there: the row says it, as long as nothing special was asked for or has changed."""
+    return order.body or _usual(order)
+
+
+def _usual(order: PlaceOrder | Order) -> str:
+    return (
+        f"{order.symbol}|{order.side}|{order.order_type}|{order.quantity}|{order.limit_price}|"
+        f"{order.stop_price}|{order.time_in_force}"
+    )
 
 
 def validation_fault(state: State, command: PlaceOrder, instrument: Instrument | None) -> ReasonCode | None:
@@ -164,7 +173,7 @@ def new_order(
         PENDING,
         state.now,
         command.command_id,
-        body_of(command),
+        "" if order_terms.is_plain(command) else body_of(command),
         terms.base,
         terms.quote,
         terms.multiplier,

@@ -119,7 +119,7 @@ def _placed_before(state: State, command: PlaceOrder, order_id: str, reason: Rea
     assert order is not None
     if order.command_id == command.command_id:
         return
-    is_same = order.body == orders.body_of(command) and order.account_id == command.account_id
+    is_same = orders.asked_for(order) == orders.body_of(command) and order.account_id == command.account_id
     yield from answer(state, command.command_id, order_id, None if is_same else reason)
 
 

@@ -93,7 +93,7 @@ def _approved(
         orders.APPROVED,
         state.now,
         command.command_id,
-        orders.body_of(command),
+        "",
         instrument.base,
         instrument.quote,
         instrument.multiplier,

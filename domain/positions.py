@@ -1,12 +1,12 @@
 """Positions: what an account holds, what it cost, and what was made with it. Fees are counted apart."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 
 from domain.money import NUMBERS_PER_COUNT, VALUE_MAX, half_even, value_of
 from domain.state import Table
-from domain.trades import fills_of
 from schemas.enums import Side
 from schemas.order_books import MarkPrices, TradeExecuted
 from schemas.positions import PositionEvent, ResetPositions
@@ -14,7 +14,6 @@ from schemas.shared import Tick
 from schemas.wire import NANOS
 
 Command = TradeExecuted | MarkPrices | ResetPositions | Tick
-Event = PositionEvent | MarkPrices
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -35,6 +34,23 @@ class Position(msgspec.Struct, frozen=True, array_like=True, gc=False):
         if self.quantity == 0:
             return None
         return half_even(abs(self.cost) * NANOS * NANOS, abs(self.quantity) * self.multiplier)
+
+
+NO_POSITION = Position()
+
+
+class Moved(msgspec.Struct, frozen=True, gc=False):
+    """A position is like this now."""
+
+    account_id: str
+    symbol: str
+    position: Position
+    last_price: int | None
+    """Of the trade that moved it, and its id; None where none did."""
+    trade_id: str | None
+
+
+Event = Moved | MarkPrices
 
 
 class State:
@@ -69,24 +85,26 @@ def deadline(state: State) -> int | None:  # noqa: ARG001 - nothing of a positio
     return None
 
 
-def after_trade(position: Position, side: Side, quantity: int, value: int, fee: int, multiplier: int) -> Position:
-    """The position after a trade of `quantity` units for `value`.
+def after_trade(
+    position: Position, side: Side, quantity: int, value: int, fee: int, multiplier: int, book: int = 0
+) -> Position:
+    """The position after a trade of `quantity` units for `value` in a shard of books.
 
     What grows keeps its average from all that was bought; what shrinks realises the difference to its part of the cost;
     what crosses zero is closed entirely and opened anew at the price of the trade.
     """
-    signed = quantity if side is Side.BUY else -quantity
-    flow = value if side is Side.BUY else -value
-    cost, realized = position.cost, position.realized_pnl
-    if position.quantity * signed >= 0:
+    signed, flow = (quantity, value) if side is Side.BUY else (-quantity, -value)
+    owned, cost, realized = position.quantity, position.cost, position.realized_pnl
+    if owned * signed >= 0:
         cost += flow
     else:
-        closed = min(quantity, abs(position.quantity))
+        held = abs(owned)
+        closed = min(quantity, held)
         flow_closed = flow if closed == quantity else half_even(abs(flow) * closed, quantity) * (1 if flow > 0 else -1)
-        removed = cost if closed == abs(position.quantity) else _part(cost, closed, abs(position.quantity))
+        removed = cost if closed == held else _part(cost, closed, held)
         realized += -flow_closed - removed
         cost = cost - removed + (flow - flow_closed)
-    return Position(position.quantity + signed, cost, realized, position.fees + fee, multiplier, position.version + 1)
+    return Position(owned + signed, cost, realized, position.fees + fee, multiplier, position.version + 1, book)
 
 
 def _part(cost: int, closed: int, quantity: int) -> int:
@@ -95,33 +113,41 @@ def _part(cost: int, closed: int, quantity: int) -> int:
     return part if cost >= 0 else -part
 
 
-def decide(state: State, command: Command) -> Iterator["Event | BookEmptied"]:
+def decide(state: State, command: Command) -> Iterable["Event | BookEmptied"]:
     """What the command brings about. Each event must be evolved before the next is asked for."""
-    match command:
-        case TradeExecuted():
-            for fill in fills_of(command):
-                if state.owns(fill.account_id):
-                    before = state.positions.get(f"{fill.account_id}|{command.symbol}") or Position()
-                    after = after_trade(before, fill.side, fill.quantity, fill.value, fill.fee, fill.multiplier)
-                    yield told(fill.account_id, command.symbol, after, fill.price, fill.trade_id)
-        case MarkPrices():
-            yield command
-        case ResetPositions():
-            yield from _reset(state, command)
-        case _:
-            assert type(command) is Tick, command
+    return _DECIDERS[type(command)](state, command)
 
 
-def told(
-    account_id: str, symbol: str, position: Position, last_price: int | None, trade_id: str | None
-) -> PositionEvent:
-    """What the world hears of a position, valued at `last_price` where the value fits the schema."""
+def _traded(state: State, trade: TradeExecuted) -> Iterator[Event]:
+    """The position of the one that rested moves first."""
+    buyer = (trade.buy_account_id, Side.BUY, trade.buy_commission)
+    seller = (trade.sell_account_id, Side.SELL, trade.sell_commission)
+    symbol, trade_id = trade.symbol, trade.trade_id
+    book = int(trade_id) % NUMBERS_PER_COUNT
+    for account_id, side, fee in (seller, buyer) if trade.side is Side.BUY else (buyer, seller):
+        if state.owns(account_id):
+            before = state.positions.get(f"{account_id}|{symbol}") or NO_POSITION
+            after = after_trade(before, side, trade.quantity, trade.value, fee, trade.multiplier, book)
+            yield Moved(account_id, symbol, after, trade.price, trade_id)
+
+
+def _marked(_state: State, command: MarkPrices) -> tuple[Event]:
+    return (command,)
+
+
+def _nothing(_state: State, _command: Tick) -> tuple[()]:
+    return ()
+
+
+def told(event: Moved) -> tuple[PositionEvent]:
+    """What the world hears of a position, valued at the last price where the value fits the schema."""
+    position, last_price, trade_id = event.position, event.last_price, event.trade_id
     value = None if last_price is None else value_at(position, last_price)
     if value is not None and abs(value) > VALUE_MAX:
         value = None
-    return PositionEvent(
-        account_id,
-        symbol,
+    record = PositionEvent(
+        event.account_id,
+        event.symbol,
         position.quantity,
         position.cost,
         position.realized_pnl,
@@ -135,6 +161,11 @@ def told(
         trade_id,
         caused_by=trade_id or "",
     )
+    return (record,)
+
+
+RECORDS: Mapping[type, Callable[[Any], tuple[PositionEvent]]] = {Moved: told}
+"""By the type of an event that stays inside: the records that are made of it."""
 
 
 def value_at(position: Position, price: int) -> int:
@@ -154,18 +185,22 @@ def _reset(state: State, command: ResetPositions) -> Iterator["Event | BookEmpti
     for key, position in list(state.positions.scan()):
         if str(position.book) == command.source:
             account_id, _, symbol = key.partition("|")
-            yield told(account_id, symbol, Position(version=position.version + 1), None, None)
+            yield Moved(account_id, symbol, Position(version=position.version + 1, book=position.book), None, None)
+
+
+_DECIDERS: dict[type, Callable[[State, Any], Iterable["Event | BookEmptied"]]] = {
+    TradeExecuted: _traded,
+    MarkPrices: _marked,
+    ResetPositions: _reset,
+    Tick: _nothing,
+}
 
 
 def evolve(state: State, event: "Event | BookEmptied") -> None:
     """Brings the event into the state."""
     match event:
-        case PositionEvent():
-            key = f"{event.account_id}|{event.symbol}"
-            before = state.positions.get(key) or Position()
-            book = before.book if event.trade_id is None else int(event.trade_id) % NUMBERS_PER_COUNT
-            after = (event.quantity, event.cost, event.realized_pnl, event.fees, event.multiplier, event.version, book)
-            state.positions.put(key, Position(*after))
+        case Moved():
+            state.positions.put(f"{event.account_id}|{event.symbol}", event.position)
         case MarkPrices():
             for mark in event.marks:
                 if mark.last is not None:

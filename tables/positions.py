@@ -26,5 +26,6 @@ NOUN = Noun(
     decide=machine.decide,
     evolve=machine.evolve,
     deadline=machine.deadline,
+    records=machine.RECORDS,
     read_pause_s=0.02,
 )

@@ -9,7 +9,7 @@ from domain.account_rows import Order, Outcome
 from domain.names import is_name
 from domain.order_life import CXL_REJ_REASON_OTHER, CXL_REJ_REASONS, WORDS
 from domain.order_terms import NOTHING_SPECIAL, Special
-from domain.orders import body_of
+from domain.orders import asked_for, body_of
 from domain.reasons import reason_text
 from schemas.accounts import AmendOrder, CancelOrder, PlaceOrder
 from schemas.enums import OrderType, ReasonCode, Side, TimeInForce
@@ -105,7 +105,7 @@ async def place(request: web.Request, wanted: Wanted, *, legacy: bool = False) -
     order: Order | None = replica.rows["orders"].get(order_id)
     if order is None or order.account_id != wanted.account_id:  # the id may be another one's: its account says so
         return _placed_before(replica.rows["outcomes"].get(command_id), shards, wanted.account_id)
-    if order.body != body_of(command):
+    if asked_for(order) != body_of(command):
         raise Problem(422, "IDEMPOTENCY_KEY_REUSED", "the key came with another body before")
     if order.is_refused_by_account:
         assert order.reason_code is not None
