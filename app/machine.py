@@ -78,7 +78,8 @@ class Origin(dict[str, bytes]):
         """Of the event that is sent next, as an Avro string."""
         self._head = STRING[command_id] + STRING[self.correlation_id]
         self._tail = STRING[command.actor_id] + LONG[timestamp]
-        self[""] = self._head + STRING[command.event_id or command_id] + self._tail
+        cause = command.event_id.encode()  # hardly ever another message's: it would only fill the table
+        self[""] = self._head + (LENGTH[len(cause)] + cause if cause else STRING[command_id]) + self._tail
 
     def __missing__(self, caused_by: str) -> bytes:
         found = self[caused_by] = self._head + STRING[caused_by] + self._tail

@@ -77,8 +77,8 @@ def _gain(state: State, system_account: str, asset: str, amount: int) -> None:
 
 
 def _placed(state: State, event: Placed) -> None:
-    order, balance = event.order, event.balance
-    _count(state, orders=1)
+    order, balance, row = event.order, event.balance, state.shard_row()
+    state.shard.put("", ShardRow(row.orders + 1, row.finished, row.outcomes, row.reset_id, row.resets_open))
     if balance is not None:
         _put_balance(state, order.account_id, order.held_asset, balance)
     _store(state, order)

@@ -6,9 +6,11 @@ One event is brought into the rows at once, whatever it takes to tell of it.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from domain import ledger, orders
 from domain.account_rows import Filled, Placed, Stepped
-from domain.order_life import Step
+from domain.order_life import EXEC_TYPES, Step
 from schemas.accounts import BalanceEvent, OrderEvent, RiskChecked
 from schemas.enums import BalanceReason, Side
 from schemas.wire import Message
@@ -17,11 +19,13 @@ from schemas.wire import Message
 def _placed(event: Placed) -> list[Message]:
     """Step by step, as the pipeline knows them: received, validated, checked, funds held."""
     order, balance = event.order, event.balance
+    approved = orders.told(order, Step.APPROVED)
+    assert EXEC_TYPES[Step.PLACED] is EXEC_TYPES[Step.VALIDATED] is approved.exec_type
     records: list[Message] = [
-        orders.told_as(order, orders.PENDING, Step.PLACED, 1, 0),
-        orders.told_as(order, orders.VALIDATED, Step.VALIDATED, 2, 0),
+        replace(approved, status=orders.PENDING, version=1, held=0),
+        replace(approved, status=orders.VALIDATED, version=2, held=0),
         event.verdict or _can_pay(event),
-        orders.told(order, Step.APPROVED),
+        approved,
     ]
     if balance is not None:
         about = (BalanceReason.HOLD, order.order_id)

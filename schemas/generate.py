@@ -52,6 +52,7 @@ def noun_module(noun: str, schemas: dict[str, Schema]) -> str:
         "LENGTH",
         "LONG",
         "NANOS_BYTES",
+        "NANOS_FROM",
         "NANOS_SIZE_AT",
         "STRING",
         "TIME_AT",

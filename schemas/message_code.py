@@ -144,10 +144,12 @@ def decoder(fields: list[Field], in_order: list[Field], *, is_message: bool) -> 
         if field.nullable:
             default = python_type(field.kind, nullable=True)
             yield f"{indent}{field.python}: {default} = None"
-            yield f"{indent}at += 1"
-            yield f"{indent}if is_there(data[at - 1]):"
-            indent += "    "
-        yield from (indent + line for line in decoding(field))
+            yield f"{indent}if data[at]:"
+            yield from (f"{indent}    {line}" for line in ("is_there(data[at])", "at += 1", *decoding(field)))
+            yield f"{indent}else:"
+            yield f"{indent}    at += 1"
+        else:
+            yield from (indent + line for line in decoding(field))
     names = ", ".join(field.python for field in in_order)
     if is_message:
         yield "        if at != len(data):"
@@ -162,7 +164,7 @@ def decoding(field: Field) -> Iterator[str]:
     name, kind = field.python, field.kind
     if kind == "nanos":
         yield "end = at + NANOS_SIZE_AT[data[at]]"
-        yield f'{name} = int.from_bytes(data[at + 1 : end], "big", signed=True)'
+        yield f"{name} = NANOS_FROM[data[at:end]]"
         yield "at = end"
     elif kind in ("string", "bytes"):
         yield "size = data[at]"

@@ -111,7 +111,18 @@ class _Strings(dict[str, bytes]):
         return found
 
 
-ENTRIES_MAX = 1 << 14
+class _NanosRead(dict[bytes, int]):
+    """Decimals by what stands for them, length included."""
+
+    def __missing__(self, data: bytes) -> int:
+        if len(self) >= ENTRIES_MAX:
+            self.clear()
+        found = self[data] = int.from_bytes(data[1:], "big", signed=True)
+        return found
+
+
+ENTRIES_MAX = 1 << 12
+"""What came lately comes again; a larger table would not fit beside everything else in a core's cache."""
 NANOS_BYTES_MAX = 16
 """38 digits fit in 127 bits."""
 NANOS_SIZE_AT = {size << 1: size + 1 for size in range(NANOS_BYTES_MAX + 1)}
@@ -120,6 +131,7 @@ STRING_BYTES_MAX = 100
 """Longer ones are not remembered."""
 LONG = LENGTH = COUNT = _Longs()
 NANOS_BYTES = _Nanos()
+NANOS_FROM = _NanosRead()
 STRING = _Strings()
 BOOLEAN = (b"\0", b"\1")
 DOUBLE = Struct("<d")

@@ -215,9 +215,13 @@ def deep(kind: str) -> dict[str, Any]:
 
 
 class Path:
-    """Accounts, order books and positions in one process: events go to the inboxes that the catalogue names."""
+    """Accounts, order books and positions in one process: events go to the inboxes that the catalogue names.
 
-    def __init__(self) -> None:
+    Records for others are made of events that stay inside by whoever sends them; where `is_told`, here, too.
+    """
+
+    def __init__(self, *, is_told: bool) -> None:
+        self.records = {topic: noun.records if is_told else {} for topic, noun in NOUN_OF.items()}
         self.machines = {topic: (opened(noun), noun.decide, noun.evolve) for topic, noun in NOUN_OF.items()}
         self.ways = {
             (topic, event): [route.topic for route in routes if route.topic in NOUN_OF and not route.is_own]
@@ -235,9 +239,12 @@ class Path:
         while waiting:
             topic, command = waiting.popleft()
             state, decide, evolve = self.machines[topic]
+            records = self.records[topic]
             for event in decide(state, command):
                 evolve(state, event)
                 count += 1
+                if records and type(event) in records:
+                    records[type(event)](event)
                 for way in ways.get((topic, type(event)), ()):
                     waiting.append((way, received(event)))
         return count
@@ -252,7 +259,13 @@ def received(event: Any) -> Any:
 
 def path() -> dict[str, Any]:
     """Orders a second that are checked, held for, matched, settled and brought into positions."""
-    found = Path()
+    found, told = walked(is_told=False), walked(is_told=True)
+    return found | {"told_rate": told["rate"]}
+
+
+def walked(*, is_told: bool) -> dict[str, Any]:
+    """What became of the orders of one market."""
+    found = Path(is_told=is_told)
     for asset in ASSETS:
         found.take(BOOKS, listing(asset))
     for trader in TRADERS:

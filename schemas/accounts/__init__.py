@@ -50,6 +50,7 @@ from schemas.wire import (
     COUNT,
     LONG,
     NANOS_BYTES,
+    NANOS_FROM,
     NANOS_SIZE_AT,
     STRING,
     TIME_AT,
@@ -89,7 +90,7 @@ class FeeTier(msgspec.Struct, frozen=True):
     def decoded(cls, data: bytes, at: int) -> tuple[Self, int]:
         """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
         end = at + NANOS_SIZE_AT[data[at]]
-        traded_value_min = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        traded_value_min = NANOS_FROM[data[at:end]]
         at = end
         maker_fee_rate, at = read_long(data, at)
         taker_fee_rate, at = read_long(data, at)
@@ -384,23 +385,32 @@ class AccountStateChanged(Message, frozen=True):
         asset = data[at:end].decode()
         at = end
         equity: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            equity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            equity = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         threshold: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            threshold = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            threshold = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         loss: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            loss = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            loss = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -540,29 +550,41 @@ class AmendOrder(Message, frozen=True):
         account_id = data[at:end].decode()
         at = end
         quantity: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            quantity = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         limit_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            limit_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         stop_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            stop_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         trail: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            trail = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -815,22 +837,23 @@ class BalanceEvent(Message, frozen=True):
         asset = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        total = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        total = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        available = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        available = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        reserved = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        reserved = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        change = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        change = NANOS_FROM[data[at:end]]
         at = end
         reason = BALANCEREASON_AT[data[at]]
         at += 1
         order_id: str | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             size = data[at]
             at += 1
             if size & 0x81:
@@ -838,9 +861,12 @@ class BalanceEvent(Message, frozen=True):
             end = at + (size >> 1)
             order_id = data[at:end].decode()
             at = end
+        else:
+            at += 1
         trade_id: str | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             size = data[at]
             at += 1
             if size & 0x81:
@@ -848,6 +874,8 @@ class BalanceEvent(Message, frozen=True):
             end = at + (size >> 1)
             trade_id = data[at:end].decode()
             at = end
+        else:
+            at += 1
         version, at = read_long(data, at)
         size = data[at]
         at += 1
@@ -1445,7 +1473,7 @@ class DepositFunds(Message, frozen=True):
         asset = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        amount = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        amount = NANOS_FROM[data[at:end]]
         at = end
         size = data[at]
         at += 1
@@ -1575,23 +1603,32 @@ class LimitsChanged(Message, frozen=True):
         symbol = data[at:end].decode()
         at = end
         position_limit: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            position_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            position_limit = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         concentration_limit: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            concentration_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            concentration_limit = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         loss_limit: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            loss_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            loss_limit = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1602,15 +1639,21 @@ class LimitsChanged(Message, frozen=True):
         loss_state = ACCOUNTSTATE_AT[data[at]]
         at += 1
         orders_per_second: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             known = TIME_AT.get(data[at : at + 9])
             orders_per_second, at = read_time(data, at) if known is None else (known, at + 9)
+        else:
+            at += 1
         burst: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             known = TIME_AT.get(data[at : at + 9])
             burst, at = read_time(data, at) if known is None else (known, at + 9)
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1737,10 +1780,10 @@ class MarginRatesChanged(Message, frozen=True):
     def decoded(cls, data: bytes, at: int) -> Self:
         """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
         end = at + NANOS_SIZE_AT[data[at]]
-        initial = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        initial = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        maintenance = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        maintenance = NANOS_FROM[data[at:end]]
         at = end
         size = data[at]
         at += 1
@@ -2077,27 +2120,34 @@ class OrderEvent(Message, frozen=True):
         side = SIDE_AT[data[at]]
         at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         stop_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            stop_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         status = ORDERSTATUS_AT[data[at]]
         at += 1
         exec_type = EXECTYPE_AT[data[at]]
         at += 1
         rejection_reason: str | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             size = data[at]
             at += 1
             if size & 0x81:
@@ -2105,15 +2155,21 @@ class OrderEvent(Message, frozen=True):
             end = at + (size >> 1)
             rejection_reason = data[at:end].decode()
             at = end
+        else:
+            at += 1
         reason_code: ReasonCode | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             reason_code = REASONCODE_AT[data[at]]
+            at += 1
+        else:
             at += 1
         order_number, at = read_long(data, at)
         client_order_id: str | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             size = data[at]
             at += 1
             if size & 0x81:
@@ -2121,32 +2177,41 @@ class OrderEvent(Message, frozen=True):
             end = at + (size >> 1)
             client_order_id = data[at:end].decode()
             at = end
+        else:
+            at += 1
         time_in_force = TIMEINFORCE_AT[data[at]]
         at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        filled_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        filled_quantity = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        leaves_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        leaves_quantity = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        filled_value = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        filled_value = NANOS_FROM[data[at:end]]
         at = end
         last_quantity: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            last_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            last_quantity = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         last_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            last_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            last_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         trade_id: str | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             size = data[at]
             at += 1
             if size & 0x81:
@@ -2154,16 +2219,21 @@ class OrderEvent(Message, frozen=True):
             end = at + (size >> 1)
             trade_id = data[at:end].decode()
             at = end
+        else:
+            at += 1
         liquidity: Liquidity | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             liquidity = LIQUIDITY_AT[data[at]]
             at += 1
+        else:
+            at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        fee = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        fee = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        held = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        held = NANOS_FROM[data[at:end]]
         at = end
         size = data[at]
         at += 1
@@ -2174,26 +2244,36 @@ class OrderEvent(Message, frozen=True):
         at = end
         version, at = read_long(data, at)
         best_bid: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            best_bid = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            best_bid = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         best_ask: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            best_ask = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            best_ask = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         notional: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            notional = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            notional = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         parent_id: str | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             size = data[at]
             at += 1
             if size & 0x81:
@@ -2201,6 +2281,8 @@ class OrderEvent(Message, frozen=True):
             end = at + (size >> 1)
             parent_id = data[at:end].decode()
             at = end
+        else:
+            at += 1
         venue = VENUE_AT[data[at]]
         at += 1
         known = TIME_AT.get(data[at : at + 9])
@@ -2462,8 +2544,9 @@ class PlaceOrder(Message, frozen=True):
         symbol = data[at:end].decode()
         at = end
         client_order_id: str | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             size = data[at]
             at += 1
             if size & 0x81:
@@ -2471,69 +2554,98 @@ class PlaceOrder(Message, frozen=True):
             end = at + (size >> 1)
             client_order_id = data[at:end].decode()
             at = end
+        else:
+            at += 1
         side = SIDE_AT[data[at]]
         at += 1
         order_type = ORDERTYPE_AT[data[at]]
         at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         limit_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            limit_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         stop_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            stop_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         notional: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            notional = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            notional = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         take_profit_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            take_profit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            take_profit_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         stop_loss_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            stop_loss_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            stop_loss_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         stop_loss_limit_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            stop_loss_limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            stop_loss_limit_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         time_in_force = TIMEINFORCE_AT[data[at]]
         at += 1
         trail: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            trail = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         display_quantity: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            display_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            display_quantity = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         slippage: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            slippage = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            slippage = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         known = TIME_AT.get(data[at : at + 9])
         expires_at, at = read_time(data, at) if known is None else (known, at + 9)
         self_trade_prevention = SELFTRADEPREVENTION_AT[data[at]]
@@ -2550,10 +2662,13 @@ class PlaceOrder(Message, frozen=True):
         is_reduce_only = data[at] == 1
         at += 1
         sent_at: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -2875,7 +2990,7 @@ class RiskChecked(Message, frozen=True):
         side = SIDE_AT[data[at]]
         at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         is_approved = data[at] == 1
         at += 1
@@ -2887,49 +3002,70 @@ class RiskChecked(Message, frozen=True):
         asset = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        buying_power = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        buying_power = NANOS_FROM[data[at:end]]
         at = end
         required: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            required = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            required = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         reason_code: ReasonCode | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             reason_code = REASONCODE_AT[data[at]]
             at += 1
+        else:
+            at += 1
         projected_position: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            projected_position = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            projected_position = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         position_limit: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            position_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            position_limit = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         projected_value: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            projected_value = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            projected_value = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         equity: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            equity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            equity = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         concentration_limit: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            concentration_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            concentration_limit = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -3417,23 +3553,32 @@ class SetLimits(Message, frozen=True):
         symbol = data[at:end].decode()
         at = end
         position_limit: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            position_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            position_limit = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         concentration_limit: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            concentration_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            concentration_limit = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         loss_limit: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            loss_limit = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            loss_limit = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -3444,15 +3589,21 @@ class SetLimits(Message, frozen=True):
         loss_state = ACCOUNTSTATE_AT[data[at]]
         at += 1
         orders_per_second: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             known = TIME_AT.get(data[at : at + 9])
             orders_per_second, at = read_time(data, at) if known is None else (known, at + 9)
+        else:
+            at += 1
         burst: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             known = TIME_AT.get(data[at : at + 9])
             burst, at = read_time(data, at) if known is None else (known, at + 9)
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -3576,10 +3727,10 @@ class SetMarginRates(Message, frozen=True):
     def decoded(cls, data: bytes, at: int) -> Self:
         """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
         end = at + NANOS_SIZE_AT[data[at]]
-        initial = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        initial = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        maintenance = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        maintenance = NANOS_FROM[data[at:end]]
         at = end
         size = data[at]
         at += 1
@@ -3817,7 +3968,7 @@ class WithdrawFunds(Message, frozen=True):
         asset = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        amount = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        amount = NANOS_FROM[data[at:end]]
         at = end
         size = data[at]
         at += 1

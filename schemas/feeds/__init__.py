@@ -10,6 +10,7 @@ from schemas.wire import (
     COUNT,
     LONG,
     NANOS_BYTES,
+    NANOS_FROM,
     NANOS_SIZE_AT,
     STRING,
     TIME_AT,
@@ -51,10 +52,10 @@ class PriceLevel(msgspec.Struct, frozen=True):
         side = SIDE_AT[data[at]]
         at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        price = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         return cls(side, price, quantity), at
 
@@ -138,10 +139,13 @@ class DepthUpdate(Message, frozen=True):
         levels, at = read_items(data, at, PriceLevel.decoded)
         first_sequence, at = read_long(data, at)
         checksum: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             known = TIME_AT.get(data[at : at + 9])
             checksum, at = read_time(data, at) if known is None else (known, at + 9)
+        else:
+            at += 1
         sequence, at = read_long(data, at)
         size = data[at]
         at += 1
@@ -289,41 +293,59 @@ class MarketDataEvent(Message, frozen=True):
         exchange = data[at:end].decode()
         at = end
         bid_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            bid_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            bid_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         ask_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            ask_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            ask_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         bid_size: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            bid_size = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            bid_size = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         ask_size: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            ask_size = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            ask_size = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         last_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            last_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            last_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         volume: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            volume = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            volume = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         sequence, at = read_long(data, at)
         size = data[at]
         at += 1
@@ -478,15 +500,18 @@ class TradePrint(Message, frozen=True):
         exchange = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        price = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         aggressor: Side | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             aggressor = SIDE_AT[data[at]]
+            at += 1
+        else:
             at += 1
         size = data[at]
         at += 1

@@ -44,6 +44,7 @@ from schemas.wire import (
     COUNT,
     LONG,
     NANOS_BYTES,
+    NANOS_FROM,
     NANOS_SIZE_AT,
     STRING,
     TIME_AT,
@@ -93,23 +94,32 @@ class Mark(msgspec.Struct, frozen=True):
         symbol = data[at:end].decode()
         at = end
         bid: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            bid = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            bid = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         ask: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            ask = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            ask = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         last: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            last = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            last = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         return cls(symbol, bid, ask, last), at
 
     @classmethod
@@ -233,16 +243,19 @@ class AuctionIndicated(Message, frozen=True):
         known = TIME_AT.get(data[at : at + 9])
         ends_at, at = read_time(data, at) if known is None else (known, at + 9)
         price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        matched_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        matched_quantity = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        surplus_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        surplus_quantity = NANOS_FROM[data[at:end]]
         at = end
         surplus_side = SIDE_AT[data[at]]
         at += 1
@@ -635,10 +648,10 @@ class BreakerTripped(Message, frozen=True):
         trade_id = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        price = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        reference_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        reference_price = NANOS_FROM[data[at:end]]
         at = end
         limit_rate, at = read_long(data, at)
         is_manual = data[at] == 1
@@ -1568,48 +1581,66 @@ class EnterOrder(Message, frozen=True):
         order_type = ORDERTYPE_AT[data[at]]
         at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         limit_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            limit_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         time_in_force = TIMEINFORCE_AT[data[at]]
         at += 1
         maker_fee_rate, at = read_long(data, at)
         taker_fee_rate, at = read_long(data, at)
         stop_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            stop_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         trail: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            trail = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         display_quantity: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            display_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            display_quantity = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         slippage: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            slippage = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            slippage = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         spend: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            spend = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            spend = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         known = TIME_AT.get(data[at : at + 9])
         expires_at, at = read_time(data, at) if known is None else (known, at + 9)
         self_trade_prevention = SELFTRADEPREVENTION_AT[data[at]]
@@ -1631,11 +1662,14 @@ class EnterOrder(Message, frozen=True):
         held_by = data[at:end].decode()
         at = end
         held_by_filled: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            held_by_filled = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            held_by_filled = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         ends_group_at_trigger = data[at] == 1
         at += 1
         turn, at = read_long(data, at)
@@ -1979,30 +2013,36 @@ class InstrumentListed(Message, frozen=True):
         quote = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        tick = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        tick = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        lot = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        lot = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        multiplier = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        multiplier = NANOS_FROM[data[at:end]]
         at = end
         maker_fee_rate, at = read_long(data, at)
         taker_fee_rate, at = read_long(data, at)
         venue = VENUE_AT[data[at]]
         at += 1
         quantity_max: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            quantity_max = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            quantity_max = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         notional_max: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            notional_max = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            notional_max = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -2020,11 +2060,14 @@ class InstrumentListed(Message, frozen=True):
         known = TIME_AT.get(data[at : at + 9])
         expires_at, at = read_time(data, at) if known is None else (known, at + 9)
         strike: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            strike = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            strike = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         option_right = OPTIONRIGHT_AT[data[at]]
         at += 1
         size = data[at]
@@ -2356,30 +2399,36 @@ class ListInstrument(Message, frozen=True):
         quote = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        tick = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        tick = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        lot = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        lot = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        multiplier = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        multiplier = NANOS_FROM[data[at:end]]
         at = end
         maker_fee_rate, at = read_long(data, at)
         taker_fee_rate, at = read_long(data, at)
         venue = VENUE_AT[data[at]]
         at += 1
         quantity_max: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            quantity_max = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            quantity_max = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         notional_max: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            notional_max = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            notional_max = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -2397,11 +2446,14 @@ class ListInstrument(Message, frozen=True):
         known = TIME_AT.get(data[at : at + 9])
         expires_at, at = read_time(data, at) if known is None else (known, at + 9)
         strike: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            strike = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            strike = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         option_right = OPTIONRIGHT_AT[data[at]]
         at += 1
         size = data[at]
@@ -2793,7 +2845,7 @@ class OrderCancelled(Message, frozen=True):
         symbol = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         reason_code = REASONCODE_AT[data[at]]
         at += 1
@@ -2943,10 +2995,10 @@ class OrderReduced(Message, frozen=True):
         symbol = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        leaves_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        leaves_quantity = NANOS_FROM[data[at:end]]
         at = end
         reason_code = REASONCODE_AT[data[at]]
         at += 1
@@ -3104,27 +3156,33 @@ class OrderReplaced(Message, frozen=True):
         symbol = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        limit_price = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        leaves_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        leaves_quantity = NANOS_FROM[data[at:end]]
         at = end
         sequence, at = read_long(data, at)
         stop_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            stop_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         trail: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            trail = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -3749,7 +3807,7 @@ class ReduceOrder(Message, frozen=True):
         symbol = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         turn, at = read_long(data, at)
         size = data[at]
@@ -3898,23 +3956,29 @@ class ReplaceOrder(Message, frozen=True):
         symbol = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        limit_price = NANOS_FROM[data[at:end]]
         at = end
         stop_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            stop_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         trail: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            trail = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         turn, at = read_long(data, at)
         size = data[at]
         at += 1
@@ -4897,7 +4961,7 @@ class SetLastPrice(Message, frozen=True):
         symbol = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        price = NANOS_FROM[data[at:end]]
         at = end
         turn, at = read_long(data, at)
         size = data[at]
@@ -5006,17 +5070,23 @@ class SetPriceBand(Message, frozen=True):
         symbol = data[at:end].decode()
         at = end
         low: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            low = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            low = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         high: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            high = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            high = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         turn, at = read_long(data, at)
         size = data[at]
         at += 1
@@ -5131,23 +5201,32 @@ class SetReferencePrices(Message, frozen=True):
         symbol = data[at:end].decode()
         at = end
         bid: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            bid = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            bid = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         ask: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            ask = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            ask = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         last: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            last = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            last = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         known = TIME_AT.get(data[at : at + 9])
         quoted_at, at = read_time(data, at) if known is None else (known, at + 9)
         turn, at = read_long(data, at)
@@ -5371,13 +5450,13 @@ class TradeExecuted(Message, frozen=True):
         side = SIDE_AT[data[at]]
         at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        execution_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        execution_price = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        commission = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        commission = NANOS_FROM[data[at:end]]
         at = end
         known = TIME_AT.get(data[at : at + 9])
         execution_time, at = read_time(data, at) if known is None else (known, at + 9)
@@ -5389,7 +5468,7 @@ class TradeExecuted(Message, frozen=True):
         venue = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        price = NANOS_FROM[data[at:end]]
         at = end
         size = data[at]
         at += 1
@@ -5436,28 +5515,28 @@ class TradeExecuted(Message, frozen=True):
         buy_order_number, at = read_long(data, at)
         sell_order_number, at = read_long(data, at)
         end = at + NANOS_SIZE_AT[data[at]]
-        buy_commission = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        buy_commission = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        sell_commission = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        sell_commission = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        value = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        value = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        multiplier = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        multiplier = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        buy_leaves_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        buy_leaves_quantity = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        sell_leaves_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        sell_leaves_quantity = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        buy_fee_accrued = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        buy_fee_accrued = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        sell_fee_accrued = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        sell_fee_accrued = NANOS_FROM[data[at:end]]
         at = end
         sequence, at = read_long(data, at)
         is_auction = data[at] == 1

@@ -20,6 +20,7 @@ from schemas.wire import (
     BOOLEAN,
     LONG,
     NANOS_BYTES,
+    NANOS_FROM,
     NANOS_SIZE_AT,
     STRING,
     TIME_AT,
@@ -98,34 +99,49 @@ class AmendRequest(Message, frozen=True):
         order_id = data[at:end].decode()
         at = end
         quantity: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            quantity = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         limit_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            limit_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         stop_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            stop_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         trail: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            trail = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         sent_at: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -254,10 +270,13 @@ class CancelRequest(Message, frozen=True):
         order_id = data[at:end].decode()
         at = end
         sent_at: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -432,49 +451,68 @@ class NewOrder(Message, frozen=True):
         order_type = ORDERTYPE_AT[data[at]]
         at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         limit_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            limit_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         stop_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            stop_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            stop_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         notional: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            notional = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            notional = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         take_profit_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            take_profit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            take_profit_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         stop_loss_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            stop_loss_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            stop_loss_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         stop_loss_limit_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            stop_loss_limit_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            stop_loss_limit_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         time_in_force = TIMEINFORCE_AT[data[at]]
         at += 1
         client_order_id: str | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             size = data[at]
             at += 1
             if size & 0x81:
@@ -482,9 +520,12 @@ class NewOrder(Message, frozen=True):
             end = at + (size >> 1)
             client_order_id = data[at:end].decode()
             at = end
+        else:
+            at += 1
         order_id: str | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             size = data[at]
             at += 1
             if size & 0x81:
@@ -492,24 +533,35 @@ class NewOrder(Message, frozen=True):
             end = at + (size >> 1)
             order_id = data[at:end].decode()
             at = end
+        else:
+            at += 1
         trail: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            trail = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            trail = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         display_quantity: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            display_quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            display_quantity = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         slippage: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            slippage = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            slippage = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         known = TIME_AT.get(data[at : at + 9])
         expires_at, at = read_time(data, at) if known is None else (known, at + 9)
         self_trade_prevention = SELFTRADEPREVENTION_AT[data[at]]
@@ -526,10 +578,13 @@ class NewOrder(Message, frozen=True):
         is_reduce_only = data[at] == 1
         at += 1
         sent_at: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:

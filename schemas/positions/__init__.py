@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 from schemas.wire import (
     LONG,
     NANOS_BYTES,
+    NANOS_FROM,
     NANOS_SIZE_AT,
     STRING,
     TIME_AT,
@@ -102,44 +103,57 @@ class PositionEvent(Message, frozen=True):
         symbol = data[at:end].decode()
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         average_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            average_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            average_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        cost = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        cost = NANOS_FROM[data[at:end]]
         at = end
         market_value: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            market_value = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            market_value = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         unrealized_pnl: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            unrealized_pnl = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            unrealized_pnl = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        realized_pnl = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        realized_pnl = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        fees = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        fees = NANOS_FROM[data[at:end]]
         at = end
         last_price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            last_price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            last_price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         trade_id: str | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             size = data[at]
             at += 1
             if size & 0x81:
@@ -147,8 +161,10 @@ class PositionEvent(Message, frozen=True):
             end = at + (size >> 1)
             trade_id = data[at:end].decode()
             at = end
+        else:
+            at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        multiplier = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        multiplier = NANOS_FROM[data[at:end]]
         at = end
         version, at = read_long(data, at)
         size = data[at]
