@@ -5,8 +5,9 @@ from typing import Any
 
 import fastavro
 import pytest
+from examples import fill
 
-from app.codecs import Codec
+from app.codecs import READ_LATELY_MAX, Codec
 from app.exactly_once.shard import Undecodable
 from app.registry import FileRegistry, RegistryUnreachable, UnknownSchemaId
 from schemas.order_commands import NewOrder
@@ -102,3 +103,13 @@ def test_an_id_that_the_registry_does_not_have_is_unknown() -> None:
 def test_a_registry_that_does_not_answer_says_nothing_about_the_record() -> None:
     with pytest.raises(RegistryUnreachable):
         Codec(Away(SCHEMA)).decode(written(SCHEMA))
+
+
+def test_a_trade_that_two_shards_read_is_decoded_once_and_not_kept_for_long() -> None:
+    codec = Codec(OURS)
+    values = [codec.encode(fill(str(number), 1, 1, 0, trade=str(number))) for number in range(READ_LATELY_MAX + 1)]
+    first = codec.decode(values[0])
+    assert codec.decode(bytes(bytearray(values[0]))) is first
+    assert [codec.decode(value).trade_id for value in values] == [str(number) for number in range(len(values))]
+    assert codec.decode(values[0]) == first
+    assert codec.decode(values[0]) is not first
