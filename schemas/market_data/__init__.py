@@ -11,6 +11,7 @@ from schemas.wire import (
     LENGTH,
     LONG,
     NANOS_BYTES,
+    NANOS_FROM,
     NANOS_SIZE_AT,
     STRING,
     TIME_AT,
@@ -88,49 +89,82 @@ class IntervalAnalytics(msgspec.Struct, frozen=True):
         start, at = read_time(data, at) if known is None else (known, at + 9)
         ticks, at = read_long(data, at)
         tick_sma: float | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             tick_sma, at = read_double(data, at)
+        else:
+            at += 1
         bar_sma: float | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             bar_sma, at = read_double(data, at)
+        else:
+            at += 1
         ema: float | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             ema, at = read_double(data, at)
+        else:
+            at += 1
         rsi: float | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             rsi, at = read_double(data, at)
+        else:
+            at += 1
         macd: float | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             macd, at = read_double(data, at)
+        else:
+            at += 1
         macd_signal: float | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             macd_signal, at = read_double(data, at)
+        else:
+            at += 1
         macd_histogram: float | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             macd_histogram, at = read_double(data, at)
+        else:
+            at += 1
         bollinger_lower: float | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             bollinger_lower, at = read_double(data, at)
+        else:
+            at += 1
         bollinger_upper: float | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             bollinger_upper, at = read_double(data, at)
+        else:
+            at += 1
         atr: float | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             atr, at = read_double(data, at)
+        else:
+            at += 1
         realized_volatility: float | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             realized_volatility, at = read_double(data, at)
+        else:
+            at += 1
         return cls(
             interval_s,
             start,
@@ -363,7 +397,7 @@ class AlertSet(Message, frozen=True):
         comparison = COMPARISON_AT[data[at]]
         at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        threshold = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        threshold = NANOS_FROM[data[at:end]]
         at = end
         size = data[at]
         at += 1
@@ -525,10 +559,10 @@ class AlertTriggered(Message, frozen=True):
         comparison = COMPARISON_AT[data[at]]
         at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        threshold = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        threshold = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        value = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        value = NANOS_FROM[data[at:end]]
         at = end
         known = TIME_AT.get(data[at : at + 9])
         observed_at, at = read_time(data, at) if known is None else (known, at + 9)
@@ -798,29 +832,32 @@ class BarClosed(Message, frozen=True):
         known = TIME_AT.get(data[at : at + 9])
         start, at = read_time(data, at) if known is None else (known, at + 9)
         end = at + NANOS_SIZE_AT[data[at]]
-        open = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        open = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        high = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        high = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        low = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        low = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        close = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        close = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        volume = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        volume = NANOS_FROM[data[at:end]]
         at = end
         vwap: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            vwap = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            vwap = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         ticks, at = read_long(data, at)
         end = at + NANOS_SIZE_AT[data[at]]
-        signed_volume = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        signed_volume = NANOS_FROM[data[at:end]]
         at = end
         revision, at = read_long(data, at)
         size = data[at]
@@ -1101,65 +1138,95 @@ class PriceUpdated(Message, frozen=True):
         known = TIME_AT.get(data[at : at + 9])
         observed_at, at = read_time(data, at) if known is None else (known, at + 9)
         price: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            price = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         bid: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            bid = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            bid = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         ask: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            ask = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            ask = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         change: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            change = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            change = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         change_percent: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            change_percent = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            change_percent = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         open: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            open = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            open = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         high: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            high = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            high = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         low: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            low = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            low = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         volume: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            volume = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            volume = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         vwap: int | None = None
-        at += 1
-        if is_there(data[at - 1]):
+        if data[at]:
+            is_there(data[at])
+            at += 1
             end = at + NANOS_SIZE_AT[data[at]]
-            vwap = int.from_bytes(data[at + 1 : end], "big", signed=True)
+            vwap = NANOS_FROM[data[at:end]]
             at = end
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1661,7 +1728,7 @@ class SetAlert(Message, frozen=True):
         comparison = COMPARISON_AT[data[at]]
         at += 1
         end = at + NANOS_SIZE_AT[data[at]]
-        threshold = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        threshold = NANOS_FROM[data[at:end]]
         at = end
         size = data[at]
         at += 1
@@ -1815,10 +1882,10 @@ class TickDropped(Message, frozen=True):
         known = TIME_AT.get(data[at : at + 9])
         observed_at, at = read_time(data, at) if known is None else (known, at + 9)
         end = at + NANOS_SIZE_AT[data[at]]
-        price = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        price = NANOS_FROM[data[at:end]]
         at = end
         end = at + NANOS_SIZE_AT[data[at]]
-        quantity = int.from_bytes(data[at + 1 : end], "big", signed=True)
+        quantity = NANOS_FROM[data[at:end]]
         at = end
         sequence, at = read_long(data, at)
         size = data[at]
