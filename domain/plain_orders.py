@@ -65,7 +65,7 @@ def _is_open(state: State, command: PlaceOrder, instrument: Instrument) -> bool:
         and state.orders.get(command.order_id) is None
         and account_id not in risk.watched
         and EVERYBODY not in risk.watched
-        and command.symbol not in risk.tracked_symbols
+        and not risk.is_limited(account_id, command.symbol)
         and not instrument.expires_at
         and instrument.quantity_max is None
         and instrument.notional_max is None

@@ -50,7 +50,7 @@ from schemas.enums import (
     TimeInForce,
     Venue,
 )
-from schemas.order_books import CancelRefused, CancelRestingOrder, EnterOrder, OrderReduced, ReplaceOrder
+from schemas.order_books import CancelRefused, CancelRestingOrder, EnterOrder, ReplaceOrder
 from schemas.wire import NANOS
 
 PERCENT = NANOS // 100
@@ -219,22 +219,6 @@ def test_another_order_under_a_used_name_is_refused(again: Any, reason: ReasonCo
     machine = accounts_with(deposit(1000), place("1", client_order_id="mine"))
     assert [type(event) for event in machine.run(again)] == [Answered]
     assert outcome(machine, "again") == Outcome(2, reason_code=reason, order_id="1")
-
-
-@pytest.mark.parametrize(
-    "since",
-    [
-        (rested("1"), amend("1", quantity=12, price=3), replaced("1", 12, 3, 12)),
-        (fill("1", 4, 2, 6), amend("1", quantity=4), replaced("1", 4, 2, 0)),
-        (OrderReduced("1", "ann", "ADAUSDT", units(7), units(7), ReasonCode.SELF_TRADE_PREVENTION),),
-        (fill("1", 10, 2, 0),),
-    ],
-)
-def test_what_an_order_has_become_does_not_change_what_was_asked_for(since: Any) -> None:
-    machine = accounts_with(deposit(1000), place("1"), *since)
-    machine.run_all([place("1", command="again"), place("1", quantity=12, price=3, command="another")])
-    assert outcome(machine, "again").reason_code is None
-    assert outcome(machine, "another").reason_code is ReasonCode.DUPLICATE_ORDER_ID
 
 
 def test_client_order_ids_are_each_accounts_own() -> None:
