@@ -126,8 +126,9 @@ def mixed_flow(count: int, preloaded: int, seed: int = 1) -> list[Step]:
         book.add(*step, trades)
         if step.number in book.orders:
             alive.add(step.number)
-        for maker in {trade.maker for trade in trades} - book.orders.keys():
-            alive.remove(maker)
+        for trade in trades:
+            if trade.maker not in book.orders:
+                alive.remove(trade.maker)
         steps.append(step)
 
     for number in range(preloaded):

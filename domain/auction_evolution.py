@@ -48,7 +48,7 @@ def _indicated(state: State, event: AuctionIndicated) -> None:
     symbol = event.symbol
     book = state.book(symbol)
     book.sequence += 1
-    state.books.put(symbol, msgspec.structs.replace(state.row(symbol), sequence=book.sequence))
+    state.store(symbol, book)
     surplus = -event.surplus_quantity if event.surplus_side is Side.SELL else event.surplus_quantity
     assert book.auction is not None
     told = msgspec.structs.replace(book.auction, price=event.price, matched=event.matched_quantity, surplus=surplus)
@@ -67,7 +67,7 @@ def _look(state: State, symbol: str, auction: AuctionRow) -> None:
     book.auction = msgspec.structs.replace(auction, sequence=book.sequence)
     state.auctions.put(symbol, book.auction)
     state.marks_due_at = state.now + MARKS_INTERVAL_NS_MIN
-    state.shard.put("", ShardRow(state.trade_count, state.now))
+    state.shard.put("", ShardRow(state.now))
 
 
 PHASE_EVOLVERS: dict[type, Callable[[State, Any], None]] = {

@@ -48,7 +48,7 @@ def _continuous(state: State, book: Book, symbol: str) -> Iterator[Event]:
 
 def indication(book: Book) -> Indication | None:
     """Price and volume of an uncross; None where nobody would trade, or all trade at prices from elsewhere."""
-    bid, ask = book.bids.best_price(), book.asks.best_price()
+    bid, ask = book.bids.best_price, book.asks.best_price
     if bid is None or ask is None or bid < ask or book.quote is not None:
         return None
     prices = sorted({price for price in (*book.bids.levels, *book.asks.levels) if ask <= price <= bid})
@@ -86,14 +86,12 @@ def uncross(state: State, book: Book, symbol: str, price: int, hits: int = 0, en
 
     `hits` are the orders of OCO groups that traded in records before, of which `ended` have no siblings any more.
     """
-    instrument = state.instruments.get(symbol)
-    assert instrument is not None
     known: set[str] = set()
     while (pair := _pair(book, price)) is not None and state.steps_left:
         state.steps_left -= 1
         buyer, seller = pair
         quantity = min(buyer.leaves, seller.leaves)
-        yield executed(state, book, instrument, seller, buyer, quantity, price, True)
+        yield executed(state, book, seller, buyer, quantity, price, True)
         yield from stops.follow(state, book)
         for order in pair:
             if order.group and order.order_id not in known:  # twice is once too often, and changes nothing
@@ -119,7 +117,7 @@ def _end_siblings(state: State, book: Book, hit: GroupHit) -> Iterator[Event]:
 
 
 def _pair(book: Book, price: int) -> tuple[RestingOrder, RestingOrder] | None:
-    bids, asks = book.bids.best(), book.asks.best()
+    bids, asks = book.bids.best, book.asks.best
     if bids is None or asks is None:
         return None
     buyer, seller = next(iter(bids.values())), next(iter(asks.values()))

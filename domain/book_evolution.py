@@ -1,9 +1,9 @@
 """How each event changes the rows of a shard of books, and the books that follow from them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
-import msgspec
+from msgspec.structs import replace
 
 from domain import breakers
 from domain.auction_evolution import PHASE_EVOLVERS, begin_anew
@@ -11,24 +11,22 @@ from domain.book_changes import keeps_place
 from domain.book_events import BandSet, ResetAsked
 from domain.book_rows import (
     MARKS_INTERVAL_NS_MIN,
-    TRADES_KEPT_MAX,
     Booked,
-    BookRow,
     BooksMoved,
     Event,
     Rested,
     ShardRow,
     State,
     StopArmed,
-    TradeRow,
 )
 from domain.book_waiting import WAITING_EVOLVERS
 from domain.books import NO_BAND, Book, band_of
 from domain.instruments import from_listing
 from domain.reference_prices import REFERENCE_EVOLVERS, forget
-from domain.resting import RestingOrder, StopOrder, changed
+from domain.resting import RestingOrder, StopOrder
+from domain.trades import TRADES_KEPT_MAX, TradeRow
 from schemas.accounts import ResetAccounts
-from schemas.enums import ReasonCode, TradingPhase, Venue
+from schemas.enums import ReasonCode, Side, TradingPhase
 from schemas.order_books import (
     InstrumentListed,
     MarkPrices,
@@ -40,18 +38,18 @@ from schemas.order_books import (
     TradeExecuted,
 )
 
+_BUY, _CONTINUOUS, _DUPLICATE = Side.BUY, TradingPhase.CONTINUOUS, ReasonCode.DUPLICATE_ORDER_ID
+
 
 def evolve(state: State, event: Event) -> None:
     """Brings the event into the state."""
-    evolver = _EVOLVERS.get(type(event))
-    if evolver is not None:
-        evolver(state, event)
+    _EVOLVERS[type(event)](state, event)
 
 
 def _booked(state: State, event: Booked) -> None:
     order = event.order
     symbol, order_id = order.symbol, order.order_id
-    book = state.book(symbol)
+    book = state.by_symbol[symbol]
     before = book.orders.get(order_id)
     if before is not None:  # it goes to the back
         book.remove(before)
@@ -64,17 +62,10 @@ def _booked(state: State, event: Booked) -> None:
 def _rested(state: State, event: Rested) -> None:
     order = event.order
     symbol = order.symbol
-    book = state.book(symbol)
+    book = state.by_symbol[symbol]
     book.rest(order)
     state.orders.put(f"{symbol}|{order.order_id}", order)
-    _touch(state, symbol, book)
-
-
-def _touch(state: State, symbol: str, book: Book) -> None:
-    """One more thing happened in the book, and its row says so at once."""
-    book.sequence += 1
-    low, high = book.band
-    state.books.put(symbol, BookRow(book.sequence, book.last, book.marked, book.phase, low, high))
+    book.sequence = order.priority
     state.unmarked.add(symbol)
 
 
@@ -94,15 +85,17 @@ def _cancelled(state: State, event: OrderCancelled) -> None:
     if not event.sequence:  # no such book
         return
     symbol, order_id = event.symbol, event.order_id
-    book = state.book(symbol)
-    if event.reason_code is not ReasonCode.DUPLICATE_ORDER_ID:  # that one was never in the book
+    book = state.by_symbol[symbol]
+    if event.reason_code is not _DUPLICATE:  # that one was never in the book
         order = book.orders.get(order_id)
         if order is not None:
             book.remove(order)
             state.orders.delete(f"{symbol}|{order_id}")
         elif order_id in book.stops:
             _drop(state, symbol, order_id)
-    _touch(state, symbol, book)
+    book.sequence += 1
+    state.store(symbol, book)
+    state.unmarked.add(symbol)
 
 
 def _drop(state: State, symbol: str, order_id: str) -> None:
@@ -134,52 +127,56 @@ def _told(state: State, event: OrderArmed) -> None:
 
 def _moved(state: State, _event: BooksMoved) -> None:
     for symbol, book in state.moved.items():
-        low, high = book.band
-        state.books.put(symbol, BookRow(book.sequence, book.last, book.marked, book.phase, low, high))
+        state.store(symbol, book)
         state.unmarked.add(symbol)
         if book.breaker is not None:
             breakers.store(state, symbol, book)
     state.moved.clear()
-    if state.trade_count != state.trades_stored:
-        state.trades_stored = state.trade_count
-        state.shard.put("", ShardRow(state.trade_count, state.marks_due_at - MARKS_INTERVAL_NS_MIN))
 
 
 def _traded(state: State, event: TradeExecuted) -> None:
-    state.trade_count += 1
-    count = state.trade_count
-    state.trades.put(
-        f"{count:012d}",
-        TradeRow(
-            event.trade_id,
-            event.symbol,
-            event.price,
-            event.quantity,
-            event.execution_time,
-            event.side,
-            event.buy_order_id,
-            event.sell_order_id,
-            event.buy_order_number,
-            event.sell_order_number,
-            event.buy_account_id,
-            event.sell_account_id,
-        ),
+    symbol, price, quantity = event.symbol, event.price, event.quantity
+    count = state.trade_count = state.trade_count + 1
+    row = TradeRow(
+        event.trade_id,
+        symbol,
+        price,
+        quantity,
+        event.execution_time,
+        event.side,
+        event.buy_order_id,
+        event.sell_order_id,
+        event.buy_order_number,
+        event.sell_order_number,
+        event.buy_account_id,
+        event.sell_account_id,
     )
-    if count > TRADES_KEPT_MAX:
-        state.trades.delete(f"{count - TRADES_KEPT_MAX:012d}")
-    book = state.book(event.symbol)
-    if event.venue != Venue.SIM:  # there, the last price is that of the market elsewhere
-        book.last = event.price
-        if book.breaker is not None:
-            (book.breaker.begin if event.is_auction else book.breaker.take)(event.price, state.now)
-    _fill(state, book, event.buy_order_id, event.quantity, event.buy_leaves_quantity, event.buy_fee_accrued)
-    _fill(state, book, event.sell_order_id, event.quantity, event.sell_leaves_quantity, event.sell_fee_accrued)
+    state.trades.put(str(count % TRADES_KEPT_MAX), row)
+    book = state.by_symbol[symbol]
     book.sequence += 1
-    state.moved[event.symbol] = book
+    if book.quote is None:  # else the last price is that of the market elsewhere
+        book.last = price
+        if book.breaker is not None:
+            (book.breaker.begin if event.is_auction else book.breaker.take)(price, state.now)
+    if event.side is _BUY:
+        left = event.buy_leaves_quantity
+        _fill(state, book, event.sell_order_id, quantity, event.sell_leaves_quantity, event.sell_fee_accrued)
+        if event.is_auction:
+            _fill(state, book, event.buy_order_id, quantity, left, event.buy_fee_accrued)
+    else:
+        left = event.sell_leaves_quantity
+        _fill(state, book, event.buy_order_id, quantity, event.buy_leaves_quantity, event.buy_fee_accrued)
+    if left or event.is_auction or book.breaker is not None:
+        state.moved[symbol] = book
+    else:  # mostly the end of its command
+        state.store(symbol, book)
+        state.unmarked.add(symbol)
+        if state.moved:
+            state.moved.pop(symbol, None)
 
 
 def _fill(state: State, book: Book, order_id: str, quantity: int, leaves: int, fee_accrued: int) -> None:
-    """An order that rests has less left; one that came in is not in the book."""
+    """An order that rests has less left; the house's is not in the book."""
     order = book.orders.get(order_id)
     if order is None:
         return
@@ -187,11 +184,14 @@ def _fill(state: State, book: Book, order_id: str, quantity: int, leaves: int, f
         book.remove(order)
         state.orders.delete(f"{order.symbol}|{order_id}")
         return
-    shown = order.shown - quantity if order.shown else 0
-    if order.shown and (shown <= 0 or book.phase is not TradingPhase.CONTINUOUS):  # spent, or left by an uncross
-        assert order.instructions is not None
-        shown = min(order.instructions.display_quantity, leaves)
-    order = changed(order, leaves, order.priority, fee_accrued, shown, order.money)
+    if order.shown:
+        shown = order.shown - quantity
+        if shown <= 0 or book.phase is not _CONTINUOUS:  # spent, or left by an uncross
+            assert order.instructions is not None
+            shown = min(order.instructions.display_quantity, leaves)
+        order = replace(order, leaves=leaves, fee_accrued=fee_accrued, shown=shown)
+    else:
+        order = replace(order, leaves=leaves, fee_accrued=fee_accrued)
     book.rest(order)
     state.orders.put(f"{order.symbol}|{order_id}", order)
 
@@ -212,14 +212,10 @@ def _replaced(state: State, event: OrderReplaced) -> None:
 
 
 def _stop_replaced(state: State, stop: StopOrder, event: OrderReplaced) -> None:
-    order = msgspec.structs.replace(
-        stop.order, quantity=event.quantity, leaves=event.leaves_quantity, limit_price=event.limit_price
-    )
+    order = replace(stop.order, quantity=event.quantity, leaves=event.leaves_quantity, limit_price=event.limit_price)
     keeps = (event.stop_price, event.trail) == (stop.stop_price, stop.trail) and keeps_place(stop.order, event)
     number = stop.number if keeps else event.sequence
-    changed_stop = msgspec.structs.replace(
-        stop, order=order, stop_price=event.stop_price, trail=event.trail, number=number
-    )
+    changed_stop = replace(stop, order=order, stop_price=event.stop_price, trail=event.trail, number=number)
     state.book(event.symbol).arm(changed_stop)
     state.stops.put(f"{event.symbol}|{event.order_id}", changed_stop)
 
@@ -233,14 +229,14 @@ def _reduced(state: State, event: OrderReduced) -> None:
         _shrink(state, order, event.quantity, event.leaves_quantity, order.shown - taken)
     elif event.order_id in book.stops:
         stop = book.stops[event.order_id]
-        order = msgspec.structs.replace(stop.order, quantity=event.quantity, leaves=event.leaves_quantity)
-        book.arm(msgspec.structs.replace(stop, order=order))
+        order = replace(stop.order, quantity=event.quantity, leaves=event.leaves_quantity)
+        book.arm(replace(stop, order=order))
         state.stops.put(f"{event.symbol}|{event.order_id}", book.stops[event.order_id])
     _count(state, event.symbol)
 
 
 def _shrink(state: State, order: RestingOrder, quantity: int, leaves: int, shown: int) -> None:
-    order = msgspec.structs.replace(order, quantity=quantity, leaves=leaves, shown=min(shown, leaves))
+    order = replace(order, quantity=quantity, leaves=leaves, shown=min(shown, leaves))
     state.book(order.symbol).rest(order)
     state.orders.put(f"{order.symbol}|{order.order_id}", order)
 
@@ -252,12 +248,12 @@ def _band_set(state: State, event: BandSet) -> None:
 
 def _marked(state: State, event: MarkPrices) -> None:
     for mark in event.marks:
-        row, book = state.row(mark.symbol), state.book(mark.symbol)
+        book = state.book(mark.symbol)
         book.marked = (mark.bid, mark.ask, mark.last)
-        state.books.put(mark.symbol, msgspec.structs.replace(row, marked=book.marked))
+        state.store(mark.symbol, book)
     state.unmarked.clear()
     state.marks_due_at = state.now + MARKS_INTERVAL_NS_MIN
-    state.shard.put("", ShardRow(state.trade_count, state.now))
+    state.shard.put("", ShardRow(state.now))
 
 
 def _reset(state: State, _event: ResetAccounts) -> None:
@@ -265,16 +261,21 @@ def _reset(state: State, _event: ResetAccounts) -> None:
     for key, _ in list(state.trades.scan()):
         state.trades.delete(key)
     forget(state)
-    for symbol, row in list(state.books.scan()):
+    for symbol, _ in list(state.books.scan()):
         book = state.book(symbol)
         begin_anew(state, symbol)
         book.last, book.band = None, NO_BAND
-        state.books.put(symbol, BookRow(row.sequence, None, row.marked, book.phase))
+        state.store(symbol, book)
         state.unmarked.add(symbol)
 
 
+def _unchanged(_state: State, _event: Event) -> None:
+    """It only tells."""
+
+
 _EVOLVERS: dict[type, Callable[[State, Any], None]] = (
-    WAITING_EVOLVERS
+    dict.fromkeys(get_args(Event), _unchanged)
+    | WAITING_EVOLVERS
     | PHASE_EVOLVERS
     | REFERENCE_EVOLVERS
     | {

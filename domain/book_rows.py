@@ -19,8 +19,9 @@ from domain.quotes import NO_QUOTE, Quote, ReferencePricesSet
 from domain.resting import RestingOrder, StopOrder
 from domain.session_rows import SessionRow
 from domain.state import Table
+from domain.trades import TradeRow
 from schemas.accounts import ResetAccounts
-from schemas.enums import ReasonCode, Side, TradingPhase
+from schemas.enums import ReasonCode, TradingPhase
 from schemas.market_data import ResetMarketData
 from schemas.order_books import (
     CancelRefused,
@@ -49,15 +50,13 @@ MARKS_INTERVAL_NS_MIN = 125_000_000
 """Marks go out at most eight times a second and shard: a price that moved is known everywhere within 200 ms."""
 NEVER = 1 << 63
 """Later than any time."""
-TRADES_KEPT_MAX = 20_000
-"""Of one shard, for queries; all of them stay on the topic."""
 
 
 class BookRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a book knows beside its orders."""
+    """What a book knows beside its orders. Not written for an order that only rests: half of all that happens."""
 
     sequence: int = 0
-    """Counts everything that happened in the book."""
+    """Counts everything that happened in the book; an order that rests has a higher one, if it came last."""
     last: int | None = None
     """Price of the last trade."""
     marked: tuple[int | None, int | None, int | None] = (None, None, None)
@@ -66,12 +65,13 @@ class BookRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     low: int | None = None
     """Limits of orders may not be lower."""
     high: int | None = None
+    trades: int = 0
+    """How many trades the shard had seen when this row was written: the highest of all its books counts."""
 
 
 class ShardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a shard of books knows beside them."""
 
-    trades: int = 0
     marks_sent_at: int = 0
 
 
@@ -96,23 +96,6 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sharing: Sharing | None = None
 
 
-class TradeRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A trade, for queries."""
-
-    trade_id: str
-    symbol: str
-    price: int
-    quantity: int
-    executed_at: int
-    taker_side: Side
-    buy_order_id: str
-    sell_order_id: str
-    buy_order_number: int
-    sell_order_number: int
-    buy_account_id: str
-    sell_account_id: str
-
-
 class Booked(msgspec.Struct, frozen=True, gc=False):
     """An order stands in the book from now on. Not sent: what others must know of it is said by other events."""
 
@@ -120,7 +103,10 @@ class Booked(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rested(OrderRested, frozen=True, kw_only=True, gc=False):
-    """A new order rests, with nothing traded. Its account is told what `OrderRested` has."""
+    """A new order rests, with nothing traded. Its account is told what `OrderRested` has.
+
+    The order's priority is the sequence of this event: as long as the order is there, its row says so.
+    """
 
     order: RestingOrder
 
@@ -217,19 +203,21 @@ class State:
         """Derives the books anew: after a restore, and after a record that failed half-way."""
         self.by_symbol: dict[str, Book] = {}
         self.busy = {symbol for symbol, _ in self.waiting.scan()}
-        shard_row = self.shard_row()
-        self.trade_count, self.marks_due_at = shard_row.trades, shard_row.marks_sent_at + MARKS_INTERVAL_NS_MIN
-        self.trades_stored = shard_row.trades
+        self.marks_due_at = self.shard_row().marks_sent_at + MARKS_INTERVAL_NS_MIN
+        self.trade_count = 0
         self.moved: dict[str, Book] = {}
         """Books whose rows are behind."""
         for symbol, row in self.books.scan():
             book = self.book(symbol)
             book.sequence, book.last, book.marked = row.sequence, row.last, row.marked
             book.phase, book.band = row.phase, band_of(row.low, row.high)
+            self.trade_count = max(self.trade_count, row.trades)
         for symbol, instrument in self.instruments.scan():
             self.book(symbol).bind(instrument, self.quotes.get(symbol))
         for order in sorted((row for _, row in self.orders.scan()), key=lambda order: order.priority):
-            self.book(order.symbol).rest(order)
+            book = self.book(order.symbol)
+            book.rest(order)
+            book.sequence = max(book.sequence, order.priority)
         for stop in sorted((row for _, row in self.stops.scan()), key=lambda stop: (stop.elected, stop.number)):
             self.book(stop.order.symbol).arm(stop)
         for symbol in self.busy:
@@ -244,7 +232,7 @@ class State:
             self.book(symbol).auction = auction
         for symbol in self.by_symbol:
             self.time(symbol)
-        self.unmarked = {symbol for table in (self.books, self.quotes) for symbol, _ in table.scan()}
+        self.unmarked = set(self.by_symbol)
         self.marks()
         self.unmarked |= {symbol for symbol, auction in self.auctions.scan() if self.is_stale(symbol, auction)}
 
@@ -255,9 +243,11 @@ class State:
             found = self.by_symbol[symbol] = Book()
         return found
 
-    def row(self, symbol: str) -> BookRow:
-        """The row of a book."""
-        return self.books.get(symbol) or BookRow()
+    def store(self, symbol: str, book: Book) -> None:
+        """Writes the row of a book."""
+        low, high = book.band
+        row = BookRow(book.sequence, book.last, book.marked, book.phase, low, high, self.trade_count)
+        self.books.put(symbol, row)
 
     def shard_row(self) -> ShardRow:
         """The row of this shard."""
@@ -294,7 +284,7 @@ class State:
     def _mark_of(self, symbol: str) -> Mark | None:
         book = self.book(symbol)
         quote = self.quotes.get(symbol) or NO_QUOTE
-        prices = (book.bids.best_price(), book.asks.best_price(), quote.last if book.last is None else book.last)
+        prices = (book.bids.best_price, book.asks.best_price, quote.last if book.last is None else book.last)
         if book.quote is not None:
             prices = (quote.bid, quote.ask, quote.last)
         return None if prices == book.marked else Mark(symbol=symbol, bid=prices[0], ask=prices[1], last=prices[2])

@@ -10,8 +10,10 @@ from domain.pro_rata import Sharing
 from domain.quotes import NO_QUOTE, Quote
 from domain.resting import RestingOrder, StopOrder
 from domain.session_rows import SessionRow
-from schemas.enums import Side, TradingPhase, Venue
+from schemas.enums import Allocation, Side, TradingPhase, Venue
 
+_BUY = Side.BUY
+"""A global name of its own costs half of what an attribute of an enum does."""
 NO_BAND = (None, None)
 """Limits may be anywhere. The very object, where a book has no band."""
 
@@ -30,6 +32,8 @@ class Book:
         "expiries",
         "falls",
         "groups",
+        "instrument",
+        "is_plain",
         "last",
         "marked",
         "orders",
@@ -65,6 +69,10 @@ class Book:
         """Where its instrument has a calendar, and a session of it is known."""
         self.auction: AuctionRow | None = None
         """There while the book is in an auction."""
+        self.instrument: Instrument | None = None
+        """What it trades, and how; None before that is listed."""
+        self.is_plain = False
+        """Whether nothing is special about the instrument itself: it trades here, by time, and without an end."""
         self.quote: Quote | None = None
         """Where orders trade at prices from elsewhere: these; None where they trade with each other."""
         self.expires_at = 0
@@ -76,13 +84,15 @@ class Book:
 
     def bind(self, instrument: Instrument, quote: Quote | None) -> None:
         """Trades as the instrument says, whose prices elsewhere are these."""
-        self.expires_at = instrument.expires_at
+        self.instrument, self.expires_at = instrument, instrument.expires_at
         if instrument.venue is Venue.SIM:
             self.quote = quote or NO_QUOTE
+        is_by_time = instrument.allocation is Allocation.PRICE_TIME
+        self.is_plain = is_by_time and self.quote is None and not instrument.expires_at
 
     def best_against(self, side: Side) -> int | None:
         """The best price at which such an order would trade now."""
-        return self.opposite(side).best_price() if self.quote is None else self.quote.price_for(side)
+        return self.opposite(side).best_price if self.quote is None else self.quote.price_for(side)
 
     def has_expired(self, now: int) -> bool:
         """Whether the instrument's time is over."""
@@ -124,16 +134,22 @@ class Book:
             yield stop.order
 
     def rest(self, order: RestingOrder) -> None:
-        """Adds an order at the end of its queue, or replaces it where it stands."""
-        (self.bids if order.side is Side.BUY else self.asks).put(order.limit_price, order.order_id, order)
-        self.orders[order.order_id] = order
+        """Adds an order at the end of its queue, or replaces it where it stands. `Levels.put`, without the call."""
+        price, order_id = order.limit_price, order.order_id
+        levels = self.bids if order.side is _BUY else self.asks
+        level = levels.levels.get(price) or levels.begin(price)
+        level[order_id] = self.orders[order_id] = order
         if order.instructions is not None:
             self._index(order)
 
     def remove(self, order: RestingOrder) -> None:
-        """Takes an order out that rests."""
-        (self.bids if order.side is Side.BUY else self.asks).remove(order.limit_price, order.order_id)
-        del self.orders[order.order_id]
+        """Takes an order out that rests. `Levels.remove`, without the call."""
+        price, order_id = order.limit_price, order.order_id
+        levels = self.bids if order.side is _BUY else self.asks
+        level = levels.levels[price]
+        del level[order_id], self.orders[order_id]
+        if not level:
+            levels.end(price)
         if order.instructions is not None:
             self._forget(order)
 

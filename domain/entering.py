@@ -30,10 +30,10 @@ QUANTITY_MAX = 10**28
 def enter(state: State, command: EnterOrder) -> Iterator[Event]:
     """A new order."""
     symbol = command.symbol
-    if state.instruments.get(symbol) is None:
+    book = state.by_symbol.get(symbol)
+    if book is None or book.instrument is None:
         yield _refused(command, 0, ReasonCode.UNKNOWN_SYMBOL)
         return
-    book = state.book(symbol)
     order = order_of(command, book)
     fault = _fault(state, book, command, order)
     if fault is not None:
@@ -189,7 +189,7 @@ def act(
             order = yield from simulated_venue.take(state, book, book.quote, order)
         else:
             order = yield from match(state, book, order)
-            if can_go_on(state, book, order):
+            if can_go_on(book, order):
                 yield from pause(order, reason)
                 return
             book.sharing = None
@@ -213,9 +213,9 @@ def meets(book: Book, order: RestingOrder) -> bool:
     if book.quote is not None:
         return simulated_venue.meets(book.quote, order)
     if order.side is Side.BUY:
-        best = book.asks.best_price()
+        best = book.asks.best_price
         return best is not None and order.limit_price >= best
-    best = book.bids.best_price()
+    best = book.bids.best_price
     return best is not None and order.limit_price <= best
 
 

@@ -21,63 +21,67 @@ class Levels(Generic[Entry]):
     A queue is an OrderedDict by order id, for its head is found at once however many have left.
     """
 
-    __slots__ = ("_heap", "_sign", "levels")
+    __slots__ = ("_heap", "_sign", "best", "best_price", "levels")
 
     def __init__(self, sign: int) -> None:
         """`sign` is 1 where the lowest price is the best, -1 where the highest is."""
         self._sign = sign
         self.levels: dict[int, OrderedDict[str, Entry]] = {}
+        self.best: OrderedDict[str, Entry] | None = None
+        """The queue that comes first. Known all the time: it is asked for with every order, and changes rarely."""
+        self.best_price: int | None = None
+        """Its price."""
         self._heap: list[int] = []
         """Prices, the best first; those of levels that are gone stay until they come to the top."""
 
-    def best(self) -> OrderedDict[str, Entry] | None:
-        """The queue that comes first."""
-        heap, levels, sign = self._heap, self.levels, self._sign
-        while heap:
-            level = levels.get(sign * heap[0])
-            if level is not None:
-                return level
-            heappop(heap)
-        return None
-
-    def best_price(self) -> int | None:
-        """Its price."""
-        heap, levels, sign = self._heap, self.levels, self._sign
-        while heap:
-            price = sign * heap[0]
-            if price in levels:
-                return price
-            heappop(heap)
-        return None
-
     def put(self, price: int, order_id: str, entry: Entry) -> None:
         """Adds an entry at the end of its queue, or replaces it where it stands."""
-        level = self.levels.get(price)
-        if level is None:
-            level = self.levels[price] = OrderedDict()
-            heappush(self._heap, self._sign * price)
-            if len(self._heap) > 2 * len(self.levels) + STALE_PRICES_MAX:
-                self._heap = [self._sign * each for each in self.levels]
-                heapify(self._heap)
-        level[order_id] = entry
+        (self.levels.get(price) or self.begin(price))[order_id] = entry
 
     def remove(self, price: int, order_id: str) -> None:
         """Takes an entry out."""
         level = self.levels[price]
         del level[order_id]
         if not level:
-            del self.levels[price]
+            self.end(price)
+
+    def begin(self, price: int) -> OrderedDict[str, Entry]:
+        """A queue at a price that has none; it must not stay empty."""
+        level: OrderedDict[str, Entry] = OrderedDict()
+        self.levels[price] = level
+        heappush(self._heap, self._sign * price)
+        if self.best_price is None or self._sign * (price - self.best_price) < 0:
+            self.best, self.best_price = level, price
+        if len(self._heap) > 2 * len(self.levels) + STALE_PRICES_MAX:
+            self._heap = [self._sign * each for each in self.levels]
+            heapify(self._heap)
+        return level
+
+    def end(self, price: int) -> None:
+        """The queue at a price is empty."""
+        heap, levels, sign = self._heap, self.levels, self._sign
+        del levels[price]
+        if price != self.best_price:
+            return
+        while heap:
+            first = sign * heap[0]
+            if first in levels:
+                self.best, self.best_price = levels[first], first
+                return
+            heappop(heap)
+        self.best = self.best_price = None
 
     def until(self, price: int) -> list[Entry]:
         """Entries up to that price, in the order of their queues; costs what it finds."""
         found: list[Entry] = []
         heap, levels, sign = self._heap, self.levels, self._sign
         taken: list[int] = []
-        while self.best() is not None and heap[0] <= sign * price:
-            taken.append(heappop(heap))
-            found += levels[sign * taken[-1]].values()
-            while heap and heap[0] == taken[-1]:
-                heappop(heap)
+        while heap and heap[0] <= sign * price:
+            signed = heappop(heap)
+            level = levels.get(sign * signed)
+            if level is not None and not (taken and taken[-1] == signed):
+                taken.append(signed)
+                found += level.values()
         for each in taken:
             heappush(heap, each)
         return found

@@ -16,25 +16,22 @@ from schemas.wire import NANOS
 
 NO_PREVENTION, CONTINUOUS = SelfTradePrevention.NONE, TradingPhase.CONTINUOUS
 PRO_RATA = Allocation.PRO_RATA
-Parties = tuple[RestingOrder, RestingOrder, RestingOrder]
-"""Taker, buyer, seller."""
-Amounts = tuple[int, int, int, int, int, int, int]
-"""Quantity, price, value; fee of buyer and seller; unrounded fees so far of buyer and seller."""
+BUY = Side.BUY
 
 
 def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, None, RestingOrder]:
     """Trades with the best until nothing is left that crosses, or a record has done enough -> what the order leaves."""
-    instrument = state.instruments.get(taker.symbol)
+    instrument = book.instrument
     assert instrument is not None
-    opposite, is_buy, limit = book.opposite(taker.side), taker.side is Side.BUY, taker.limit_price
+    opposite, is_buy, limit = book.opposite(taker.side), taker.side is BUY, taker.limit_price
     asked = taker.instructions
     prevention = NO_PREVENTION if asked is None else asked.self_trade_prevention
     is_shared = instrument.allocation is PRO_RATA
     while taker.leaves and state.steps_left and book.phase is CONTINUOUS:
-        level = opposite.best()
+        level = opposite.best
         if level is None:
             break
-        maker = next(iter(level.values()))
+        maker = level[next(iter(level))]
         price = maker.limit_price
         if limit < price if is_buy else limit > price:
             break
@@ -49,7 +46,7 @@ def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, Non
         if prevention is not NO_PREVENTION and maker.account_id == taker.account_id:
             taker = yield from prevent(book, maker, taker, quantity, value_of(quantity, price, instrument.multiplier))
             continue
-        trade = executed(state, book, instrument, maker, taker, quantity, price)
+        trade = executed(state, book, maker, taker, quantity, price)
         yield trade
         if book.stops and book.has_trailing_stops:
             yield from stops.follow(state, book)
@@ -67,14 +64,14 @@ def affordable(instrument: Instrument, money: int, price: int) -> int:
     return quantity - quantity % instrument.lot
 
 
-def can_go_on(state: State, book: Book, order: RestingOrder) -> bool:
+def can_go_on(book: Book, order: RestingOrder) -> bool:
     """Is there still somebody with whom the order trades?"""
     if book.phase is not CONTINUOUS:
         return False
-    best = book.opposite(order.side).best_price()
+    best = book.opposite(order.side).best_price
     if not order.leaves or best is None or not crosses(order.side, order.limit_price, best):
         return False
-    instrument = state.instruments.get(order.symbol)
+    instrument = book.instrument
     assert instrument is not None
     return order.money is None or affordable(instrument, order.money, best) > 0
 
@@ -115,7 +112,6 @@ def cancel_siblings(book: Book, order: RestingOrder) -> Iterator[Event]:
 def executed(
     state: State,
     book: Book,
-    instrument: Instrument,
     maker: RestingOrder,
     taker: RestingOrder,
     quantity: int,
@@ -123,55 +119,31 @@ def executed(
     is_auction: bool = False,
 ) -> TradeExecuted:
     """A trade of the two, with what it costs each and leaves of it."""
+    instrument = book.instrument
+    assert instrument is not None
     value = value_of(quantity, price, instrument.multiplier)
-    buyer, seller, buy_rate, sell_rate = maker, taker, maker.maker_fee_rate, taker.taker_fee_rate
-    if taker.side is Side.BUY:
+    if taker.side is BUY:
         buyer, seller, buy_rate, sell_rate = taker, maker, taker.taker_fee_rate, maker.maker_fee_rate
-    buy_accrued, sell_accrued = buyer.fee_accrued + value * buy_rate, seller.fee_accrued + value * sell_rate
-    buy_fee = fee_of(buy_accrued) - fee_of(buyer.fee_accrued) if buy_rate else 0
-    sell_fee = fee_of(sell_accrued) - fee_of(seller.fee_accrued) if sell_rate else 0
-    parties = (taker, buyer, seller)
-    amounts = (quantity, price, value, buy_fee, sell_fee, buy_accrued, sell_accrued)
-    return _told(state, book, instrument, parties, amounts, is_auction)
-
-
-def _told(
-    state: State, book: Book, instrument: Instrument, parties: Parties, amounts: Amounts, is_auction: bool
-) -> TradeExecuted:
-    taker, buyer, seller = parties
-    quantity, price, value, buy_fee, sell_fee, buy_accrued, sell_accrued = amounts
+    else:
+        buyer, seller, buy_rate, sell_rate = maker, taker, maker.maker_fee_rate, taker.taker_fee_rate
+    buy_accrued, sell_accrued = buyer.fee_accrued, seller.fee_accrued
+    buy_fee = sell_fee = 0
+    if buy_rate:
+        buy_accrued, before = buy_accrued + value * buy_rate, buy_accrued
+        buy_fee = fee_of(buy_accrued) - fee_of(before)
+    if sell_rate:
+        sell_accrued, before = sell_accrued + value * sell_rate, sell_accrued
+        sell_fee = fee_of(sell_accrued) - fee_of(before)
+    trade_id = str((state.trade_count + 1) * NUMBERS_PER_COUNT + state.partition)
     return TradeExecuted(
-        str((state.trade_count + 1) * NUMBERS_PER_COUNT + state.partition),
-        taker.order_id,
-        taker.account_id,
-        taker.symbol,
-        taker.side,
-        quantity,
-        price,
-        buy_fee if buyer is taker else sell_fee,
-        state.now,
-        instrument.venue,
-        price,
-        instrument.base,
-        instrument.quote,
-        buyer.order_id,
-        seller.order_id,
-        buyer.account_id,
-        seller.account_id,
-        buyer.order_number,
-        seller.order_number,
-        buy_fee,
-        sell_fee,
-        value,
-        instrument.multiplier,
-        buyer.leaves - quantity,
-        seller.leaves - quantity,
-        buy_accrued,
-        sell_accrued,
-        book.sequence + 1,
-        is_auction,
-        caused_by=taker.order_id,
-    )
+        trade_id, taker.order_id, taker.account_id, taker.symbol, taker.side,
+        quantity, price, buy_fee if buyer is taker else sell_fee, state.now, instrument.venue,
+        price, instrument.base, instrument.quote,
+        buyer.order_id, seller.order_id, buyer.account_id, seller.account_id, buyer.order_number, seller.order_number,
+        buy_fee, sell_fee, value, instrument.multiplier,
+        buyer.leaves - quantity, seller.leaves - quantity, buy_accrued, sell_accrued,
+        book.sequence + 1, is_auction,
+    )  # fmt: skip
 
 
 def cancelled(book: Book, order: RestingOrder, quantity: int, reason: ReasonCode) -> OrderCancelled:

@@ -67,9 +67,14 @@ def deadline(state: State) -> int | None:
 def decide(state: State, command: Any) -> Iterable[Event]:
     """What the command brings about. Each event must be evolved before the next is asked for."""
     state.steps_left = STEPS_PER_RECORD_MAX
-    if not state.busy and state.now < state.marks_due_at and state.now < state.phase_due_at:
-        quick_decider = _QUICK.get(type(command))
-        events = None if quick_decider is None else quick_decider(state, command)
+    quick_decider = _QUICK.get(type(command))
+    if (
+        quick_decider is not None
+        and not state.busy
+        and state.now < state.marks_due_at
+        and state.now < state.phase_due_at
+    ):
+        events = quick_decider(state, command)
         if events is not None:
             return events
     return _decided(state, command)

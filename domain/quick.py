@@ -6,52 +6,44 @@ event and without a generator. Whatever is not so goes the long way, with the sa
 
 from collections.abc import Iterable, Iterator
 
-from domain.book_rows import BOOKS_MOVED, Event, Rested, State
+from msgspec.structs import replace
+
+from domain.book_rows import BOOKS_MOVED, Booked, Event, Rested, State
 from domain.books import NO_BAND, Book
-from domain.entering import act, meets
-from domain.resting import RestingOrder
-from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, TimeInForce, TradingPhase
+from domain.entering import act
+from domain.levels import Levels
+from domain.matching import executed
+from domain.resting import RestingOrder, with_slice
+from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, Side, TimeInForce, TradingPhase
 from schemas.order_books import CancelRestingOrder, EnterOrder, OrderCancelled
 
 _LIMIT, _GTC, _NONE = OrderType.LIMIT, TimeInForce.GTC, SelfTradePrevention.NONE
-_CONTINUOUS, _REQUESTED = TradingPhase.CONTINUOUS, ReasonCode.REQUESTED
+_BUY, _CONTINUOUS, _REQUESTED = Side.BUY, TradingPhase.CONTINUOUS, ReasonCode.REQUESTED
 
 
 def enter(state: State, command: EnterOrder) -> Iterable[Event] | None:
     """A plain limit order; None where it is anything else."""
     symbol, order_id, limit = command.symbol, command.order_id, command.limit_price
     book = state.by_symbol.get(symbol)
-    if limit is None or book is None or book.quote is not None or book.expires_at or not _is_plain(command):
+    if book is None or not book.is_plain or order_id in book.orders or limit is None:
         return None
-    if state.instruments.get(symbol) is None or book.stops or order_id in book.orders:
+    if book.stops or book.phase is not _CONTINUOUS or book.band is not NO_BAND or command.is_post_only:
         return None
-    if book.phase is not _CONTINUOUS or book.band is not NO_BAND:
+    if (
+        command.order_type is not _LIMIT
+        or command.time_in_force is not _GTC
+        or command.self_trade_prevention is not _NONE
+        or command.oco_group
+        or command.display_quantity is not None
+    ):
         return None
-    order = _order(command, limit, book.sequence + 1)
-    if meets(book, order):
-        return _take(state, book, order)
-    return (Rested(order_id, order.account_id, symbol, order.priority, order=order),)
-
-
-def _is_plain(command: EnterOrder) -> bool:
-    return (
-        command.order_type is _LIMIT
-        and command.time_in_force is _GTC
-        and command.self_trade_prevention is _NONE
-        and not command.is_post_only
-        and not command.oco_group
-        and command.display_quantity is None
-    )
-
-
-def _order(command: EnterOrder, limit: int, priority: int) -> RestingOrder:
-    quantity = command.quantity
-    return RestingOrder(
-        command.order_id,
-        command.account_id,
-        command.symbol,
+    account_id, side, quantity, priority = command.account_id, command.side, command.quantity, book.sequence + 1
+    order = RestingOrder(
+        order_id,
+        account_id,
+        symbol,
         command.order_number,
-        command.side,
+        side,
         limit,
         quantity,
         quantity,
@@ -60,11 +52,55 @@ def _order(command: EnterOrder, limit: int, priority: int) -> RestingOrder:
         command.taker_fee_rate,
         0,
     )
+    if side is _BUY:
+        best = book.asks.best_price
+        if best is not None and limit >= best:
+            return _take(state, book, book.asks, order)
+    else:
+        best = book.bids.best_price
+        if best is not None and limit <= best:
+            return _take(state, book, book.bids, order)
+    return (Rested(order_id, account_id, symbol, priority, order=order),)
 
 
-def _take(state: State, book: Book, order: RestingOrder) -> Iterator[Event]:
-    """Trades, and rests with what is left."""
-    yield from act(state, book, order, None, is_new=True)
+def _take(state: State, book: Book, opposite: Levels[RestingOrder], order: RestingOrder) -> Iterable[Event]:
+    """An order that trades. It may be done with the first one that it meets; then it is one event."""
+    level, quantity = opposite.best, order.leaves
+    assert level is not None
+    maker = level[next(iter(level))]
+    if quantity <= maker.leaves and maker.instructions is None and book.breaker is None:
+        return (executed(state, book, maker, order, quantity, maker.limit_price),)
+    return _sweep(state, book, order)
+
+
+def _sweep(state: State, book: Book, order: RestingOrder) -> Iterator[Event]:
+    """Trades with orders as plain as it is, and rests with what is left. From where something is special: `act`."""
+    is_buy, limit = order.side is _BUY, order.limit_price
+    opposite = book.asks if is_buy else book.bids
+    is_plain = book.breaker is None
+    while is_plain and state.steps_left:
+        level = opposite.best
+        if level is None:
+            break
+        maker = level[next(iter(level))]
+        price = maker.limit_price
+        if limit < price if is_buy else limit > price:
+            break
+        if maker.instructions is not None:
+            is_plain = False
+            break
+        state.steps_left -= 1
+        quantity = min(maker.leaves, order.leaves)
+        trade = executed(state, book, maker, order, quantity, price)
+        yield trade
+        if quantity == order.leaves:
+            return
+        accrued = trade.buy_fee_accrued if is_buy else trade.sell_fee_accrued
+        order = replace(order, leaves=order.leaves - quantity, fee_accrued=accrued)
+    if is_plain and state.steps_left:
+        yield Booked(with_slice(order, book.sequence + 1))
+    else:
+        yield from act(state, book, order, None, is_new=True)
     if state.moved:
         yield BOOKS_MOVED
 

@@ -32,8 +32,7 @@ def meets(quote: Quote, order: RestingOrder) -> bool:
 
 def take(state: State, book: Book, quote: Quote, order: RestingOrder) -> Generator[Event, None, RestingOrder]:
     """The order meets the quote, and trades there -> what it leaves."""
-    instrument = state.instruments.get(order.symbol)
-    price = quote.price_for(order.side)
+    instrument, price = book.instrument, quote.price_for(order.side)
     assert instrument is not None
     assert price is not None
     quantity = order.leaves if order.money is None else min(order.leaves, affordable(instrument, order.money, price))
@@ -42,7 +41,7 @@ def take(state: State, book: Book, quote: Quote, order: RestingOrder) -> Generat
     if value_of(quantity, price, instrument.multiplier) > AMOUNT_MAX:
         yield cancelled(book, order, order.leaves, ReasonCode.AMOUNT_OUT_OF_RANGE)
         return changed(order, 0, order.priority, order.fee_accrued, 0, None)
-    trade = executed(state, book, instrument, _of_house(order, quantity, price), order, quantity, price)
+    trade = executed(state, book, _of_house(order, quantity, price), order, quantity, price)
     yield trade
     yield from cancel_siblings(book, order)
     return after_trade(order, trade, is_buy=order.side is Side.BUY)
@@ -60,7 +59,7 @@ def fill_touched(state: State, book: Book, quote: Quote) -> Generator[Event, Non
 
 def _touched(book: Book, quote: Quote) -> RestingOrder | None:
     for side, levels in ((Side.BUY, book.bids), (Side.SELL, book.asks)):
-        best, price = levels.best(), quote.price_for(side)
+        best, price = levels.best, quote.price_for(side)
         if best is not None and price is not None:
             order = next(iter(best.values()))
             if meets(quote, order):
@@ -70,10 +69,8 @@ def _touched(book: Book, quote: Quote) -> RestingOrder | None:
 
 def _give(state: State, book: Book, order: RestingOrder) -> Iterator[Event]:
     """An order that rests trades at its limit."""
-    instrument = state.instruments.get(order.symbol)
-    assert instrument is not None
     taker = _of_house(order, order.leaves, order.limit_price)
-    yield executed(state, book, instrument, order, taker, order.leaves, order.limit_price)
+    yield executed(state, book, order, taker, order.leaves, order.limit_price)
     yield from cancel_siblings(book, order)
 
 

@@ -68,7 +68,7 @@ def _price(stop: StopOrder) -> int:
 
 def _moved(stops: Stops, price: int) -> Iterator[Event]:
     sign = stops.sign
-    while (followed := stops.followed.best_price()) is not None and sign * followed > sign * price:
+    while (followed := stops.followed.best_price) is not None and sign * followed > sign * price:
         for stop in list(stops.followed.levels[followed].values()):
             assert stop.trail is not None
             yield StopArmed(msgspec.structs.replace(stop, stop_price=price + sign * stop.trail))

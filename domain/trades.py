@@ -1,4 +1,4 @@
-"""A trade as each of its two orders sees it."""
+"""A trade as each of its two orders sees it, and as it is kept."""
 
 import msgspec
 
@@ -7,6 +7,25 @@ from schemas.order_books import TradeExecuted
 
 HOUSE = "@sim"
 """The other side of every trade at the venue SIM, and the id of its orders. A system account: it may owe."""
+TRADES_KEPT_MAX = 20_000
+"""Of one shard, for queries; all of them stay on the topic."""
+
+
+class TradeRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A trade, for queries. A new one takes the place of the oldest: one write a trade, and no key beyond the bound."""
+
+    trade_id: str
+    symbol: str
+    price: int
+    quantity: int
+    executed_at: int
+    taker_side: Side
+    buy_order_id: str
+    sell_order_id: str
+    buy_order_number: int
+    sell_order_number: int
+    buy_account_id: str
+    sell_account_id: str
 
 
 class Fill(msgspec.Struct, frozen=True, gc=False):

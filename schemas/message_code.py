@@ -81,7 +81,8 @@ def record_class(schema: Schema, registry_name: str | None) -> Iterator[str]:
         yield f"    {field.python}: {python_type(field.kind, nullable=field.nullable)}{default}"
         yield f'    """{field.avro["doc"]}"""'
     yield ""
-    yield from encoder(fields, is_message=bool(registry_name))
+    cause = attribute(schema.get("cause", "caused_by"))
+    yield from encoder(fields, cause if registry_name else None)
     yield ""
     yield from decoder(fields, in_order, is_message=bool(registry_name))
     yield ""
@@ -104,8 +105,13 @@ class Field(NamedTuple):
     avro: Schema
 
 
-def encoder(fields: list[Field], *, is_message: bool) -> Iterator[str]:
-    """The method that writes Avro: one expression, for this is the hot path of everything."""
+def encoder(fields: list[Field], cause: str | None) -> Iterator[str]:
+    """The method that writes Avro: one expression, for this is the hot path of everything.
+
+    A message names what caused it in one of its fields. Its schema may say in which, by the attribute "cause", where
+    machines know it anyway: Python calls with up to 30 arguments take half as long as those with more.
+    """
+    is_message = cause is not None
     parameter = ", sent: Sender | None = None" if is_message else ""
     yield f"    def encoded(self{parameter}) -> bytes:"
     yield '        """The Avro bytes."""'
@@ -115,7 +121,7 @@ def encoder(fields: list[Field], *, is_message: bool) -> Iterator[str]:
         yield f"                {encoding(field, f'self.{field.python}')},"
     if is_message:
         assert tuple(field.python for field in fields[-len(ENVELOPE) :]) == ENVELOPE, "the envelope comes last"
-        yield "                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],"
+        yield f"                envelope_bytes(self) if sent is None else sent.event_id + sent[self.{cause}],"
     yield "            )"
     yield "        )"
 

@@ -1,4 +1,4 @@
-"""Tables of the order_books noun. Orders and stops lie under `symbol|order id`, trades under their count."""
+"""Tables of the order_books noun. Orders and stops lie under `symbol|order id`, trades in a ring."""
 
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -6,12 +6,13 @@ from typing import Any, get_args
 from app.machine import Noun, Place
 from domain import order_books as machine
 from domain.auction_rows import AuctionRow, GroupHit
-from domain.book_rows import BookRow, ShardRow, State, TradeRow, Waiting
+from domain.book_rows import BookRow, ShardRow, State, Waiting
 from domain.breaker_rows import BreakerRow
 from domain.instruments import Instrument
 from domain.quotes import Quote
 from domain.resting import RestingOrder, StopOrder
 from domain.session_rows import SessionRow
+from domain.trades import TradeRow
 
 
 def state(tables: Mapping[str, Any], place: Place) -> State:

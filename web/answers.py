@@ -9,7 +9,7 @@ from aiohttp import web
 from app.exactly_once.rows import Rows
 from domain.account_rows import FINAL, Balance, Order
 from domain.auction_rows import AuctionRow
-from domain.book_rows import BookRow, TradeRow
+from domain.book_rows import BookRow
 from domain.breaker_rows import BreakerRow
 from domain.indications import side_of
 from domain.money import half_even
@@ -18,6 +18,7 @@ from domain.positions import Position, value_at
 from domain.quotes import Quote
 from domain.reasons import reason_text
 from domain.session_rows import SessionRow
+from domain.trades import TradeRow
 from schemas.enums import Side
 from schemas.wire import NANOS
 from web.numbers import text, text_or_none
@@ -167,8 +168,11 @@ def position(symbol: str, row: Position, last: int | None) -> dict[str, Any]:
     }
 
 
-def book_state(symbol: str, rows: Rows) -> dict[str, Any]:
-    """How a book trades now, and what is known of prices elsewhere; of the tables of its shard."""
+def book_state(symbol: str, rows: Rows, rested: int) -> dict[str, Any]:
+    """How a book trades now, and what is known of prices elsewhere; of the tables of its shard.
+
+    `rested` is the sequence of the order that rested last, of which the row of the book need not know.
+    """
     row: BookRow = rows["books"].get(symbol) or BookRow()
     auction: AuctionRow | None = rows["auctions"].get(symbol)
     breaker: BreakerRow | None = rows["breakers"].get(symbol)
@@ -176,7 +180,7 @@ def book_state(symbol: str, rows: Rows) -> dict[str, Any]:
     session: SessionRow | None = rows["sessions"].get(symbol)
     state: dict[str, Any] = {
         "symbol": symbol,
-        "sequence": row.sequence,
+        "sequence": max(row.sequence, rested),
         "phase": row.phase.value.lower(),
         "auction": None if auction is None else auction_state(auction),
         "last": text_or_none(row.last),

@@ -5,8 +5,8 @@ from typing import Any
 from aiohttp import web
 
 from app.main import app
-from domain.book_rows import TradeRow
 from domain.instruments import Instrument
+from domain.trades import TradeRow
 from web import answers
 from web.answers import time_text
 from web.gateway import cut, opened, page_of
@@ -42,7 +42,8 @@ async def order_book(request: web.Request) -> web.Response:
 
 def state(symbol: str) -> dict[str, Any]:
     """How a book trades now."""
-    return answers.book_state(symbol, opened().books.of(symbol).rows)
+    gateway = opened()
+    return answers.book_state(symbol, gateway.books.of(symbol).rows, gateway.books_view.depths[symbol].sequence)
 
 
 def instrument(symbol: str) -> Instrument | None:

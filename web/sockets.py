@@ -11,7 +11,7 @@ from aiohttp import WSCloseCode, web
 from app.main import app
 from app.metrics import sockets_open
 from domain.account_rows import Order
-from domain.book_rows import TradeRow
+from domain.trades import TradeRow
 from web import answers, orders
 from web.accounts import balances_of
 from web.aliases import PUBLIC_SYMBOL

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from app.reading import SYSTEM_ACCOUNTS
 from domain.account_rows import FINAL, Balance, Order
-from domain.book_rows import TradeRow
 from domain.positions import Position
 from domain.resting import RestingOrder
+from domain.trades import TradeRow
 from schemas.enums import Side
 from tables.accounts import NOUN as ACCOUNTS
 from tables.order_books import NOUN as ORDER_BOOKS
@@ -192,6 +192,8 @@ class Depth:
     def __init__(self) -> None:
         self.bids: defaultdict[int, int] = defaultdict(int)
         self.asks: defaultdict[int, int] = defaultdict(int)
+        self.sequence = 0
+        """Of the order that rested last."""
 
     def change(self, side: Side, price: int, units: int) -> None:
         """Adds units at a price."""
@@ -216,7 +218,8 @@ class BooksView(View):
         self.depths: defaultdict[str, Depth] = defaultdict(Depth)
         self.trades: defaultdict[int, Sequence] = defaultdict(Sequence)
         self._orders: defaultdict[int, dict[str, RestingOrder]] = defaultdict(dict)
-        self._is_new = False
+        self._numbers: defaultdict[int, dict[str, int]] = defaultdict(dict)
+        """Of the trade in each row: a new trade takes the row of the oldest."""
         self.listeners: list[Callable[[TradeRow], None]] = []
 
     def forget(self, partition: int) -> None:
@@ -230,14 +233,19 @@ class BooksView(View):
             self.depths[before.symbol].change(before.side, before.limit_price, -before.tradable)
         if order is not None:
             self._orders[partition][key] = order
-            self.depths[order.symbol].change(order.side, order.limit_price, order.tradable)
+            depth = self.depths[order.symbol]
+            depth.change(order.side, order.limit_price, order.tradable)
+            depth.sequence = max(depth.sequence, order.priority)
 
     def _trade(self, partition: int, key: str, trade: TradeRow | None) -> None:
         """New trades go out once: rows that copy-forward writes again have numbers that were seen."""
-        trades, number = self.trades[partition], int(key)
+        trades, numbers = self.trades[partition], self._numbers[partition]
+        before, number = numbers.pop(key, 0), 0 if trade is None else int(trade.trade_id)
+        if before != number:
+            trades.remove(before)
         if trade is None:
-            trades.remove(number)
             return
+        numbers[key] = number
         is_new = number > trades.last()
         trades.add(number, key)
         if is_new:

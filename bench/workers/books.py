@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from msgspec.structs import replace
+
 from app.machine import Noun, Place
 from app.topics import ACCOUNTS, BOOKS, POSITIONS, ROUTES
 from bench.mixed_flow import PlainBook, Step, deep_level, mixed_flow
@@ -16,7 +18,7 @@ from bench.opening import listing
 from bench.orders import ASSETS, CENT, TRADERS, crossing
 from domain.book_rows import Rested
 from domain.books import Book
-from domain.resting import RestingOrder, changed
+from domain.resting import RestingOrder
 from schemas.accounts import DepositFunds
 from schemas.enums import OrderType, Side, TimeInForce
 from schemas.order_books import CancelRestingOrder, EnterOrder, OrderRested
@@ -55,30 +57,29 @@ def opened(noun: Noun) -> Any:
 
 def core_player() -> Play:
     """An order at a time through what `decide` and `evolve` call of the book, without events and rows."""
-    book = Book()
+    book, buy = Book(), Side.BUY
 
     def play(operation: RestingOrder | str) -> int:
         if type(operation) is str:
             book.remove(book.orders[operation])
             return 0
-        leaves, count = operation.leaves, 0
-        if operation.side is Side.BUY:
-            opposite, limit, sign = book.asks, operation.limit_price, 1
-        else:
-            opposite, limit, sign = book.bids, operation.limit_price, -1
-        while leaves and (level := opposite.best()) is not None:
-            maker = next(iter(level.values()))
-            if (maker.limit_price - limit) * sign > 0:
+        is_buy, limit, count = operation.side is buy, operation.limit_price, 0
+        opposite = book.asks if is_buy else book.bids
+        while (level := opposite.best) is not None:
+            maker = level[next(iter(level))]
+            price = maker.limit_price
+            if limit < price if is_buy else limit > price:
                 break
             count += 1
-            quantity = min(maker.leaves, leaves)
-            leaves -= quantity
+            quantity = min(maker.leaves, operation.leaves)
             if quantity == maker.leaves:
                 book.remove(maker)
             else:
-                book.rest(changed(maker, maker.leaves - quantity, maker.priority, 0, 0, None))
-        if leaves:
-            book.rest(operation if not count else changed(operation, leaves, operation.priority, 0, 0, None))
+                book.rest(replace(maker, leaves=maker.leaves - quantity, fee_accrued=0))
+            if quantity == operation.leaves:
+                return count
+            operation = replace(operation, leaves=operation.leaves - quantity, fee_accrued=0)
+        book.rest(operation)
         return count
 
     return play

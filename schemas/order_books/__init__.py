@@ -5412,7 +5412,7 @@ class TradeExecuted(Message, frozen=True):
                 NANOS_BYTES[self.sell_fee_accrued],
                 LONG[self.sequence],
                 BOOLEAN[self.is_auction],
-                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.order_id],
             )
         )
 

@@ -127,7 +127,7 @@ def test_every_event_of_a_book_has_a_number_of_its_own() -> None:
     events = book.run(enter("2", SELL, 1, 1), at=LATER) + book.run(phase(CONTINUOUS))
     numbers = [event.sequence for event in events if getattr(event, "sequence", 0)]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    assert book.state.row("ADAUSDT").sequence == numbers[-1]
+    assert book.state.books.get("ADAUSDT").sequence == numbers[-1]
 
 
 # Auctions that end by themselves.

@@ -424,7 +424,7 @@ def test_a_reset_waits_for_every_account_shard_then_cancels_all_and_tells_everyb
     assert of_type(events, ResetAccounts) == [ResetAccounts("r", "1")]
     assert of_type(events, ResetPositions) == [ResetPositions("r", "1")]
     assert book.snapshot()["trades"] == book.snapshot()["orders"] == {}
-    assert book.state.row("ADAUSDT").last is None
+    assert book.state.books.get("ADAUSDT").last is None
 
 
 def test_numbers_go_on_after_a_reset() -> None:
@@ -448,7 +448,7 @@ def test_old_trades_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     book = book_with(enter("0", SELL, 9, 1))
     for number in range(5):
         book.run(enter(f"b{number}", BUY, 1, 1))
-    assert [row.buy_order_id for _, row in book.state.trades.scan()] == ["b2", "b3", "b4"]
+    assert sorted(row.buy_order_id for _, row in book.state.trades.scan()) == ["b2", "b3", "b4"]
 
 
 def test_prices_behind_the_best_do_not_pile_up() -> None:
@@ -458,9 +458,9 @@ def test_prices_behind_the_best_do_not_pile_up() -> None:
     bids = book.state.book("ADAUSDT").bids
     assert len(bids._heap) <= 2 * len(bids.levels) + STALE_PRICES_MAX
     book.run_all([enter("low", BUY, 1, 3), take_out("best")])
-    assert bids.best_price() == units(3)
+    assert bids.best_price == units(3)
     book.run(take_out("low"))
-    assert bids.best_price() is None
+    assert bids.best_price is None
 
 
 # Against a book that is obviously right.

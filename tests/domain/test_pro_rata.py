@@ -85,7 +85,7 @@ def test_nobody_gets_less_than_his_part_in_whole_lots(quantities: list[int], dat
 
 def test_a_share_is_worked_out_from_what_is_shown() -> None:
     book = pool(10, 10)
-    level = book.state.book("ADAUSDT").asks.best()
+    level = book.state.book("ADAUSDT").asks.best
     maker, share, sharing = next_share(None, level, units(5), units(1))
     assert (maker.order_id, share) == ("0", units(2))
     assert sharing is not None

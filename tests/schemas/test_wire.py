@@ -10,6 +10,7 @@ import fastavro
 import msgspec
 import pytest
 from effort import EFFORT
+from examples import fill
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from messages import NAMES, SCHEMAS, as_avro, messages, nanos, read_by_fastavro, records, written_by_fastavro
@@ -21,7 +22,7 @@ from app.registry import Entry, FileRegistry, RegistryUnreachable, committed
 from schemas import wire
 from schemas.accounts import DepositFunds, OpenAccount, PlaceOrder
 from schemas.enums import OrderType, Side, TimeInForce
-from schemas.order_books import Mark
+from schemas.order_books import Mark, TradeExecuted
 from schemas.order_commands import NewOrder
 from schemas.wire import LENGTH, LONG, NANOS_BYTES, STRING, Message, bytes_to_nanos, is_there, read_items, read_long
 
@@ -101,6 +102,8 @@ def test_whoever_sends_a_message_gives_it_its_envelope() -> None:
     assert sent == OpenAccount("ann", "orders-1", "c", "all", "e", "me", 77)
     caused = OpenAccount.decoded(OpenAccount("ann", caused_by="trade").encoded(origin), 0)
     assert caused.caused_by == "trade"
+    trade = TradeExecuted.decoded(fill("bid", 1, 1, 0).encoded(origin), 0)
+    assert trade.caused_by == trade.order_id == "bid"  # its schema says so
     alone = Origin(msgspec.structs.replace(NEW, command_id="c"), 78)
     alone.event_id = STRING[""]
     assert OpenAccount.decoded(OpenAccount("ann").encoded(alone), 0) == OpenAccount("ann", "", "c", "c", "c", "", 78)

@@ -442,7 +442,7 @@ def check_books(state: Any) -> None:
     rows = dict(state.orders.scan())
     count = 0
     for symbol, book in state.by_symbol.items():
-        bid, ask = book.bids.best_price(), book.asks.best_price()
+        bid, ask = book.bids.best_price, book.asks.best_price
         is_open = book.phase is TradingPhase.CONTINUOUS and symbol not in state.busy
         against = (ask, bid) if book.quote is None else (book.quote.ask, book.quote.bid)
         for limit, price, sign in ((bid, against[0], 1), (ask, against[1], -1)):

@@ -153,7 +153,6 @@ def fill(
         *(trade, order, account, symbol, side, units(quantity), units(price), fee, 0, "INTERNAL", units(price)),
         *("ADA", "USDT", buy[0], sell[0], buy[1], sell[1], buy[2], sell[2], buy[3], sell[3], value, multiplier),
         *(buy[4], sell[4], buy[5], sell[5], 1),
-        caused_by=order,
     )
 
 
