@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from zlib import crc32
 
+from domain.observations import DepthChanged
 from schemas.enums import Side
 from schemas.feeds import DepthUpdate, PriceLevel
 
@@ -94,7 +95,7 @@ class DepthSide:
         return self.change([*gone, *wanted.items()])
 
 
-def outcome_of(known: int, is_synchronised: bool, update: DepthUpdate) -> Outcome:
+def outcome_of(known: int, is_synchronised: bool, update: DepthUpdate | DepthChanged) -> Outcome:
     """What an update does to a book that has all changes up to the one numbered `known`.
 
     Numbers are the source's; zero where it does not count, and nothing can be told missing. An update may begin before

@@ -9,9 +9,10 @@ from typing import Any, cast, get_args
 
 import msgspec
 
-from domain import alerts, analytics, measures
+from domain import alerts, analytics, market_depth, measures
 from domain.alerts import Alert, Alerts
 from domain.analytics_rows import Analytics
+from domain.market_depth import Depths
 from domain.market_quotes import SOURCES_MAX, Best, Market, SourceQuote, after_print, after_quote, best_of
 from domain.observations import DepthChanged, Printed, Quoted, unpacked
 from domain.state import Table
@@ -64,7 +65,15 @@ class MarketsForgotten(msgspec.Struct, frozen=True, gc=False):
     """No prices are known any more."""
 
 
-Event = ListingKept | MarketMoved | MarketsForgotten | SetReferencePrices | analytics.Event | alerts.Event
+Event = (
+    ListingKept
+    | MarketMoved
+    | MarketsForgotten
+    | SetReferencePrices
+    | analytics.Event
+    | alerts.Event
+    | market_depth.Event
+)
 
 
 class State:
@@ -75,10 +84,12 @@ class State:
         markets: Table[Market],
         listings: Table[Listing],
         bars: Analytics,
+        depths: Depths,
         alert_rows: Table[Alert],
         owns: Callable[[str], bool],
     ) -> None:
-        self.markets, self.listings, self.analytics, self.alert_rows = markets, listings, bars, alert_rows
+        self.markets, self.listings, self.analytics, self.depths = markets, listings, bars, depths
+        self.alert_rows = alert_rows
         self.owns = owns
         """Whether an instrument's market data are kept here."""
         self.now = 0
@@ -89,6 +100,7 @@ class State:
         self.untold = {symbol for symbol, market in self.markets.scan() if market.best != market.told}
         self.count = sum(1 for _ in self.markets.scan())
         self.analytics.rebuild()
+        self.depths.rebuild()
         self.alerts = Alerts(self.alert_rows)
 
 
@@ -173,8 +185,12 @@ def _moved(state: State, symbol: str, market: Market, sources: tuple[SourceQuote
         yield MarketMoved(symbol, Market(sources, best, market.told, market.told_at))
 
 
-def _depth_changed(_state: State, _observation: DepthChanged) -> Iterator[Event]:
-    return iter(())
+def _depth_changed(state: State, observation: DepthChanged) -> Iterator[Event]:
+    """A market's book is also what it quotes."""
+    yield from market_depth.observed(state.depths, observation)
+    quote = market_depth.quote_of(state.depths, observation)
+    if quote is not None:
+        yield from _observed(state, quote)
 
 
 def _listed(state: State, command: InstrumentListed) -> Iterator[Event]:
@@ -213,6 +229,7 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     ResetMarketData: lambda _state, _command: iter((MarketsForgotten(),)),
     Tick: lambda _state, _command: iter(()),
 }
+DEPTH_EVENTS = frozenset(get_args(market_depth.Event))
 ALERT_EVENTS = frozenset(get_args(alerts.Event))
 _AFTER: dict[type, Callable[[SourceQuote, Any], SourceQuote]] = {Quoted: after_quote, Printed: after_print}
 _OBSERVERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
@@ -240,7 +257,10 @@ def evolve(state: State, event: Event) -> None:
         for alert_id in [alert_id for alert_id, _ in state.alert_rows.scan()]:
             state.alert_rows.delete(alert_id)
         state.analytics.forget()
+        state.depths.forget()
         state.rebuild()
+    elif type(event) in DEPTH_EVENTS:
+        market_depth.evolve(state.depths, cast("market_depth.Event", event))
     elif type(event) in ALERT_EVENTS:
         alerts.evolve(state.alerts, cast("alerts.Event", event))
     else:

@@ -9,6 +9,7 @@ from domain import market_data as machine
 from domain.alerts import Alert
 from domain.analytics_rows import Analytics, SeriesRow, Telling, Windows
 from domain.indicators import Indicators
+from domain.market_depth import DepthRow, Depths
 from domain.market_quotes import Market
 from domain.series import Bar
 from domain.ticks import Page
@@ -29,14 +30,22 @@ pages of numbers that came under `symbol|market|kind|place`."""
 def state(tables: Mapping[str, Any], place: Place) -> machine.State:
     """The machine's state over the rows of one shard."""
     analytics = Analytics(**{name: tables[name] for name in ANALYTICS})
-    rows = (tables["markets"], tables["listings"], analytics, tables["alerts"])
+    depths = Depths(tables["depths"], tables["levels"])
+    rows = (tables["markets"], tables["listings"], analytics, depths, tables["alerts"])
     return machine.State(*rows, owns=partial(place.owns, NOUN.name))
 
 
 NOUN = Noun(
     name="market_data",
     commands=get_args(machine.Command),
-    tables={"markets": Market, "listings": machine.Listing, "alerts": Alert, **ANALYTICS},
+    tables={
+        "markets": Market,
+        "listings": machine.Listing,
+        "alerts": Alert,
+        "depths": DepthRow,
+        "levels": int,
+        **ANALYTICS,
+    },
     state=state,
     decide=machine.decide,
     evolve=machine.evolve,

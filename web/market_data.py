@@ -1,5 +1,6 @@
 """Quotes and candles: what markets elsewhere told, from the replicas of `market_data`."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -9,6 +10,8 @@ from aiohttp import web
 from app.main import app
 from domain.alerts import Alert
 from domain.analytics_rows import bar_key, open_levels
+from domain.depth import Depth
+from domain.market_depth import ASK, DepthRow
 from domain.market_quotes import STALE_NS, Market, SourceQuote
 from domain.panes import Pane
 from domain.series import BARS_KEPT, INTERVAL_NAMES, INTERVALS
@@ -18,6 +21,7 @@ from web import answers, clock
 from web.answers import time_text
 from web.gateway import gateway, opened
 from web.numbers import text, text_or_none
+from web.order_books import depth_wanted
 from web.problems import Problem
 from web.replicas import Shards, View
 
@@ -34,7 +38,15 @@ class MarketDataView(View):
     noun = MARKET_DATA
 
     def __init__(self) -> None:
-        self.handlers = {"markets": self._moved, "series": self._moved, "alerts": self._alert}
+        self.handlers = {
+            "markets": self._moved,
+            "series": self._moved,
+            "alerts": self._alert,
+            "levels": self._level,
+        }
+        self.depths: defaultdict[str, Depth] = defaultdict(Depth)
+        """The levels of each book, under `symbol|exchange`."""
+        self._depths_of: defaultdict[int, set[str]] = defaultdict(set)
         self.alerts_of: dict[str, dict[str, Alert]] = {}
         """Alerts of each user."""
         self._places: dict[str, tuple[int, str]] = {}
@@ -45,6 +57,14 @@ class MarketDataView(View):
         """A shard's rows come anew."""
         for alert_id in [alert_id for alert_id, (place, _) in self._places.items() if place == partition]:
             self._alert(partition, alert_id, None)
+        for key in self._depths_of.pop(partition, ()):
+            self.depths.pop(key, None)
+
+    def _level(self, partition: int, place: str, quantity: int | None) -> None:
+        key, side, price = place.rsplit("|", 2)
+        self._depths_of[partition].add(key)
+        depth = self.depths[key]
+        (depth.asks if side == ASK else depth.bids).change([(int(price), quantity or 0)])
 
     def _moved(self, _partition: int, symbol: str, row: Any) -> None:
         if row is not None:
@@ -123,6 +143,31 @@ def is_stale(at: int) -> bool:
     return clock.now() - at >= STALE_NS
 
 
+async def depth(request: web.Request) -> web.Response:
+    """GET /api/v1/depth/{symbol}?exchange=&depth=: a market's order book, best level first.
+
+    `synchronised` says that nothing is missing in it: otherwise the levels are old ones.
+    """
+    symbol, exchange = request.match_info["symbol"], request.query.get("exchange", "")
+    key = f"{symbol}|{exchange}"
+    row: DepthRow | None = shards().of(symbol).rows["depths"].get(key)
+    if row is None:
+        raise Problem(404, "UNKNOWN_SYMBOL", f"no market {exchange!r} told its book of {symbol}")
+    found, count = view.depths[key], depth_wanted(request)
+    return answers.answer(
+        {
+            "symbol": symbol,
+            "exchange": exchange or None,
+            "sequence": row.sequence,
+            "synchronised": row.is_synchronised,
+            "crossed": found.is_crossed,
+            "at": time_text(row.changed_at),
+            "bids": [[text(price), text(units)] for price, units in found.bids.top(count)],
+            "asks": [[text(price), text(units)] for price, units in found.asks.top(count)],
+        }
+    )
+
+
 async def candles(request: web.Request) -> web.Response:
     """GET /api/v1/candles?symbol=&interval=1m&from=&to=&limit=: bars in order of time, the open one included.
 
@@ -198,3 +243,4 @@ gateway.follow(view)
 router.add_get("/api/v1/quotes", quotes)
 router.add_get("/api/v1/quotes/{symbol}", quote)
 router.add_get("/api/v1/candles", candles)
+router.add_get("/api/v1/depth/{symbol}", depth)

@@ -24,13 +24,7 @@ async def order_book(request: web.Request) -> web.Response:
     gateway, symbol = opened(), request.match_info["symbol"]
     if instrument(symbol) is None:
         raise Problem(404, "UNKNOWN_SYMBOL", f"no instrument {symbol}")
-    try:
-        depth = int(request.query.get("depth", DEPTH_DEFAULT))
-    except ValueError as error:
-        raise Problem(400, "BAD_LIMIT", "depth is a number") from error
-    if not 1 <= depth <= DEPTH_MAX:
-        raise Problem(400, "BAD_LIMIT", f"depth lies between 1 and {DEPTH_MAX}")
-    bids, asks = gateway.books_view.depths[symbol].top(depth)
+    bids, asks = gateway.books_view.depths[symbol].top(depth_wanted(request))
     return answers.answer(
         state(symbol)
         | {
@@ -38,6 +32,17 @@ async def order_book(request: web.Request) -> web.Response:
             "asks": [[text(price), text(units)] for price, units in asks],
         }
     )
+
+
+def depth_wanted(request: web.Request) -> int:
+    """How many levels a side."""
+    try:
+        depth = int(request.query.get("depth", DEPTH_DEFAULT))
+    except ValueError as error:
+        raise Problem(400, "BAD_LIMIT", "depth is a number") from error
+    if not 1 <= depth <= DEPTH_MAX:
+        raise Problem(400, "BAD_LIMIT", f"depth lies between 1 and {DEPTH_MAX}")
+    return depth
 
 
 def state(symbol: str) -> dict[str, Any]:

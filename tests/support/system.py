@@ -30,6 +30,9 @@ PUBLIC = (
     "balance-events",
     "position-events",
     "risk-events",
+    "analytics-events",
+    "alert-events",
+    "market-data-late",
     "dead-letters",
 )
 
