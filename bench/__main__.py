@@ -7,7 +7,18 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import books, feeds, footprint, idle_partitions, latency, order_path, restore, resume, throughput
+from bench import (
+    books,
+    feeds,
+    footprint,
+    idle_partitions,
+    latency,
+    market_data,
+    order_path,
+    restore,
+    resume,
+    throughput,
+)
 from bench.report import BARS, Measure, print_table, save
 from bench.stage import Impossible
 
@@ -16,6 +27,7 @@ GROUPS: tuple[tuple[tuple[str, ...], Run], ...] = (
     (throughput.NAMES, throughput.run),
     (books.NAMES, books.run),
     (feeds.NAMES, feeds.run),
+    (market_data.NAMES, market_data.run),
     (order_path.NAMES, order_path.run),
     (latency.NAMES, latency.run),
     (idle_partitions.NAMES, idle_partitions.run),

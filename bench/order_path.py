@@ -76,7 +76,7 @@ def knobs(system: System, prepared: int) -> dict[str, str]:
         "SUPERVISED": "1",
         "KAFKA_BROKERS": system.bootstrap,
         "WEB_PORT": str(system.web_port),
-        "ORDERS": str(ORDERS),
+        "RECORDS": str(ORDERS),
         "PREPARED": str(prepared),
     }
 

@@ -38,6 +38,8 @@ BARS = {
     "book_core_vs_best_python": Bar(AT_LEAST, 3),
     "in_process_path": Bar(AT_LEAST, 60_000),
     "feed_parsing": Bar(AT_LEAST, 50_000),
+    "market_data_throughput": Bar(AT_LEAST, 50_000),
+    "market_data_lag_p99_ms": Bar(AT_MOST, 50),
     "order_path_throughput": Bar(AT_LEAST, 5_000),
     "order_latency_p50_ms": Bar(AT_MOST, 4),
     "order_latency_p99_ms": Bar(AT_MOST, 8),

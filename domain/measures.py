@@ -27,7 +27,7 @@ OF_BARS = (
 """Of bars of one length: `rsi:1m`."""
 BAR_NAMES = INTERVAL_NAMES[MINUTE_LEVEL:DAY_LEVEL]
 MEASURES = frozenset((*OF_QUOTES, *OF_DAYS, *(f"{name}:{bars}" for name in OF_BARS for bars in BAR_NAMES)))
-_NAME_OF = {size // NANOS: name for size, name in zip(INTERVALS, INTERVAL_NAMES, strict=True)}
+NAME_OF = {size // NANOS: name for size, name in zip(INTERVALS, INTERVAL_NAMES, strict=True)}
 
 Measured = Iterator[tuple[str, int]]
 """Measures and their values, in nanos of a unit."""
@@ -56,7 +56,7 @@ def of_day(told: PriceUpdated) -> Measured:
 def of_bars(told: AnalyticsCalculated) -> Measured:
     """What bars and indicators say, the provisional ones of open bars."""
     for interval in told.intervals:
-        bars = _NAME_OF[interval.interval_s]
+        bars = NAME_OF[interval.interval_s]
         for name in OF_BARS:
             value = getattr(interval, name)
             if value is not None:

@@ -12,8 +12,9 @@ from app.feeds import binance
 from app.feeds.binance import Quote, Trade
 from app.feeds.tape import MAKER, Command, Tape
 from app.main import app as application
-from app.topics import ORDER_COMMANDS, partition_of, partitions_of
+from app.topics import FEEDS, ORDER_COMMANDS, partition_of, partitions_of
 from domain.account_rows import FINAL, Order
+from schemas.feeds import MarketDataEvent, TradePrint
 from schemas.order_commands import CancelRequest
 from schemas.wire import NANOS
 from web import seeding
@@ -23,6 +24,7 @@ from web.ids import new_id
 logger = logging.getLogger(__name__)
 
 RECORDING = Path(app.recordings.__file__).with_name("binance_ethusdt_20240808.gz")
+EXCHANGE = "BINANCE"
 QUOTE_EVERY_NS = NANOS // 10
 """Quotes between are passed over: nobody sees more than ten a second."""
 LOOK_S = 1.0
@@ -70,6 +72,7 @@ class Market:
                 looked = time.monotonic()
                 self._send(self._left_behind(looked))
             self._send(self._tape.play(event))
+            self._tell(event)
         self._send(self._tape.pull())
 
     def _left_behind(self, now: float) -> Iterator[Command]:
@@ -77,11 +80,28 @@ class Market:
             if now - since > GRACE_S and not self._tape.is_quoted(order_id):
                 yield CancelRequest(order_id=order_id, account_id=MAKER, event_id=new_id())
 
+    def _tell(self, event: Quote | Trade) -> None:
+        """The same as market data of the venue where it was recorded, as if it were now."""
+        message = told(event, time.time_ns())
+        number = partition_of(event.symbol, partitions_of(FEEDS, application.settings.profile))
+        value = Message(event.symbol.encode(), application.codec.encode(message), [])
+        application.kafka.send(Partition(FEEDS, number), [value])
+
     def _send(self, commands: Iterator[Command]) -> None:
         codec = application.codec
         messages = [Message(command.account_id.encode(), codec.encode(command), []) for command in commands]
         if messages:
             application.kafka.send(self._door, messages)
+
+
+def told(event: Quote | Trade, at: int) -> MarketDataEvent | TradePrint:
+    """What a feed of that venue tells."""
+    if isinstance(event, Trade):
+        taker, trade_id = event.taker, str(event.trade_id)
+        return TradePrint(event.symbol, event.price, event.quantity, EXCHANGE, taker, trade_id, timestamp=at)
+    return MarketDataEvent(
+        event.symbol, EXCHANGE, event.bid, event.ask, event.bid_quantity, event.ask_quantity, timestamp=at
+    )
 
 
 def conflated(events: Iterator[Quote | Trade]) -> Iterator[Quote | Trade]:

@@ -1,4 +1,4 @@
-"""A whole worker without its gateway: measures how fast it takes a backlog of orders, and ends when all is durable."""
+"""A whole worker without its gateway: measures how fast it takes a backlog, and ends when all is durable."""
 
 import asyncio
 import json
@@ -17,9 +17,11 @@ from app.exactly_once.shard import Shard
 from app.main import app
 from app.topics import INBOXES, partitions_of
 
-ORDERS = int(os.environ["ORDERS"])
+FIRST = INBOXES[os.environ.get("FIRST", "accounts")]
+"""Where the backlog lies."""
+RECORDS = int(os.environ["RECORDS"])
 PREPARED = int(os.environ["PREPARED"])
-"""Records in the accounts inboxes before the orders."""
+"""Records there before the backlog."""
 
 
 STAGES: Counter[str] = Counter()
@@ -48,7 +50,7 @@ timed(Rows, "stored", lambda *_: "journal: RocksDB")
 
 
 class Beginning:
-    """What there was when the first order was taken: that may be before Faust lets tasks of its app begin."""
+    """What there was when the first record was taken: that may be before Faust lets tasks of its app begin."""
 
     def __init__(self) -> None:
         self.has_come = asyncio.Event()
@@ -56,7 +58,7 @@ class Beginning:
 
     def note(self, shard: Shard) -> None:
         """Called before every sub-batch."""
-        if self.has_come.is_set() or shard.inbox.topic != INBOXES["accounts"]:
+        if self.has_come.is_set() or shard.inbox.topic != FIRST:
             return
         self.time, self.cpu_s, self.main_s = time.perf_counter(), time.process_time(), time.thread_time()
         STAGES.clear()
@@ -83,7 +85,7 @@ def taken(topic: str) -> int:
 async def is_drained() -> bool:
     """Whether every inbox is durable to its end, twice in a row."""
     for _ in range(2):
-        for topic in INBOXES.values():
+        for topic in app.inboxes:
             for number in range(partitions_of(topic, app.settings.profile)):
                 partition = Partition(topic, number)
                 _, end = await app.kafka.bounds(partition)
@@ -96,7 +98,7 @@ async def is_drained() -> bool:
 @app.task()
 async def measure() -> None:
     await BEGINNING.has_come.wait()
-    while taken(INBOXES["accounts"]) - PREPARED < ORDERS:
+    while taken(FIRST) - PREPARED < RECORDS:
         await asyncio.sleep(0.01)
     while not await is_drained():
         await asyncio.sleep(0.01)
@@ -108,8 +110,8 @@ async def measure() -> None:
     print(
         json.dumps(
             {
-                "rate": ORDERS / seconds,
-                "cpu_us": cpu / ORDERS * 1e6,
+                "rate": RECORDS / seconds,
+                "cpu_us": cpu / RECORDS * 1e6,
                 "stages": stages,
                 "sent": app.kafka.sent,
                 "counts": dict(app.owner.counts),

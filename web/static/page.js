@@ -1,6 +1,6 @@
 "use strict";
-// Polls the book and the ledger, hears of every trade. Shows what it was told last and says when it hears nothing.
-const BOOK_MS = 250, LEDGER_MS = 1000, TRADES_SHOWN = 15, DEPTH = 10;
+// Polls the book, the ledger and candles, hears of every trade and price. Shows what it was told last and says when it hears nothing.
+const BOOK_MS = 250, LEDGER_MS = 1000, MARKET_MS = 1000, TRADES_SHOWN = 15, CANDLES_SHOWN = 8, DEPTH = 10;
 const byId = (id) => document.getElementById(id);
 const recent = [];
 let tradeCount = 0, heardAt = 0;
@@ -46,6 +46,24 @@ async function showLedger() {
   byId("imbalance").className = isExact ? "bid" : "wrong";
 }
 
+async function showMarket() {
+  const symbol = byId("symbol").value;
+  if (!symbol) return;
+  const { candles } = await get(`/api/v1/candles?symbol=${symbol}&interval=1m&limit=${CANDLES_SHOWN}`);
+  byId("candles").replaceChildren(...candles.reverse().map((one) => row([
+    [one.start.slice(11, 16)], [one.open], [one.high], [one.low], [one.close, one.close >= one.open ? "bid" : "ask"], [one.volume]])));
+  const { intervals } = await get(`/api/v1/analytics/${symbol}`);
+  const short = (value) => value === null ? "–" : Number(value).toPrecision(6);
+  byId("indicators").replaceChildren(...intervals.map((one) => row([
+    [one.interval], [short(one.tick_sma)], [short(one.ema)], [short(one.rsi)], [short(one.macd)], [short(one.atr)],
+    [short(one.realized_volatility)]])));
+}
+
+function showPrice({ symbol, price, changePercent }) {
+  if (symbol !== byId("symbol").value || price === null) return;
+  byId("elsewhere").textContent = `${price} (${changePercent === null ? "–" : changePercent.toFixed(2)} % today)`;
+}
+
 function showTrade(trade) {
   tradeCount += 1;
   recent.unshift(trade);
@@ -55,10 +73,10 @@ function showTrade(trade) {
   byId("trade-count").textContent = `${tradeCount} since you came`;
 }
 
-function listen() {
-  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/trade_updates`);
-  socket.onmessage = (message) => { heardAt = Date.now(); showTrade(JSON.parse(message.data)); };
-  socket.onclose = () => setTimeout(listen, 1000 + Math.random() * 1000);
+function listen(path, show) {
+  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`);
+  socket.onmessage = (message) => { heardAt = Date.now(); show(JSON.parse(message.data)); };
+  socket.onclose = () => setTimeout(listen, 1000 + Math.random() * 1000, path, show);
 }
 
 async function showInstruments() {
@@ -80,4 +98,6 @@ setInterval(() => {
 every(5000, async () => { if (!byId("symbol").options.length) await showInstruments(); });
 every(BOOK_MS, showBook);
 every(LEDGER_MS, showLedger);
-listen();
+every(MARKET_MS, showMarket);
+listen("/trade_updates", showTrade);
+listen("/price_updates", (frame) => showPrice(frame.data));
