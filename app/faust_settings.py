@@ -81,6 +81,7 @@ def modules(settings: Settings) -> list[str]:
             "web.positions",
             "web.market_data",
             "web.alerts",
+            "web.analytics",
             "web.fees",
             "web.sessions",
             "web.risk",

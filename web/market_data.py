@@ -14,8 +14,9 @@ from domain.depth import Depth
 from domain.market_depth import ASK, DepthRow
 from domain.market_quotes import STALE_NS, Market, SourceQuote
 from domain.panes import Pane
-from domain.series import BARS_KEPT, INTERVAL_NAMES, INTERVALS
-from domain.telling import contents_of_all
+from domain.series import BARS_KEPT, DAY_LEVEL, INTERVAL_NAMES, INTERVALS
+from domain.telling import analytics_calculated, contents_of_all
+from schemas.market_data import AnalyticsCalculated
 from tables.market_data import NOUN as MARKET_DATA
 from web import answers, clock
 from web.answers import time_text
@@ -136,6 +137,12 @@ def source(row: SourceQuote) -> dict[str, Any]:
         "crossed": row.is_crossed,
         "stale": is_stale(max(row.quoted_at, row.traded_at)),
     }
+
+
+def analytics_of(rows: Any, symbol: str) -> AnalyticsCalculated | None:
+    """Windows and indicators as if open bars closed now; None where no tick came."""
+    windows = contents_of_all(open_levels(rows["series"], rows["windows"], symbol))
+    return analytics_calculated(symbol, windows, rows["indicators"]) if windows and windows[DAY_LEVEL] else None
 
 
 def is_stale(at: int) -> bool:
