@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from confluent_kafka import SerializingProducer
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry import SchemaRegistryClient, topic_record_subject_name_strategy
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from system import ROOT, System
@@ -41,13 +41,24 @@ def price(symbol: str, bid: str | None, ask: str | None, last: str | None, **cha
     return {"symbol": symbol} | {name: Decimal(value) for name, value in prices.items() if value is not None} | changes
 
 
-def send(system: System, *orders: dict[str, Any], door: str = DOOR, schema: str = SCHEMA) -> None:
-    """Sends as others do: no key, librdkafka's own partitioner, its own serializer."""
+def send(
+    system: System,
+    *orders: dict[str, Any],
+    door: str = DOOR,
+    schema: str = SCHEMA,
+    key: str | None = None,
+    by_record: bool = False,
+) -> None:
+    """Sends as others do: mostly no key, librdkafka's own partitioner, its own serializer.
+
+    `by_record` is the strategy of subjects for a topic with messages of several types.
+    """
     with registry(system) as client:
-        encode = AvroSerializer(client, schema)
+        strategy = {"subject.name.strategy": topic_record_subject_name_strategy} if by_record else {}
+        encode = AvroSerializer(client, schema, conf=strategy)
         producer = SerializingProducer(
             {"bootstrap.servers": system.bootstrap, "value.serializer": encode, "linger.ms": 0}
         )
         for found in orders:
-            producer.produce(door, value=found)
+            producer.produce(door, key=key, value=found)
         assert producer.flush(10) == 0
