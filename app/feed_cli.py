@@ -14,6 +14,7 @@ from app.feeds.playing import Report, play
 from app.feeds.publishing import Digest, FeedError, Publisher, publisher, shifted
 from app.feeds.venues import VENUES
 from app.main import app
+from domain.names import is_name
 from schemas.wire import NANOS
 
 VENUE = click.Choice(sorted(VENUES))
@@ -98,9 +99,12 @@ async def simulate_feed(self: AppCommand, seed: int, names: str, rate: int, seco
 
     The digest is that of the messages with times from 0 on: the same for the same seed.
     """
-    digest, start = Digest(), time.time_ns()
+    wanted, digest, start = names.split(","), Digest(), time.time_ns()
+    for name in wanted:
+        if not is_name(name) or len(name) > symbols.SYMBOL_LENGTH_MAX:
+            raise FeedError(f"{name!r} is no symbol")
     async with publisher(app.settings) as out:
-        for message in simulator.simulate(seed, names.split(","), rate, seconds):
+        for message in simulator.simulate(seed, wanted, rate, seconds):
             digest.add(message.symbol, message.encoded())
             await asyncio.sleep((start + message.timestamp - time.time_ns()) / NANOS)
             await out.send(shifted(message, start))

@@ -76,7 +76,6 @@ async def play(
     `speed` is in times the recorded one; 0 means as fast as it goes.
     With `start`, times pass at this speed, too. Raises RecordingError.
     """
-    later = 0
     loop, played = asyncio.get_running_loop(), 0
     began = loop.time()
     for _ in range(count) if count else itertools.count():
@@ -92,10 +91,9 @@ async def play(
                 await asyncio.sleep((at - first + played) / NANOS / speed - (loop.time() - began))
             for message in messages:
                 if start is None or not first:
-                    await send(shifted(message, later))
+                    await send(shifted(message, played))
                 else:
                     passed = int((message.timestamp - first + played) / (speed or 1))
-                    await send(shifted(message, later + start - first, start + passed))
-        span = (latest or 0) - (first or 0) + PAUSE_NS
-        later, played = later + span, played + span
+                    await send(shifted(message, played + start - first, start + passed))
+        played += (latest or 0) - (first or 0) + PAUSE_NS
     report.follow(None)

@@ -24,7 +24,9 @@ Found = list[Observation] | Passed
 
 
 _READING_ERRORS = (msgspec.DecodeError, LookupError, ValueError, ArithmeticError)
-_HARMLESS = (FaultCode.GAP, FaultCode.BAD_CHECKSUM, FaultCode.VENUE_ERROR)
+_HARMLESS = frozenset(
+    (FaultCode.GAP, FaultCode.BAD_CHECKSUM, FaultCode.VENUE_ERROR, FaultCode.UNKNOWN_FRAME, FaultCode.BAD_NAME)
+)
 """Faults that leave books alone, or know which one is wrong."""
 
 

@@ -182,6 +182,13 @@ def test_with_an_unreadable_frame_all_books_are_lost_where_nothing_would_tell() 
     assert (first.sequence, second.sequence) == (AT + SECOND, AT + SECOND + 1), "numbers grow over holes"
 
 
+def test_a_frame_of_a_kind_that_nobody_knows_costs_no_book() -> None:
+    coinbase = venue("coinbase")
+    hear(coinbase, SNAPSHOT, {"type": "auction"}, MATCH | {"product_id": "A|B"})
+    assert coinbase.lost == set()
+    assert len(hear(coinbase, UPDATE)) == 1
+
+
 def test_the_side_of_a_match_is_that_of_the_maker() -> None:
     (trade,) = hear(venue("coinbase"), MATCH)
     assert isinstance(trade, TradePrint)

@@ -133,6 +133,7 @@ async def test_files_that_are_not_there_and_venues_that_nobody_knows_are_told_in
         (("feed", "nowhere", "--venue", "binance"), 1, "no file nowhere"),
         (("feed", "nowhere", "--venue", "x"), 2, "'x' is not one of"),
         (("feed", "x"), 1, "either --venue, with files, or --live"),
+        (("simulate-feed", "--symbols", "A,,B"), 1, "'' is no symbol"),
     ):
         code, said = await system.run(*command)
         assert (code, words in said, "Traceback" in said) == (expected, True, False), said
