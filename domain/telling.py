@@ -12,7 +12,7 @@ from domain.indicators import (
     values_of,
 )
 from domain.market_quotes import Best
-from domain.money import half_even
+from domain.money import VALUE_MAX, half_even
 from domain.panes import Pane, merged
 from domain.series import DAY_LEVEL, INTERVALS, MINUTE_LEVEL, Levels
 from domain.state import Table
@@ -59,7 +59,7 @@ def price_updated(symbol: str, best: Best, windows: list[Windows]) -> PriceUpdat
         return PriceUpdated(symbol, best.at, best.last, best.bid, best.ask)
     day = days[-1][1]
     change = day.close - day.open
-    percent = half_even(change * FULL_PERCENT, day.open) if day.open else None
+    percent = half_even(change * FULL_PERCENT, day.open) if day.open else VALUE_MAX + 1
     return PriceUpdated(
         symbol,
         best.at,
@@ -67,7 +67,7 @@ def price_updated(symbol: str, best: Best, windows: list[Windows]) -> PriceUpdat
         best.bid,
         best.ask,
         change,
-        percent,
+        percent if abs(percent) <= VALUE_MAX else None,
         day.open,
         day.high,
         day.low,

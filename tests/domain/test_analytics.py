@@ -13,6 +13,7 @@ from machines import Machine, of_type
 
 from domain.analytics import CLOSED_AT_ONCE
 from domain.analytics_rows import TELL_INTERVAL_NS_MIN, bar_key
+from domain.money import AMOUNT_MAX
 from domain.observations import Printed, Quoted
 from domain.panes import Pane
 from domain.series import GRACE_NS, INTERVALS, SECOND
@@ -289,6 +290,15 @@ def test_the_price_is_told_with_how_it_moved_since_midnight() -> None:
     assert (price.price, price.open, price.high, price.low) == (units(110), units(100), units(130), units(90))
     assert (price.change, price.change_percent, price.volume) == (units(10), units(10), units(5))
     assert price.vwap == units(106)
+
+
+def test_a_change_that_no_schema_holds_is_not_told() -> None:
+    machine = Machine("market_data")
+    huge = Printed("AAPL", "XNAS", NOON + 1, AMOUNT_MAX, AMOUNT_MAX, 0, 0, "", True, True, "")
+    machine.run(heard((msgspec.structs.replace(huge, price=1, at=NOON),)), at=NANOS)
+    (price,) = of_type(machine.run(heard((huge,)), at=2 * NANOS), PriceUpdated)
+    assert (price.change, price.change_percent) == (AMOUNT_MAX - 1, None)
+    assert len(price.encoded()) > 0
 
 
 def test_the_sma_of_ticks_is_the_mean_of_the_prices_in_the_window_so_far() -> None:
