@@ -18,6 +18,7 @@ check: .venv/.installed
 	$(BIN)/python -m schemas.generate --check
 	$(BIN)/python -m app.topology --check
 	$(BIN)/python -m app.order_life_page --check
+	$(BIN)/python -m app.inquiry_life_page --check
 
 fix: .venv/.installed
 	$(BIN)/ruff check --fix .
@@ -56,6 +57,7 @@ soak: .venv/.installed
 docs: .venv/.installed
 	$(BIN)/python -m app.topology
 	$(BIN)/python -m app.order_life_page
+	$(BIN)/python -m app.inquiry_life_page
 
 up:
 	docker compose up --build --detach --wait

@@ -13,7 +13,17 @@ from app.registry import Registry, UnknownSchemaId
 from schemas.wire import Message, Sender
 
 _FRAME = struct.Struct(">bI")
-NOUNS = ("accounts", "feeds", "market_data", "order_books", "order_commands", "positions", "shared")
+NOUNS = (
+    "accounts",
+    "feeds",
+    "inquiries",
+    "inquiry_commands",
+    "market_data",
+    "order_books",
+    "order_commands",
+    "positions",
+    "shared",
+)
 MESSAGES: dict[str, type[Message]] = {
     message.schema_name: message for noun in NOUNS for message in import_module(f"schemas.{noun}").MESSAGES
 }

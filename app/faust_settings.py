@@ -65,13 +65,8 @@ def web_server(settings: Settings) -> dict[str, Any]:
 
 def modules(settings: Settings) -> list[str]:
     """Leaf modules, for a package would hide their import errors."""
-    modules = [
-        *[f"agents.{noun}" for noun in settings.nouns],
-        "app.cli",
-        "app.flow_cli",
-        "app.history_cli",
-        "web.health",
-    ]
+    command_lines = ["app.cli", "app.flow_cli", "app.history_cli", "app.inquiry_cli"]
+    modules = [*[f"agents.{noun}" for noun in settings.nouns], *command_lines, "web.health"]
     if settings.is_gateway:
         modules += [
             "web.accounts",
@@ -82,6 +77,8 @@ def modules(settings: Settings) -> list[str]:
             "web.market_data",
             "web.alerts",
             "web.analytics",
+            "web.inquiries",
+            "web.inquiry_sockets",
             "web.fees",
             "web.sessions",
             "web.risk",
@@ -90,7 +87,11 @@ def modules(settings: Settings) -> list[str]:
             "web.price_updates",
             "web.page",
         ]
-        modules += ["web.admin", "web.operations", "web.risk_controls"] if settings.profile is not Profile.PROD else []
+        modules += (
+            ["web.admin", "web.operations", "web.risk_controls", "web.desk"]
+            if settings.profile is not Profile.PROD
+            else []
+        )
     if settings.profile is Profile.DEMO and "order_commands" in settings.nouns:
         modules.append("web.demo")  # the live market plays where its door is, be that a gateway or not
     return modules

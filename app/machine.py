@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,7 +13,7 @@ from app.exactly_once.log import Header, Partition, Record
 from app.exactly_once.shard import DeadLetter as PutAside
 from app.exactly_once.shard import Shard, StopShard, Undecodable
 from app.settings import Profile
-from app.topics import DEAD_LETTERS, INBOXES, ROUTES, Route, partition_of, partitions_of
+from app.topics import DEAD_LETTERS, INBOXES, ROUTES, Route, key_of, partition_of, partitions_of
 from domain.ingress import Refused
 from schemas.shared import DeadLetter, Tick
 from schemas.wire import LENGTH, LONG, STRING
@@ -106,8 +105,8 @@ class Way:
 
     def __init__(self, route: Route, profile: Profile, own: int) -> None:
         count = partitions_of(route.topic, profile)
-        self.key = None if route.key is None else attrgetter(route.key)
-        self.other_key = None if route.other_key is None else attrgetter(route.other_key)
+        self.key = None if route.key is None else key_of(route.key)
+        self.other_key = None if route.other_key is None else key_of(route.other_key)
         self.is_public = route.topic not in INBOXES.values()
         """Outside consumers drop repetitions by the header `event_id`; shards have the identity."""
         self.everywhere = [Partition(route.topic, number) for number in ([own] if route.is_own else range(count))]

@@ -25,7 +25,16 @@ class Profile(StrEnum):
     PROD = "prod"
 
 
-NOUNS = ("accounts", "order_books", "positions", "order_commands", "feeds", "market_data")
+NOUNS = (
+    "accounts",
+    "order_books",
+    "positions",
+    "order_commands",
+    "feeds",
+    "market_data",
+    "inquiries",
+    "inquiry_commands",
+)
 """Nouns with an inbox: each is a role."""
 GATEWAY = "gateway"
 ROLES = (*NOUNS, GATEWAY)

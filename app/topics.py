@@ -1,14 +1,16 @@
 """The catalogue: every topic with its key, its messages and its size, and where each event of each noun goes."""
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from aiokafka.partitioner import murmur2
 
 from app import inbox_messages
 from app.exactly_once.changelog import RECORD_BYTES_MAX, topic_of
 from app.settings import Profile
-from schemas import accounts, feeds, market_data, order_books, order_commands, positions, shared
+from schemas import accounts, feeds, inquiries, market_data, order_books, order_commands, positions, shared
 from schemas.wire import Message
 
 DAY_MS = 86_400_000
@@ -23,7 +25,7 @@ class Topic(NamedTuple):
 
     name: str
     key: str
-    """The field that says where a record goes."""
+    """The field that says where a record goes; several are parted by `|`, and so are their values."""
     partitions: int
     retention_ms: int
     messages: tuple[type[Message], ...] = ()
@@ -45,6 +47,9 @@ class Route(NamedTuple):
 
 ACCOUNTS, BOOKS, POSITIONS = "accounts-inbox", "order-books-inbox", "positions-inbox"
 ORDER_COMMANDS, FEEDS, MARKET_DATA = "order-commands", "market-data", "market-data-inbox"
+INQUIRIES, INQUIRY_COMMANDS = "inquiries-inbox", "inquiry-commands"
+DESK_KEY = "book_id|instrument_id"
+"""A book's instrument: one position, and one order of inquiries."""
 INBOXES = {
     "accounts": ACCOUNTS,
     "order_books": BOOKS,
@@ -52,31 +57,21 @@ INBOXES = {
     "order_commands": ORDER_COMMANDS,
     "feeds": FEEDS,
     "market_data": MARKET_DATA,
+    "inquiries": INQUIRIES,
+    "inquiry_commands": INQUIRY_COMMANDS,
 }
 """The inbox of each noun."""
 DEAD_LETTERS = "dead-letters"
 
 _INBOX_TOPICS = (
-    Topic(
-        ACCOUNTS,
-        "account_id",
-        50,
-        FOREVER,
-        inbox_messages.ACCOUNTS,
-    ),
-    Topic(
-        BOOKS,
-        "symbol",
-        50,
-        FOREVER,
-        inbox_messages.BOOKS,
-    ),
+    Topic(ACCOUNTS, "account_id", 50, FOREVER, inbox_messages.ACCOUNTS),
+    Topic(BOOKS, "symbol", 50, FOREVER, inbox_messages.BOOKS),
     Topic(
         POSITIONS,
         "account_id",
         20,
         FOREVER,
-        (order_books.TradeExecuted, order_books.MarkPrices, positions.ResetPositions, shared.Tick),
+        inbox_messages.POSITIONS,
     ),
     Topic(
         ORDER_COMMANDS,
@@ -101,44 +96,19 @@ _INBOX_TOPICS = (
         7 * DAY_MS,
         inbox_messages.MARKET_DATA,
     ),
+    Topic(INQUIRIES, DESK_KEY, 20, FOREVER, inbox_messages.INQUIRIES),
+    Topic(INQUIRY_COMMANDS, DESK_KEY, 20, 30 * DAY_MS, inbox_messages.INQUIRY_COMMANDS, is_public_input=True),
 )
-_BOOK_EVENTS = (
-    order_books.PhaseChanged,
-    order_books.AuctionIndicated,
-    order_books.BreakerSet,
-    order_books.BreakerRearmed,
-    order_books.SessionScheduled,
-    order_books.SessionOpened,
-    order_books.SessionClosed,
-    order_books.HolidayDeclared,
-)
-"""How a book trades, for everybody."""
-_RISK_EVENTS = (
-    accounts.RiskChecked,
-    accounts.AccountStateChanged,
-    accounts.AccountKindChanged,
-    accounts.LimitsChanged,
-    accounts.MarginRatesChanged,
-)
-"""What accounts tell of risk."""
-_ANALYTICS_EVENTS = (
-    market_data.MarketDataReceived,
-    market_data.PriceUpdated,
-    market_data.AnalyticsCalculated,
-    market_data.BarClosed,
-)
-"""What is made of market data."""
-_ALERT_EVENTS = (market_data.AlertSet, market_data.AlertRemoved, market_data.AlertTriggered)
-"""What users are told of their alerts."""
 _PUBLIC_TOPICS = (
+    Topic("inquiry-events", DESK_KEY, 20, 365 * DAY_MS, inbox_messages.INQUIRY_EVENTS),
     Topic("order-events", "account_id", 50, 30 * DAY_MS, (accounts.OrderEvent,), "snappy"),
     Topic("trade-events", "symbol", 50, 365 * DAY_MS, (order_books.TradeExecuted,), "snappy"),
-    Topic("book-events", "symbol", 50, 365 * DAY_MS, (*_BOOK_EVENTS, order_books.BreakerTripped)),
+    Topic("book-events", "symbol", 50, 365 * DAY_MS, (*inbox_messages.BOOK_EVENTS, order_books.BreakerTripped)),
     Topic("position-events", "account_id", 20, 365 * DAY_MS, (positions.PositionEvent,)),
-    Topic("risk-events", "account_id", 10, 30 * DAY_MS, (*_RISK_EVENTS, order_books.BreakerTripped)),
+    Topic("risk-events", "account_id", 10, 30 * DAY_MS, (*inbox_messages.RISK_EVENTS, order_books.BreakerTripped)),
     Topic("balance-events", "account_id", 50, 365 * DAY_MS, (accounts.BalanceEvent, accounts.AccountOpened)),
-    Topic("analytics-events", "symbol", 50, 30 * DAY_MS, _ANALYTICS_EVENTS),
-    Topic("alert-events", "user_id", 10, 30 * DAY_MS, _ALERT_EVENTS),
+    Topic("analytics-events", "symbol", 50, 30 * DAY_MS, inbox_messages.ANALYTICS_EVENTS),
+    Topic("alert-events", "user_id", 10, 30 * DAY_MS, inbox_messages.ALERT_EVENTS),
     Topic("market-data-late", "symbol", 10, 30 * DAY_MS, (market_data.TickDropped,)),
     Topic(DEAD_LETTERS, "topic", 4, 365 * DAY_MS, (shared.DeadLetter,)),
 )
@@ -159,9 +129,9 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
     "feeds": {market_data.RecordObservations: (Route(MARKET_DATA, "symbol"),)},
     "market_data": {
         order_books.SetReferencePrices: (Route(BOOKS, "symbol"),),
-        **dict.fromkeys(_ANALYTICS_EVENTS, (Route("analytics-events", "symbol"),)),
+        **dict.fromkeys(inbox_messages.ANALYTICS_EVENTS, (Route("analytics-events", "symbol"),)),
         market_data.TickDropped: (Route("market-data-late", "symbol"),),
-        **dict.fromkeys(_ALERT_EVENTS, (Route("alert-events", "user_id"),)),
+        **dict.fromkeys(inbox_messages.ALERT_EVENTS, (Route("alert-events", "user_id"),)),
     },
     "accounts": {
         accounts.OrderEvent: (Route("order-events", "account_id"),),
@@ -171,7 +141,9 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.CancelRestingOrder: (Route(BOOKS, "symbol"),),
         order_books.ResetBooks: (Route(BOOKS, None),),
         order_books.CancelAllOrders: (Route(BOOKS, "symbol"),),
-        **{event: (Route("risk-events", "account_id"),) for event in _RISK_EVENTS},
+        **{event: (Route("risk-events", "account_id"),) for event in inbox_messages.RISK_EVENTS},
+        accounts.AccountKindChanged: (Route("risk-events", "account_id"), Route(INQUIRIES, None)),
+        inquiries.ResetInquiries: (Route(INQUIRIES, None),),
         **dict.fromkeys(
             (
                 *(accounts.SetKillSwitch, accounts.CancelOpenOrders),
@@ -195,8 +167,9 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.ReplaceRefused: (Route(ACCOUNTS, "account_id"),),
         order_books.CancelRefused: (Route(ACCOUNTS, "account_id"),),
         order_books.MarkPrices: (Route(ACCOUNTS, None), Route(POSITIONS, None)),
-        order_books.InstrumentListed: (Route(ACCOUNTS, None), Route(MARKET_DATA, "symbol")),
-        **dict.fromkeys(_BOOK_EVENTS, (Route("book-events", "symbol"),)),
+        order_books.InstrumentListed: (Route(ACCOUNTS, None), Route(MARKET_DATA, "symbol"), Route(INQUIRIES, None)),
+        **dict.fromkeys(inbox_messages.BOOK_EVENTS, (Route("book-events", "symbol"),)),
+        order_books.PhaseChanged: (Route("book-events", "symbol"), Route(INQUIRIES, None)),
         order_books.BreakerTripped: (Route("book-events", "symbol"), Route("risk-events", "account_id")),
         order_books.ContinueMatching: (_TO_ITSELF,),
         order_books.EnterOrder: (_TO_ITSELF,),
@@ -218,6 +191,18 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
     },
     "positions": {
         positions.PositionEvent: (Route("position-events", "account_id"),),
+    },
+    "inquiry_commands": {command: (Route(INQUIRIES, DESK_KEY),) for command in inbox_messages.OF_INQUIRIES},
+    "inquiries": {
+        **dict.fromkeys(inbox_messages.INQUIRY_EVENTS, (Route("inquiry-events", DESK_KEY),)),
+        inquiries.InquiryBooked: (
+            Route(ACCOUNTS, "buy_account_id", "sell_account_id"),
+            Route(POSITIONS, "buy_account_id", "sell_account_id"),
+        ),
+        order_books.TradeExecuted: (Route("trade-events", "symbol"),),
+        accounts.ResetAccounts: (Route(ACCOUNTS, None),),
+        positions.ResetPositions: (Route(POSITIONS, None),),
+        **dict.fromkeys((inquiries.SetDeskSwitch, shared.Tick), (Route(INQUIRIES, None, is_own=True),)),
     },
 }
 """Where the events of each noun go. What is not named here stays inside."""
@@ -252,10 +237,19 @@ GATEWAY_COMMANDS: dict[str, tuple[type[Message], ...]] = {
         order_books.SetReferencePrices,
     ),
     "market_data": (market_data.SetAlert, market_data.RemoveAlert),
+    "inquiries": inbox_messages.OF_THE_DESK,
 }
 """What gateways write into the inboxes of nouns."""
-GATEWAY_READS = ("accounts", "order_books", "positions", "market_data")
+GATEWAY_READS = ("accounts", "order_books", "positions", "market_data", "inquiries")
 """Nouns of whose changelogs gateways keep replicas."""
+
+
+def key_of(fields: str) -> Callable[[Any], str]:
+    """What reads the key of a message off its fields."""
+    if "|" not in fields:
+        return attrgetter(fields)
+    values = attrgetter(*fields.split("|"))
+    return lambda message: "|".join(values(message))
 
 
 @lru_cache(maxsize=1 << 16)

@@ -1,5 +1,6 @@
 """Rows of the accounts machine, and the state made of them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from domain.timers import TimerEvent, Timers
 from domain.trades import Fill
 from schemas.accounts import AccountOpened, BalanceEvent, OrderEvent, RiskChecked, SetKillSwitch, SetLimits
 from schemas.enums import ReasonCode
+from schemas.inquiries import ResetInquiries
 from schemas.order_books import (
     CancelAllOrders,
     CancelRestingOrder,
@@ -207,6 +209,7 @@ Event = (
     | SetKillSwitch
     | SetLimits
     | CancelAllOrders
+    | ResetInquiries
 )
 
 
@@ -234,6 +237,7 @@ class State:
         partition: int,
         book_shards: int,
         keeps_house: bool = False,
+        owns: Callable[[str], bool] = bool,
         **risk: Any,
     ) -> None:
         self.accounts, self.balances, self.orders = accounts, balances, orders
@@ -244,6 +248,8 @@ class State:
         self.risk = RiskTables(instruments, **risk)
         self.fee_schedules, self.traded_values = fee_schedules, traded_values
         self.partition, self.book_shards, self.keeps_house = partition, book_shards, keeps_house
+        self.owns = owns
+        """Whether an account is kept here."""
         self.timers, self.cancel_marks = Timers(cancel_timers), cancel_marks
         self.now = 0
 

@@ -41,6 +41,7 @@ from schemas.accounts import (
     WithdrawFunds,
 )
 from schemas.enums import BalanceReason
+from schemas.inquiries import InquiryBooked, ResetInquiries
 from schemas.order_books import (
     CancelRefused,
     InstrumentListed,
@@ -88,6 +89,7 @@ Command = (
     | ChangeAccountKind
     | SetMarginRates
     | WatchAccounts
+    | InquiryBooked
     | Tick
 )
 
@@ -125,6 +127,7 @@ def _reset(state: State, command: ResetAccounts) -> Iterator[Event]:
         if state.resets.get(f"{BEGUN}|{command.reset_id}") is None:
             yield ResetBegun(command.reset_id)
             yield ResetBooks(reset_id=command.reset_id, source=str(state.partition))
+            yield ResetInquiries(reset_id=command.reset_id, source=str(state.partition))
         return
     if state.resets.get(f"{command.reset_id}|{command.source}") is not None:
         return
@@ -139,6 +142,7 @@ def _reset(state: State, command: ResetAccounts) -> Iterator[Event]:
         else:
             yield Contra(account_id, asset, -balance.total)
     yield Cleared(command.reset_id)
+    yield ResetInquiries(reset_id=command.reset_id, source=str(state.partition), is_done=True)
 
 
 _DECIDERS: dict[type, Callable[[State, Any], Iterable[Event]]] = {
@@ -170,5 +174,6 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterable[Event]]] = {
     SetMarginRates: margin_terms.set_rates,
     SetCancelTimer: cancelling.set_timer,
     WatchAccounts: watching.watch,
+    InquiryBooked: guards.booked,
     Tick: _tick,
 }

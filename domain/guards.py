@@ -7,12 +7,13 @@ breaker trips. It is armed again by hand, and counts from then on.
 
 from collections.abc import Iterable, Iterator
 
-from domain import book_reports, margin
+from domain import book_reports, inquiry_trades, margin
 from domain.account_rows import Event, State
 from domain.exposures import equity_of, told, unpriced, value_in
 from domain.risk_rows import AccountRisk, DayBegun
 from schemas.accounts import AccountStateChanged
 from schemas.enums import AccountState, ReasonCode
+from schemas.inquiries import InquiryBooked
 from schemas.order_books import TradeExecuted
 from schemas.wire import NANOS
 
@@ -32,6 +33,15 @@ def traded(state: State, command: TradeExecuted) -> Iterator[Event]:
     ours = [account_id for account_id in both if account_id in state.risk.guarded]
     yield from days_begun(state, ours)
     yield from book_reports.traded(state, command)
+    yield from look(state, ours)
+
+
+def booked(state: State, command: InquiryBooked) -> Iterator[Event]:
+    """A trade that was agreed on an inquiry: the same."""
+    both = dict.fromkeys((command.buy_account_id, command.sell_account_id))
+    ours = [account_id for account_id in both if account_id in state.risk.guarded]
+    yield from days_begun(state, ours)
+    yield from inquiry_trades.booked(state, command)
     yield from look(state, ours)
 
 

@@ -8,12 +8,13 @@ import msgspec
 from domain.money import NUMBERS_PER_COUNT, VALUE_MAX, half_even, value_of
 from domain.state import Table
 from schemas.enums import Side
+from schemas.inquiries import InquiryBooked
 from schemas.order_books import MarkPrices, TradeExecuted
 from schemas.positions import PositionEvent, ResetPositions
 from schemas.shared import Tick
 from schemas.wire import NANOS
 
-Command = TradeExecuted | MarkPrices | ResetPositions | Tick
+Command = TradeExecuted | InquiryBooked | MarkPrices | ResetPositions | Tick
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -26,7 +27,7 @@ class Position(msgspec.Struct, frozen=True, array_like=True, gc=False):
     multiplier: int = NANOS
     version: int = 0
     book: int = 0
-    """The shard of books where it trades."""
+    """The shard of books, or of the desk, where it traded last."""
 
     @property
     def average_price(self) -> int | None:
@@ -131,6 +132,17 @@ def _traded(state: State, trade: TradeExecuted) -> Iterator[Event]:
             yield Moved(account_id, symbol, after, trade.price, trade_id)
 
 
+def _booked(state: State, trade: InquiryBooked) -> Iterator[Event]:
+    """A trade that was agreed on an inquiry."""
+    symbol, trade_id = trade.instrument_id, trade.trade_id
+    desk = int(trade_id) % NUMBERS_PER_COUNT
+    for account_id, side in ((trade.buy_account_id, Side.BUY), (trade.sell_account_id, Side.SELL)):
+        if state.owns(account_id):
+            before = state.positions.get(f"{account_id}|{symbol}") or NO_POSITION
+            after = after_trade(before, side, trade.quantity, trade.value, 0, trade.multiplier, desk)
+            yield Moved(account_id, symbol, after, trade.price, trade_id)
+
+
 def _marked(_state: State, command: MarkPrices) -> tuple[Event]:
     return (command,)
 
@@ -190,6 +202,7 @@ def _reset(state: State, command: ResetPositions) -> Iterator["Event | BookEmpti
 
 _DECIDERS: dict[type, Callable[[State, Any], Iterable["Event | BookEmptied"]]] = {
     TradeExecuted: _traded,
+    InquiryBooked: _booked,
     MarkPrices: _marked,
     ResetPositions: _reset,
     Tick: _nothing,

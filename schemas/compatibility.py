@@ -16,7 +16,7 @@ from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibi
 from schemas.generate import REGISTRY, load, nouns
 from schemas.message_code import ENVELOPE, attribute
 
-FULL = ("order_commands",)
+FULL = ("order_commands", "inquiry_commands")
 """Nouns with FULL_TRANSITIVE compatibility; the others have BACKWARD_TRANSITIVE."""
 STATISTICS = ("market_data.AnalyticsCalculated",)
 """Messages that may have floats: nothing in them is owned or owed (D27)."""

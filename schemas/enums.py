@@ -81,6 +81,43 @@ class Comparison(StrEnum):
 COMPARISON_AT, COMPARISON_BYTES = positions(Comparison)
 
 
+class DealerDecision(StrEnum):
+    """What a dealer decides, but for a quote."""
+
+    UNKNOWN = "UNKNOWN"
+    ACCEPT = "ACCEPT"
+    COUNTER = "COUNTER"
+    PASS = "PASS"
+    WITHDRAW = "WITHDRAW"
+    TAKE_OVER = "TAKE_OVER"
+
+
+DEALERDECISION_AT, DEALERDECISION_BYTES = positions(DealerDecision)
+
+
+class DeskParty(StrEnum):
+    """Who did it: the client who asks, or the dealer who quotes."""
+
+    UNKNOWN = "UNKNOWN"
+    CLIENT = "CLIENT"
+    DEALER = "DEALER"
+
+
+DESKPARTY_AT, DESKPARTY_BYTES = positions(DeskParty)
+
+
+class DeskPolicy(StrEnum):
+    """How the auto-trader of a book decides."""
+
+    UNKNOWN = "UNKNOWN"
+    INVENTORY = "INVENTORY"
+    MOCK = "MOCK"
+    PARITY = "PARITY"
+
+
+DESKPOLICY_AT, DESKPOLICY_BYTES = positions(DeskPolicy)
+
+
 class ExecType(StrEnum):
     """Why an order event tells what it tells; FIX ExecType in words."""
 
@@ -98,6 +135,120 @@ class ExecType(StrEnum):
 
 
 EXECTYPE_AT, EXECTYPE_BYTES = positions(ExecType)
+
+
+class InquiryOutcome(StrEnum):
+    """How an inquiry ended; FIX QuoteRespType in words."""
+
+    UNKNOWN = "UNKNOWN"
+    DONE = "DONE"
+    TIED = "TIED"
+    COVERED = "COVERED"
+    TRADED_AWAY = "TRADED_AWAY"
+    PASSED = "PASSED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+INQUIRYOUTCOME_AT, INQUIRYOUTCOME_BYTES = positions(InquiryOutcome)
+
+
+class InquiryReason(StrEnum):
+    """Why an inquiry ended as it did, or a command was refused: the closed list of the desk."""
+
+    UNKNOWN = "UNKNOWN"
+    UNKNOWN_BOOK = "UNKNOWN_BOOK"
+    UNKNOWN_CLIENT = "UNKNOWN_CLIENT"
+    UNKNOWN_INSTRUMENT = "UNKNOWN_INSTRUMENT"
+    UNKNOWN_INQUIRY = "UNKNOWN_INQUIRY"
+    BAD_NAME = "BAD_NAME"
+    BAD_SIDE = "BAD_SIDE"
+    BAD_QUANTITY = "BAD_QUANTITY"
+    OFF_LOT = "OFF_LOT"
+    BAD_PRICE = "BAD_PRICE"
+    OFF_TICK = "OFF_TICK"
+    BAD_CLOCKS = "BAD_CLOCKS"
+    BAD_VALUE = "BAD_VALUE"
+    DUPLICATE_INQUIRY_ID = "DUPLICATE_INQUIRY_ID"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
+    NOT_NOW = "NOT_NOW"
+    FINISHED = "FINISHED"
+    NOT_YOUR_TURN = "NOT_YOUR_TURN"
+    COUNTER_ROUNDS = "COUNTER_ROUNDS"
+    KILL_SWITCH = "KILL_SWITCH"
+    MARKET_CLOSED = "MARKET_CLOSED"
+    HALTED = "HALTED"
+    INSTRUMENT_EXPIRED = "INSTRUMENT_EXPIRED"
+    NO_REFERENCE_PRICE = "NO_REFERENCE_PRICE"
+    STALE = "STALE"
+    QUANTITY_LIMIT = "QUANTITY_LIMIT"
+    POSITION_LIMIT = "POSITION_LIMIT"
+    CLIENT_CREDIT = "CLIENT_CREDIT"
+    PRICE_TOO_FAR = "PRICE_TOO_FAR"
+    PRICE_TYPE = "PRICE_TYPE"
+    REQUESTED = "REQUESTED"
+    PASSED = "PASSED"
+    TRADED_ELSEWHERE = "TRADED_ELSEWHERE"
+    DUE_TIME_PASSED = "DUE_TIME_PASSED"
+    FIRM_TIME_PASSED = "FIRM_TIME_PASSED"
+    EXPIRE_TIME_PASSED = "EXPIRE_TIME_PASSED"
+    RESET = "RESET"
+    DRAWN = "DRAWN"
+    AMOUNT_OUT_OF_RANGE = "AMOUNT_OUT_OF_RANGE"
+    LAST_LOOK = "LAST_LOOK"
+
+
+INQUIRYREASON_AT, INQUIRYREASON_BYTES = positions(InquiryReason)
+
+
+class InquiryResponse(StrEnum):
+    """What a client answers; FIX QuoteRespType in words."""
+
+    UNKNOWN = "UNKNOWN"
+    ACCEPT = "ACCEPT"
+    COUNTER = "COUNTER"
+    REJECT = "REJECT"
+    CANCEL = "CANCEL"
+    TIED = "TIED"
+    COVERED = "COVERED"
+    TRADED_AWAY = "TRADED_AWAY"
+
+
+INQUIRYRESPONSE_AT, INQUIRYRESPONSE_BYTES = positions(InquiryResponse)
+
+
+class InquirySide(StrEnum):
+    """What the client wants: to buy, to sell, or prices for both."""
+
+    UNKNOWN = "UNKNOWN"
+    BUY = "BUY"
+    SELL = "SELL"
+    TWO_WAY = "TWO_WAY"
+
+
+INQUIRYSIDE_AT, INQUIRYSIDE_BYTES = positions(InquirySide)
+
+
+class InquiryStatus(StrEnum):
+    """State of an inquiry."""
+
+    UNKNOWN = "UNKNOWN"
+    NEW = "NEW"
+    ENRICHED = "ENRICHED"
+    QUOTED = "QUOTED"
+    COUNTERED = "COUNTERED"
+    ACCEPTED = "ACCEPTED"
+    BOOKED = "BOOKED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
+    WITHDRAWN = "WITHDRAWN"
+    TRADED_AWAY = "TRADED_AWAY"
+
+
+INQUIRYSTATUS_AT, INQUIRYSTATUS_BYTES = positions(InquiryStatus)
 
 
 class InstrumentType(StrEnum):
@@ -122,6 +273,19 @@ class Liquidity(StrEnum):
 
 
 LIQUIDITY_AT, LIQUIDITY_BYTES = positions(Liquidity)
+
+
+class OldInquiryStatus(StrEnum):
+    """State of an inquiry in the words of the older inquiry system."""
+
+    UNKNOWN = "UNKNOWN"
+    NEW = "NEW"
+    POSITION_ENRICHED = "POSITION_ENRICHED"
+    DONE = "DONE"
+    NOT_DONE = "NOT_DONE"
+
+
+OLDINQUIRYSTATUS_AT, OLDINQUIRYSTATUS_BYTES = positions(OldInquiryStatus)
 
 
 class OptionRight(StrEnum):
@@ -169,6 +333,32 @@ class OrderType(StrEnum):
 
 
 ORDERTYPE_AT, ORDERTYPE_BYTES = positions(OrderType)
+
+
+class PriceType(StrEnum):
+    """In which terms a price is named; FIX PriceType in words."""
+
+    UNKNOWN = "UNKNOWN"
+    PRICE = "PRICE"
+    YIELD = "YIELD"
+    SPREAD = "SPREAD"
+
+
+PRICETYPE_AT, PRICETYPE_BYTES = positions(PriceType)
+
+
+class QuoteAction(StrEnum):
+    """What a policy decided."""
+
+    UNKNOWN = "UNKNOWN"
+    ACCEPT = "ACCEPT"
+    COUNTER = "COUNTER"
+    QUOTE = "QUOTE"
+    REJECT = "REJECT"
+    PASS = "PASS"
+
+
+QUOTEACTION_AT, QUOTEACTION_BYTES = positions(QuoteAction)
 
 
 class ReasonCode(StrEnum):
@@ -235,6 +425,17 @@ class ReasonCode(StrEnum):
 
 
 REASONCODE_AT, REASONCODE_BYTES = positions(ReasonCode)
+
+
+class SecurityType(StrEnum):
+    """What kind of security an inquiry is about."""
+
+    UNKNOWN = "UNKNOWN"
+    EQUITY = "EQUITY"
+    BOND = "BOND"
+
+
+SECURITYTYPE_AT, SECURITYTYPE_BYTES = positions(SecurityType)
 
 
 class SelfTradePrevention(StrEnum):

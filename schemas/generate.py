@@ -40,7 +40,8 @@ def items_of(schemas: dict[str, Schema]) -> Iterator[Schema]:
 
 def noun_module(noun: str, schemas: dict[str, Schema]) -> str:
     """The module with the messages of one noun."""
-    classes = ["\n".join(record_class(item, None)) for item in items_of(schemas)]
+    items = {item["name"]: item for item in items_of(schemas)}  # messages may share one
+    classes = ["\n".join(record_class(item, None)) for item in items.values()]
     classes += ["\n".join(record_class(schema, f"{noun}.{name}")) for name, schema in schemas.items()]
     body = "\n\n\n".join(classes)
     used = sorted({enum["name"] for schema in schemas.values() for enum in enums(schema)})

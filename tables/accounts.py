@@ -1,6 +1,7 @@
 """Tables of the accounts noun. `account|asset` and `account|client order id` are keys of two parts."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, get_args
 
 from app.machine import Noun, Place
@@ -19,8 +20,9 @@ def state(tables: Mapping[str, Any], place: Place) -> State:
     return State(
         **{name: tables[name] for name in NOUN.tables},
         partition=place.partition,
-        book_shards=place.partitions["order_books"],
+        book_shards=place.partitions["order_books"] + place.partitions.get("inquiries", 0),  # both are reset
         keeps_house=place.owns(NOUN.name, HOUSE),
+        owns=partial(place.owns, NOUN.name),
     )
 
 

@@ -122,7 +122,7 @@ async def set_clock(request: web.Request) -> web.Response:
     if clock.is_by_hand() and now < clock.now():
         raise Problem(422, "CLOCK_GOES_BACK", "time never goes back")
     clock.set_by_hand(now)
-    for noun in ("accounts", "order_books", "positions"):
+    for noun in ("accounts", "order_books", "positions", "inquiries"):
         await send_to_all(noun, Tick(is_manual=True, **envelope(new_id())))
     return answers.answer({"now": answers.time_text(now)})
 
@@ -132,20 +132,21 @@ async def reset(_request: web.Request) -> web.Response:
     gateway = opened()
     reset_id = new_id()
     clock.set_by_hand(None)
+    sources = gateway.books.count + gateway.inquiries.count  # whoever trades
     await send_to_all("accounts", ResetAccounts(reset_id=reset_id, source="", **envelope(reset_id)))
     for replica in gateway.accounts.replicas:
 
         def is_done(replica: Any = replica) -> bool:
             asked = sum(1 for _ in replica.rows["resets"].scan(f"{reset_id}|"))
             row = replica.rows["shard"].get("")
-            return asked == gateway.books.count and (row is None or row.reset_id != reset_id)
+            return asked == sources and (row is None or row.reset_id != reset_id)
 
         if not await happens(replica, is_done):
             raise Problem(503, "ANSWER_UNKNOWN", "the reset did not end in time")
     for replica in gateway.positions.replicas:
         await happens(
             replica,
-            lambda replica=replica: sum(1 for _ in replica.rows["resets"].scan(f"{reset_id}|")) == gateway.books.count,  # type: ignore[misc]
+            lambda replica=replica: sum(1 for _ in replica.rows["resets"].scan(f"{reset_id}|")) == sources,  # type: ignore[misc]
         )
     await seeding.begin(reset_id)
     return answers.answer({"reset_id": reset_id})

@@ -10,8 +10,10 @@ from aiohttp import web
 from app.main import app
 from app.metrics import ledger_imbalance
 from tables.accounts import NOUN as ACCOUNTS
+from tables.inquiries import NOUN as INQUIRIES
 from tables.order_books import NOUN as ORDER_BOOKS
 from tables.positions import NOUN as POSITIONS
+from web.inquiry_views import InquiriesView
 from web.problems import Problem, as_problems, only_json
 from web.replicas import Shards, View
 from web.views import AccountsView, BooksView, PositionsView
@@ -25,11 +27,13 @@ class Gateway:
     accounts: Shards
     books: Shards
     positions: Shards
+    inquiries: Shards
 
     def __init__(self) -> None:
         self.accounts_view, self.books_view, self.positions_view = AccountsView(), BooksView(), PositionsView()
         self._views: list[View] = []
         self._followed: dict[View, Shards] = {}
+        self.inquiries_view = InquiriesView()
         self.is_open = False
 
     def follow(self, view: View) -> None:
@@ -46,6 +50,7 @@ class Gateway:
         self.books = Shards(ORDER_BOOKS, self.books_view)
         self.positions = Shards(POSITIONS, self.positions_view)
         self._followed = {view: Shards(view.noun, view) for view in self._views}
+        self.inquiries = Shards(INQUIRIES, self.inquiries_view)
         self.is_open = True
         self._watch = asyncio.create_task(self._watch_ledger(), name="ledger")
 
@@ -58,7 +63,7 @@ class Gateway:
         """Why reads would be wrong now."""
         if not self.is_open:
             return "no Kafka yet"
-        for shards in (self.accounts, self.books, self.positions, *self._followed.values()):
+        for shards in (self.accounts, self.books, self.positions, self.inquiries, *self._followed.values()):
             if not shards.is_caught_up():
                 return f"reading the changelog of {shards.noun.name}"
         return None

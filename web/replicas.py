@@ -13,13 +13,14 @@ from app.machine import Noun
 from app.main import app
 from app.topics import partition_of, partitions_of
 from tables.accounts import NOUN as ACCOUNTS
+from tables.inquiries import NOUN as INQUIRIES
 from tables.market_data import NOUN as MARKET_DATA
 from tables.order_books import NOUN as ORDER_BOOKS
 from tables.positions import NOUN as POSITIONS
 
 logger = logging.getLogger(__name__)
 
-NOUNS = (ACCOUNTS, ORDER_BOOKS, POSITIONS, MARKET_DATA)
+NOUNS = (ACCOUNTS, ORDER_BOOKS, POSITIONS, MARKET_DATA, INQUIRIES)
 
 RowHandler = Callable[[int, str, Any], None]
 """Called with partition, key and row; None where the row was deleted."""

@@ -31,10 +31,14 @@ MESSAGE_BYTES_MAX = 4_096
 open_sockets: set[web.WebSocketResponse] = set()
 
 
-async def serve(request: web.Request, write: "Callable[[web.WebSocketResponse], Any]") -> web.WebSocketResponse:
+async def serve(
+    request: web.Request, write: "Callable[[web.WebSocketResponse], Any]", protocols: tuple[str, ...] = ()
+) -> web.WebSocketResponse:
     """Runs the one writer of a socket until the client leaves."""
     opened()
-    socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, compress=False, max_msg_size=MESSAGE_BYTES_MAX)
+    socket = web.WebSocketResponse(
+        heartbeat=HEARTBEAT_S, compress=False, max_msg_size=MESSAGE_BYTES_MAX, protocols=protocols
+    )
     await socket.prepare(request)
     open_sockets.add(socket)
     gauge = sockets_open.labels(request.path)
@@ -53,8 +57,8 @@ async def serve(request: web.Request, write: "Callable[[web.WebSocketResponse], 
 class Waiting:
     """Messages for one client, in order, up to a bound."""
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
-        self._socket = socket
+    def __init__(self, socket: web.WebSocketResponse, *, is_binary: bool = False) -> None:
+        self._socket, self._is_binary = socket, is_binary
         self._queue: asyncio.Queue[bytes] = asyncio.Queue(WAITING_MAX)
 
     def put(self, message: bytes) -> None:
@@ -67,7 +71,14 @@ class Waiting:
     async def write(self) -> None:
         """Sends what comes."""
         while True:
-            await self._socket.send_str((await self._queue.get()).decode())
+            await self.send(await self._queue.get())
+
+    async def send(self, message: bytes) -> None:
+        """Sends a message in front of those that wait."""
+        if self._is_binary:
+            await self._socket.send_bytes(message)
+        else:
+            await self._socket.send_str(message.decode())
 
 
 async def trade_updates(request: web.Request) -> web.WebSocketResponse:

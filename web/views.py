@@ -49,6 +49,11 @@ class Sequence:
             if key is not None:
                 yield found, key
 
+    def newest(self, count: int) -> list[str]:
+        """The entries with the highest numbers, in rising order."""
+        last = [key for number in self._numbers[-count:] if (key := self._keys.get(number)) is not None]
+        return last[-count:]
+
     def get(self, number: int) -> str | None:
         """The entry with this number."""
         return self._keys.get(number)

@@ -110,7 +110,7 @@ def test_quotes_are_replaced_where_they_changed_and_pulled_where_a_trade_would_m
 
 def market(rng: Random) -> Venue:
     """A venue with ETHUSDT, and purses for maker and taker."""
-    venue = Venue(rng, {"accounts": 4, "order_books": 2, "positions": 2, "order_commands": 4})
+    venue = Venue(rng, {"accounts": 4, "order_books": 2, "positions": 2, "order_commands": 4, "inquiries": 1})
     venue.send(listing(symbol="ETHUSDT", base="ETH", quote="USDT", tick=CENT, lot=NANOS))
     for account_id in (MAKER, TAKER):
         for asset in ("ETH", "USDT"):

@@ -73,7 +73,12 @@ def test_elsewhere_there_are_few_partitions_and_one_copy(profile: Profile) -> No
 
 
 def test_inboxes_and_changelogs_are_never_cut_by_time() -> None:
-    recorded = {"order-commands", "market-data", "market-data-inbox"}  # ticks of years would fill any disk
+    recorded = {
+        "order-commands",
+        "inquiry-commands",
+        "market-data",
+        "market-data-inbox",
+    }  # ticks of years would fill any disk
     truth = [*(set(INBOXES.values()) - recorded), *map(topic_of, INBOXES.values())]
     assert {config_of(TOPICS[name], Profile.PROD)["retention.ms"] for name in truth} == {"-1"}
 
@@ -87,7 +92,7 @@ def test_a_changelog_has_as_many_partitions_as_its_inbox_and_room_for_its_record
 
 def test_the_broker_stamps_what_others_send() -> None:
     stamped = {name for name, topic in TOPICS.items() if "message.timestamp.type" in config_of(topic, Profile.PROD)}
-    assert stamped == {"order-commands", "market-data"}
+    assert stamped == {"order-commands", "inquiry-commands", "market-data"}
     assert config_of(TOPICS["order-commands"], Profile.PROD)["message.timestamp.type"] == "LogAppendTime"
 
 

@@ -11,7 +11,7 @@ from app import topology
 from app.faust_settings import modules
 from app.settings import NOUNS, ROLES, Settings
 from app.topics import DEAD_LETTERS, GATEWAY_COMMANDS, GATEWAY_READS, INBOXES, ROUTES, TOPICS, Route
-from schemas import accounts, market_data, order_books, positions
+from schemas import accounts, inquiries, market_data, order_books, positions
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = topology.DOCUMENT.read_text()
@@ -71,7 +71,7 @@ def test_what_gateways_write_is_what_the_catalogue_says() -> None:
     taken = {message for topic in INBOXES.values() for message in TOPICS[topic].messages}
     known = {
         name: found
-        for module in (accounts, market_data, order_books, positions)
+        for module in (accounts, inquiries, market_data, order_books, positions)
         for name, found in vars(module).items()
         if isinstance(found, type) and found in taken
     }

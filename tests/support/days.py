@@ -6,8 +6,10 @@ from random import Random
 from typing import Any
 
 import msgspec
+from desk_day import Desk
 from examples import BUY, CENT, SELL, listing
 from machines import Machine, of_type
+from promises import Promises
 from venues import Venue
 
 from app.topics import partition_of
@@ -112,6 +114,7 @@ class Day:
         self.commands: list[Any] = []
         self.count = 0
         self.first_leg: PlaceOrder | None = None
+        self.desk = Desk(rng, ACCOUNTS, PRICES)
         self.later: list[Any] = []
         """What an operator will do, to take back what was done."""
 
@@ -124,6 +127,8 @@ class Day:
         yield self._named(SetFeeSchedule("gold", "USDT", self._tiers()))
         for account in ACCOUNTS[:2]:
             yield self._named(AssignFeeSchedule(account, "gold"))
+        for command in self.desk.opening():
+            yield self._named(command)
 
     def command(self) -> Any:
         """Whatever comes next."""
@@ -145,8 +150,9 @@ class Day:
                 self._risk,
                 self._prices,
                 self._bracket,
+                self._desk,
             ),
-            (35, 15, 22, 12, 6, 4, 6, 3, 3, 8, 10),
+            (35, 15, 22, 12, 6, 4, 6, 3, 3, 8, 10, 24),
         )[0]
         command = self._named(kind())
         if self.resets and rng.random() < 0.03:
@@ -314,6 +320,11 @@ class Day:
         last = rng.choice([None, *PRICES["AAPL"]])
         return MarketDataEvent(symbol, bid_price=bid, ask_price=ask, last_price=last)
 
+    def _desk(self) -> Any:
+        """What clients and dealers say to each other, and operators to both."""
+        symbol = self.rng.choice(list(PRICES))
+        return self.desk.says(str(self.count), symbol, self._quantity(symbol), self.count * NANOS // 100)
+
     def _session(self) -> ScheduleSession:
         """Hours of the one instrument that has some; a command takes the venue ten milliseconds."""
         now = self.count * NANOS // 100
@@ -472,6 +483,7 @@ class Invariants:
         self.trades: list[TradeExecuted] = []
         self.marks: dict[str, int] = {}
         """The newest order of each account when all of its open orders were asked to go."""
+        self.desks: defaultdict[int, Promises] = defaultdict(Promises)
         self.records = 0
 
     def __call__(self, machine: Machine, command: Any, events: list[Any]) -> None:
@@ -482,6 +494,8 @@ class Invariants:
             self._guarded(machine.state, command, events)
         elif machine.noun.name == "order_books":
             check_books(machine.state)
+        elif machine.noun.name == "inquiries":
+            self.desks[machine.place.partition].look(machine, command, events)
         for event in of_type(events, OrderEvent):
             self._order(event)
             self._reducing(event, machine)

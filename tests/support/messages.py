@@ -1,15 +1,16 @@
 """Random messages of every type, and what an Avro library must make of them."""
 
 from decimal import Decimal, localcontext
+from importlib import import_module
 from io import BytesIO
 from typing import Any
 
 import fastavro
 from hypothesis import strategies as st
 
-from app.codecs import MESSAGES
+from app.codecs import MESSAGES, NOUNS
 from app.registry import committed
-from schemas import accounts, enums, feeds, market_data, order_books, order_commands, positions, shared
+from schemas import enums
 from schemas.message_code import attribute, kind_of
 from schemas.wire import Message
 
@@ -21,7 +22,7 @@ DIGITS_MAX = 38
 NANOS_MAX = 10**DIGITS_MAX - 1
 _TYPES = {
     name: value
-    for module in (accounts, feeds, market_data, order_books, order_commands, positions, shared, enums)
+    for module in (*(import_module(f"schemas.{noun}") for noun in NOUNS), enums)
     for name, value in vars(module).items()
     if isinstance(value, type)
 }

@@ -10,7 +10,7 @@ from venues import Venue, door_of
 
 from app.topics import partition_of
 
-ONE_EACH = {"accounts": 1, "order_books": 1, "positions": 1, "order_commands": 1}
+ONE_EACH = {"accounts": 1, "order_books": 1, "positions": 1, "order_commands": 1, "inquiries": 1}
 
 
 class Script(Random):

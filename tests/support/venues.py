@@ -18,10 +18,11 @@ from app.exactly_once import identity
 from app.exactly_once.log import Header, Message, Partition
 from app.exactly_once.rows import Changes, Rows
 from app.exactly_once.shard import SYSTEM_TABLES, Shard
+from app.inbox_messages import INQUIRY_COMMANDS, OF_INQUIRIES, OF_THE_DESK
 from app.machine import NounMachine
 from app.registry import FileRegistry
 from app.settings import Profile
-from app.topics import INBOXES, ROUTES, partition_of, partitions_of
+from app.topics import DESK_KEY, INBOXES, ROUTES, key_of, partition_of, partitions_of
 from domain.ingress import Refused
 from schemas.accounts import ResetAccounts, SetFeeSchedule, SetKillSwitch, SetLimits, SetMarginRates
 from schemas.feeds import MarketDataEvent
@@ -41,7 +42,16 @@ from schemas.shared import Tick
 
 NOUN_OF = {topic: noun for noun, topic in INBOXES.items()}
 OUTSIDE, OWNER = ("outside", 0), ("owner", 0)
-SHARDS = {"accounts": 3, "order_books": 2, "positions": 2, "order_commands": 1, "feeds": 1, "market_data": 2}
+SHARDS = {
+    "accounts": 3,
+    "order_books": 2,
+    "positions": 2,
+    "order_commands": 1,
+    "feeds": 1,
+    "market_data": 2,
+    "inquiries": 2,
+    "inquiry_commands": 1,
+}
 
 Place = tuple[str, int]
 Watch = Callable[[Machine, Any, list[Any]], None]
@@ -66,10 +76,18 @@ def door_of(command: Any) -> tuple[str, str | None]:
         return "order_commands", command.account_id
     if isinstance(command, MarketDataEvent):
         return "feeds", command.symbol
+    if type(command) in (*INQUIRY_COMMANDS, *OF_THE_DESK):
+        return _door_of_the_desk(command)
     is_for_all = isinstance(command, ResetAccounts | SetFeeSchedule | SetMarginRates) or (
         isinstance(command, SetKillSwitch | SetLimits) and not command.account_id
     )
     return "accounts", None if is_for_all else command.account_id
+
+
+def _door_of_the_desk(command: Any) -> tuple[str, str | None]:
+    if type(command) in INQUIRY_COMMANDS:
+        return "inquiry_commands", key_of(DESK_KEY)(command)
+    return "inquiries", key_of(DESK_KEY)(command) if type(command) in OF_INQUIRIES else None
 
 
 class Venue:
@@ -155,7 +173,7 @@ class Venue:
             if noun is not None:
                 count = self.shards[noun]
                 everywhere = [place[1]] if route.is_own else list(range(count))
-                keys = [getattr(event, key) for key in (route.key, route.other_key) if key is not None]
+                keys = [key_of(key)(event) for key in (route.key, route.other_key) if key is not None]
                 for number in dict.fromkeys(partition_of(key, count) for key in keys) if keys else everywhere:
                     self.queues[place, (noun, number)].append(event)
 

@@ -10,7 +10,7 @@ from kafka import free_port
 from system import READY_S, System
 
 ENGINE = "order_books"
-REST = "accounts,positions,order_commands,feeds,market_data"
+REST = "accounts,positions,order_commands,feeds,market_data,inquiries,inquiry_commands"
 
 
 class Roles(System):

@@ -1,0 +1,259 @@
+"""What becomes of an inquiry that the dealer deals in: quotes, counters, and the booking of what was accepted.
+
+A booking is one step: the inquiry, the position of the book, what the ledger hears and the public trade belong to one
+record, whatever happens to the process.
+"""
+
+from collections.abc import Iterator
+
+from domain import quoting
+from domain.inquiry_life import COUNTER_ROUNDS_MAX, Step
+from domain.inquiry_rows import TRADES_FROM, Event, Inquiry, State, key_of, pending_of
+from domain.inquiry_steps import market_stop, moved
+from domain.instruments import Instrument
+from domain.money import NUMBERS_PER_COUNT, value_of
+from domain.positions import after_trade
+from domain.quoting import Decision, Exposure, Market, Request
+from schemas.enums import (
+    DeskParty,
+    InquiryOutcome,
+    InquiryReason,
+    InquirySide,
+    InquiryStatus,
+    PriceType,
+    QuoteAction,
+    Side,
+)
+from schemas.inquiries import DeskPositionChanged, InquiryBooked, QuoteDecided
+from schemas.order_books import TradeExecuted
+
+MANUAL = "MANUAL"
+"""Policy of quotes by hand."""
+RFQ = "RFQ"
+"""Venue of trades that were agreed on an inquiry."""
+
+
+def by_auto_trader(state: State, inquiry: Inquiry) -> Iterator[Event]:
+    """The auto-trader decides on an inquiry, or on the counter of its client."""
+    instrument = state.instruments.get(inquiry.instrument_id)
+    assert instrument is not None
+    terms = state.terms_of(inquiry.book_id, inquiry.instrument_id)
+    decision = quoting.quote(
+        request_of(inquiry), exposure_of(state, inquiry), _market(state, inquiry, instrument), terms
+    )
+    yield _told(state, inquiry, decision)
+    by = {"policy_id": terms.policy.value, "policy_config_hash": terms.config_hash}
+    match decision.action:
+        case QuoteAction.ACCEPT:
+            assert decision.price is not None
+            inquiry = moved(state, inquiry, Step.DEALER_ACCEPT, quoted_at=inquiry.quoted_at or state.now, **by)
+            yield inquiry
+            yield from booked(state, inquiry, side_of(inquiry), decision.price, units_of(inquiry))
+        case QuoteAction.QUOTE | QuoteAction.COUNTER:
+            yield offered(state, inquiry, decision, terms.firm_ns, by)
+        case _:
+            is_pass = decision.action is QuoteAction.PASS
+            outcome = InquiryOutcome.PASSED if is_pass else InquiryOutcome.REJECTED
+            answered_at = inquiry.quoted_at or state.now
+            yield moved(
+                state,
+                inquiry,
+                Step.PASS,
+                outcome=outcome,
+                reason_code=decision.reason_code,
+                quoted_at=answered_at,
+                **by,
+            )
+
+
+def units_of(inquiry: Inquiry) -> int:
+    """Units that are spoken of: those of the quote, once there is one."""
+    return inquiry.quantity if inquiry.quote_qty is None else inquiry.quote_qty
+
+
+def request_of(inquiry: Inquiry) -> Request:
+    """What a policy may know: of a counter the price that the client named last."""
+    countered = inquiry.status is InquiryStatus.COUNTERED
+    side = inquiry.client_side
+    if countered and inquiry.counter_side is not Side.UNKNOWN:
+        side = InquirySide(inquiry.counter_side.value)
+    return Request(
+        inquiry.inquiry_id,
+        side,
+        units_of(inquiry),
+        inquiry.counter_price if countered else inquiry.requested_price,
+        inquiry.client_tier,
+        inquiry.inquiry_number,
+        is_in_price=countered or inquiry.requested_price is None or inquiry.price_type is PriceType.PRICE,
+    )
+
+
+def exposure_of(state: State, inquiry: Inquiry) -> Exposure:
+    """What the book has, and what other open quotes may make of it."""
+    key = key_of(inquiry)
+    (buys, sells), (own_buys, own_sells) = state.pending(key), pending_of(inquiry)
+    net = state.credits.get(inquiry.client_id) or 0
+    return Exposure(state.position(key).quantity, buys - own_buys, sells - own_sells, net)
+
+
+def _market(state: State, inquiry: Inquiry, instrument: Instrument) -> Market:
+    price, stop = state.prices.get(inquiry.instrument_id), market_stop(state, inquiry, instrument)
+    if price is None:
+        return Market(instrument.tick, stop=stop)
+    age_ns = max(0, state.now - price.quoted_at)
+    return Market(instrument.tick, price.mid, age_ns, price.signal or 0, price.volatility, stop)
+
+
+def _told(state: State, inquiry: Inquiry, decision: Decision) -> QuoteDecided:
+    terms = state.terms_of(inquiry.book_id, inquiry.instrument_id)
+    return QuoteDecided(
+        inquiry.inquiry_id,
+        inquiry.book_id,
+        inquiry.instrument_id,
+        inquiry.version,
+        terms.policy,
+        terms.config_hash,
+        **{name: getattr(decision, name) for name in Decision.__struct_fields__},
+    )
+
+
+def offered(state: State, inquiry: Inquiry, decision: Decision, firm_ns: int, by: dict[str, str]) -> Inquiry:
+    """The inquiry with prices that the client may take: a quote, or the dealer's counter to the price it asked for."""
+    is_counter = decision.action is QuoteAction.COUNTER and inquiry.status is InquiryStatus.ENRICHED
+    countered = {"counter_price": decision.price, "countered_by": DeskParty.DEALER} if is_counter else {}
+    if is_counter:
+        countered["counter_rounds"] = inquiry.counter_rounds + 1
+    return moved(
+        state,
+        inquiry,
+        Step.DEALER_COUNTER if is_counter else Step.QUOTE,
+        quote_id=f"{inquiry.inquiry_id}.{inquiry.version + 1}",
+        bid_price=None if inquiry.client_side is InquirySide.BUY else decision.bid_price,
+        ask_price=None if inquiry.client_side is InquirySide.SELL else decision.ask_price,
+        quote_qty=units_of(inquiry),
+        half_spread=decision.half_spread,
+        skew=decision.skew,
+        size_adj=decision.size_adj,
+        tier_adj=decision.tier_adj,
+        firm_until=firm_until(state, inquiry, firm_ns),
+        quoted_at=inquiry.quoted_at or state.now,
+        **by,
+        **countered,
+    )
+
+
+def firm_until(state: State, inquiry: Inquiry, firm_ns: int) -> int:
+    """Until when an offer holds: as long as was asked for, or the usual time; never longer than the inquiry."""
+    asked = 0 if inquiry.quoted_at else inquiry.firm_until
+    until = asked if asked > state.now else state.now + firm_ns
+    return min(until, inquiry.expire_time)
+
+
+def can_counter(inquiry: Inquiry) -> bool:
+    """Whether there is a round left."""
+    return inquiry.counter_rounds < COUNTER_ROUNDS_MAX
+
+
+def side_of(inquiry: Inquiry) -> Side:
+    """What the client does, where that is known without asking."""
+    if inquiry.client_side is InquirySide.TWO_WAY:
+        return inquiry.counter_side
+    return Side(inquiry.client_side.value)
+
+
+def booked(state: State, inquiry: Inquiry, side: Side, price: int, quantity: int) -> Iterator[Event]:
+    """Books what was accepted, unless something forbids it by now: the limit, or a kill switch (no last look)."""
+    instrument = state.instruments.get(inquiry.instrument_id)
+    assert instrument is not None
+    reason = market_stop(state, inquiry, instrument) or _limit_fault(state, inquiry, side, quantity)
+    if reason is not None:
+        yield moved(state, inquiry, Step.NOT_BOOK, reason_code=reason)
+        return
+    number = (state.shard_row().bookings + 1) * NUMBERS_PER_COUNT + TRADES_FROM + state.partition
+    inquiry = moved(state, inquiry, Step.BOOK, trade_id=str(number), trade_price=price)
+    yield inquiry
+    book_sells = side is Side.BUY
+    buyer, seller = (inquiry.client_id, inquiry.book_id) if book_sells else (inquiry.book_id, inquiry.client_id)
+    trade = InquiryBooked(
+        str(number),
+        inquiry.inquiry_id,
+        inquiry.book_id,
+        inquiry.instrument_id,
+        side,
+        buyer,
+        seller,
+        quantity,
+        price,
+        value_of(quantity, price, instrument.multiplier),
+        instrument.multiplier,
+        instrument.base,
+        instrument.quote,
+        caused_by=str(number),
+    )
+    yield trade
+    yield _position_changed(state, inquiry, trade)
+    yield _public(state, inquiry, trade)
+
+
+def _limit_fault(state: State, inquiry: Inquiry, side: Side, quantity: int) -> InquiryReason | None:
+    """The limit holds for what is booked, too: it may be lower than when the price was named."""
+    limit = state.terms_of(inquiry.book_id, inquiry.instrument_id).position_max
+    if limit is None:
+        return None
+    change = -quantity if side is Side.BUY else quantity
+    position = state.position(key_of(inquiry)).quantity
+    worse = abs(position + change) > max(limit, abs(position))
+    return InquiryReason.POSITION_LIMIT if worse else None
+
+
+def _position_changed(state: State, inquiry: Inquiry, trade: InquiryBooked) -> DeskPositionChanged:
+    book_side = Side.SELL if trade.side is Side.BUY else Side.BUY
+    before = state.position(key_of(inquiry))
+    after = after_trade(before, book_side, trade.quantity, trade.value, 0, trade.multiplier)
+    return DeskPositionChanged(
+        inquiry.book_id,
+        inquiry.instrument_id,
+        after.quantity,
+        after.cost - after.realized_pnl,
+        after.cost,
+        after.realized_pnl,
+        after.version,
+        inquiry.inquiry_id,
+        trade.trade_id,
+        caused_by=trade.trade_id,
+    )
+
+
+def _public(state: State, inquiry: Inquiry, trade: InquiryBooked) -> TradeExecuted:
+    """The trade in the form of every trade: the inquiry stands for both orders, and the client is the taker."""
+    return TradeExecuted(
+        trade_id=trade.trade_id,
+        order_id=inquiry.inquiry_id,
+        account_id=inquiry.client_id,
+        symbol=inquiry.instrument_id,
+        side=trade.side,
+        quantity=trade.quantity,
+        execution_price=trade.price,
+        commission=0,
+        execution_time=state.now,
+        venue=RFQ,
+        price=trade.price,
+        base=trade.base,
+        quote=trade.quote,
+        buy_order_id=inquiry.inquiry_id,
+        sell_order_id=inquiry.inquiry_id,
+        buy_account_id=trade.buy_account_id,
+        sell_account_id=trade.sell_account_id,
+        buy_order_number=inquiry.inquiry_number,
+        sell_order_number=inquiry.inquiry_number,
+        buy_commission=0,
+        sell_commission=0,
+        value=trade.value,
+        multiplier=trade.multiplier,
+        buy_leaves_quantity=0,
+        sell_leaves_quantity=0,
+        buy_fee_accrued=0,
+        sell_fee_accrued=0,
+        sequence=state.position(key_of(inquiry)).version,
+        caused_by=trade.trade_id,
+    )

@@ -1,0 +1,138 @@
+"""How each event changes the rows of a shard of inquiries."""
+
+from collections.abc import Callable
+from typing import Any
+
+from domain.inquiry_life import FINAL
+from domain.inquiry_rows import Answered, Cleared, Event, Inquiry, ShardRow, State, Switched, TermsSet
+from domain.instruments import from_listing
+from domain.positions import Position
+from schemas.accounts import AccountKindChanged
+from schemas.enums import Side
+from schemas.inquiries import DeskPositionChanged, InquiryBooked, UpdateReferencePrices
+from schemas.order_books import InstrumentListed, PhaseChanged
+
+FINISHED_KEPT_MAX = 50_000
+"""Of one shard: older ones are forgotten; the topics keep them."""
+ANSWERS_KEPT_MAX = 20_000
+
+
+def evolve(state: State, event: Event) -> None:
+    """Brings the event into the state."""
+    evolver = _EVOLVERS.get(type(event))
+    if evolver is not None:
+        evolver(state, event)
+
+
+def _inquiry(state: State, event: Inquiry) -> None:
+    before = state.open.get(event.inquiry_id)
+    state.inquiries.put(event.inquiry_id, event)
+    state.follow(before, event)
+    if before is None:
+        _count(state, inquiries=1)
+    if event.status in FINAL:
+        count = _count(state, finished=1).finished
+        forgotten = _kept(state.finished, count, event.inquiry_id, FINISHED_KEPT_MAX)
+        if forgotten is not None:
+            state.inquiries.delete(forgotten)
+
+
+def _kept(log: Any, count: int, name: str, most: int) -> str | None:
+    """Adds a name to a log of bounded length -> the name that fell out of it."""
+    log.put(f"{count:012d}", name)
+    oldest = f"{count - most:012d}"
+    forgotten: str | None = log.get(oldest) if count > most else None
+    if forgotten is not None:
+        log.delete(oldest)
+    return forgotten
+
+
+def _count(state: State, *, inquiries: int = 0, finished: int = 0, bookings: int = 0, answers: int = 0) -> ShardRow:
+    row = state.shard_row()
+    row = ShardRow(row.inquiries + inquiries, row.finished + finished, row.bookings + bookings, row.answers + answers)
+    state.shard.put("", row)
+    return row
+
+
+def _answered(state: State, event: Answered) -> None:
+    count = _count(state, answers=1).answers
+    state.answers.put(event.command_id, event.answer)
+    forgotten = _kept(state.answer_log, count, event.command_id, ANSWERS_KEPT_MAX)
+    if forgotten is not None:
+        state.answers.delete(forgotten)
+
+
+def _booked(state: State, event: InquiryBooked) -> None:
+    _count(state, bookings=1)
+    client = event.buy_account_id if event.side is Side.BUY else event.sell_account_id
+    paid = event.value if event.side is Side.BUY else -event.value
+    state.credits.put(client, (state.credits.get(client) or 0) + paid)
+
+
+def _position_changed(state: State, event: DeskPositionChanged) -> None:
+    key = f"{event.book_id}|{event.instrument_id}"
+    instrument = state.instruments.get(event.instrument_id)
+    assert instrument is not None
+    after = Position(event.position_qty, event.cost, event.realized_pnl, 0, instrument.multiplier, event.version)
+    state.positions.put(key, after)
+
+
+def _listed(state: State, event: InstrumentListed) -> None:
+    state.instruments.put(event.symbol, from_listing(event))
+
+
+def _phase_changed(state: State, event: PhaseChanged) -> None:
+    state.phases.put(event.symbol, event.phase)
+
+
+def _kind_changed(state: State, event: AccountKindChanged) -> None:
+    if event.margin_asset:
+        state.accounts.put(event.account_id, event.margin_asset)
+    elif state.accounts.get(event.account_id) is not None:
+        state.accounts.delete(event.account_id)
+
+
+def _priced(state: State, event: UpdateReferencePrices) -> None:
+    for price in event.prices:
+        known = state.prices.get(price.instrument_id)
+        if known is None or known.quoted_at <= price.quoted_at:
+            state.prices.put(price.instrument_id, price)
+
+
+def _terms_set(state: State, event: TermsSet) -> None:
+    state.terms.put(event.key, event.terms)
+
+
+def _switched(state: State, event: Switched) -> None:
+    if event.is_on:
+        state.switches.put(event.book_id, True)
+    elif state.switches.get(event.book_id) is not None:
+        state.switches.delete(event.book_id)
+
+
+def _cleared(state: State, event: Cleared) -> None:
+    state.resets.put(event.key, 1)
+    state.follow_reset(event.reset_id)
+    if not event.is_first:
+        return
+    for key, position in list(state.positions.scan()):
+        state.positions.put(key, Position(version=position.version))
+    for table in (state.credits, state.inquiries, state.finished):
+        for key, _ in list(table.scan()):
+            table.delete(key)
+    state.rebuild()
+
+
+_EVOLVERS: dict[type, Callable[[State, Any], None]] = {
+    Inquiry: _inquiry,
+    Answered: _answered,
+    InquiryBooked: _booked,
+    DeskPositionChanged: _position_changed,
+    InstrumentListed: _listed,
+    PhaseChanged: _phase_changed,
+    AccountKindChanged: _kind_changed,
+    UpdateReferencePrices: _priced,
+    TermsSet: _terms_set,
+    Switched: _switched,
+    Cleared: _cleared,
+}

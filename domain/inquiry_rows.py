@@ -1,0 +1,243 @@
+"""Rows of the inquiries machine, and the state made of them."""
+
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+
+import msgspec
+
+from domain.desk_terms import DEFAULT, DeskTerms
+from domain.inquiry_life import FINAL
+from domain.instruments import Instrument
+from domain.money import NUMBERS_PER_COUNT
+from domain.positions import Position
+from domain.state import Table
+from schemas.accounts import AccountKindChanged, ResetAccounts
+from schemas.enums import DeskParty, InquiryOutcome, InquiryReason, InquirySide, InquiryStatus, TradingPhase
+from schemas.inquiries import (
+    DeskPositionChanged,
+    DeskSwitched,
+    DeskTermsChanged,
+    InquiryBooked,
+    InquiryEvent,
+    InquiryRefused,
+    QuoteDecided,
+    ReferencePrice,
+    SetDeskSwitch,
+    UpdateReferencePrices,
+)
+from schemas.order_books import InstrumentListed, PhaseChanged, TradeExecuted
+from schemas.positions import ResetPositions
+from schemas.shared import Tick
+
+TRADES_FROM = NUMBERS_PER_COUNT // 2
+"""Numbers of trades end in this and the partition: those of books end in less."""
+STALE_TIMES_MAX = 256
+"""Times that do not hold any more, beside a few for each open inquiry."""
+DONE = "done"
+
+
+class Inquiry(InquiryEvent, frozen=True, omit_defaults=True, gc=False):
+    """An inquiry. The row is what was told last: whoever has read all events has the table."""
+
+
+class ShardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Counters of a shard."""
+
+    inquiries: int = 0
+    finished: int = 0
+    bookings: int = 0
+    answers: int = 0
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How a command on an inquiry ended: kept for a while, so that asking again gets the same answer."""
+
+    number: int
+    inquiry_id: str
+    reason_code: InquiryReason | None
+    status: InquiryStatus
+    outcome: InquiryOutcome | None
+    version: int
+
+
+# Events that stay inside.
+
+
+class Answered(msgspec.Struct, frozen=True, gc=False):
+    """A command got its answer."""
+
+    command_id: str
+    answer: Answer
+
+
+class TermsSet(msgspec.Struct, frozen=True, gc=False):
+    """A book quotes by these terms."""
+
+    key: str
+    terms: DeskTerms
+
+
+class Switched(msgspec.Struct, frozen=True, gc=False):
+    """A kill switch is on or off."""
+
+    book_id: str
+    is_on: bool
+
+
+class Cleared(msgspec.Struct, frozen=True, gc=False):
+    """A shard of accounts said a word of a reset; at the first one everything is forgotten."""
+
+    reset_id: str
+    key: str
+    is_first: bool
+
+
+Event = (
+    Inquiry
+    | QuoteDecided
+    | InquiryRefused
+    | InquiryBooked
+    | DeskPositionChanged
+    | TradeExecuted
+    | InstrumentListed
+    | PhaseChanged
+    | AccountKindChanged
+    | UpdateReferencePrices
+    | DeskTermsChanged
+    | DeskSwitched
+    | SetDeskSwitch
+    | ResetAccounts
+    | ResetPositions
+    | Answered
+    | TermsSet
+    | Switched
+    | Cleared
+    | Tick
+)
+
+
+def key_of(inquiry: InquiryEvent) -> str:
+    """Book and instrument: what has one position, and one order of events."""
+    return f"{inquiry.book_id}|{inquiry.instrument_id}"
+
+
+def deadline_of(inquiry: Inquiry) -> int:
+    """The earliest of its clocks that runs in its state."""
+    expires = inquiry.expire_time
+    if inquiry.status in (InquiryStatus.NEW, InquiryStatus.ENRICHED):
+        return min(expires, inquiry.due_time) if inquiry.due_time else expires
+    return min(expires, inquiry.firm_until) if is_firm(inquiry) else expires
+
+
+def is_firm(inquiry: Inquiry) -> bool:
+    """Whether the client may take what the dealer named."""
+    if inquiry.status is InquiryStatus.QUOTED:
+        return True
+    return inquiry.status is InquiryStatus.COUNTERED and inquiry.countered_by is DeskParty.DEALER
+
+
+def pending_of(inquiry: Inquiry) -> tuple[int, int]:
+    """Units that the book would buy, and sell, if the client took what is open."""
+    if not is_firm(inquiry):
+        return 0, 0
+    units = inquiry.quote_qty or 0
+    buys = inquiry.bid_price is not None and inquiry.client_side is not InquirySide.BUY
+    sells = inquiry.ask_price is not None and inquiry.client_side is not InquirySide.SELL
+    return units if buys else 0, units if sells else 0
+
+
+class State:
+    """Rows of one shard."""
+
+    def __init__(
+        self,
+        inquiries: Table[Inquiry],
+        finished: Table[str],
+        answers: Table[Answer],
+        answer_log: Table[str],
+        positions: Table[Position],
+        credits: Table[int],  # noqa: A002 - it is the name of a table
+        instruments: Table[Instrument],
+        phases: Table[TradingPhase],
+        accounts: Table[str],
+        prices: Table[ReferencePrice],
+        terms: Table[DeskTerms],
+        switches: Table[bool],
+        resets: Table[int],
+        shard: Table[ShardRow],
+        partition: int,
+        account_shards: int,
+        owns: Callable[[str], bool],
+    ) -> None:
+        self.inquiries, self.finished = inquiries, finished
+        self.answers, self.answer_log = answers, answer_log
+        self.positions, self.credits, self.instruments, self.phases = positions, credits, instruments, phases
+        self.accounts, self.prices, self.terms, self.switches = accounts, prices, terms, switches
+        self.resets, self.shard = resets, shard
+        self.partition, self.account_shards, self.owns = partition, account_shards, owns
+        assert partition < TRADES_FROM, "no two trades have the same number"
+        self.now = 0
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Derives anew which inquiries are open, when they are due, and what open quotes would do."""
+        self.open: dict[str, Inquiry] = {}
+        self._due: list[tuple[int, str]] = []
+        self._pending: dict[str, tuple[int, int]] = {}
+        for _, inquiry in self.inquiries.scan():
+            self.follow(None, inquiry)
+        heapify(self._due)
+        self.resetting: set[str] = set()
+        """Resets that are going on: nothing is dealt meanwhile."""
+        for key, _ in self.resets.scan():
+            self.follow_reset(key.partition("|")[0])
+
+    def follow_reset(self, reset_id: str) -> None:
+        """A shard of accounts said a word of a reset."""
+        done = sum(1 for _ in self.resets.scan(f"{reset_id}|{DONE}|"))
+        (self.resetting.discard if done == self.account_shards else self.resetting.add)(reset_id)
+
+    def follow(self, before: Inquiry | None, inquiry: Inquiry) -> None:
+        """Keeps what is derived up with an inquiry that changed."""
+        for each, sign in ((before, -1), (inquiry, 1)):
+            buys, sells = (0, 0) if each is None else pending_of(each)
+            if buys or sells:
+                known = self._pending.get(key_of(inquiry), (0, 0))
+                self._pending[key_of(inquiry)] = (known[0] + sign * buys, known[1] + sign * sells)
+        if inquiry.status in FINAL:
+            self.open.pop(inquiry.inquiry_id, None)
+            return
+        self.open[inquiry.inquiry_id] = inquiry
+        heappush(self._due, (deadline_of(inquiry), inquiry.inquiry_id))
+        if len(self._due) > 4 * len(self.open) + STALE_TIMES_MAX:
+            self._due = [(deadline_of(each), inquiry_id) for inquiry_id, each in self.open.items()]
+            heapify(self._due)
+
+    def first_due(self) -> tuple[int, str] | None:
+        """The open inquiry whose time is over first; of equal ones the id that sorts first."""
+        due, is_open = self._due, self.open
+        while due and (due[0][1] not in is_open or deadline_of(is_open[due[0][1]]) != due[0][0]):
+            heappop(due)
+        return due[0] if due else None
+
+    def pending(self, key: str) -> tuple[int, int]:
+        """Units that the book would buy, and sell, if all its open quotes in the instrument were taken."""
+        return self._pending.get(key, (0, 0))
+
+    def shard_row(self) -> ShardRow:
+        """The row of this shard."""
+        return self.shard.get("") or ShardRow()
+
+    def position(self, key: str) -> Position:
+        """What a book has of an instrument."""
+        return self.positions.get(key) or Position()
+
+    def terms_of(self, book_id: str, instrument_id: str) -> DeskTerms:
+        """The terms of a book in an instrument: its own, those of the book, those of all, the usual ones."""
+        terms = self.terms
+        found = terms.get(f"{book_id}|{instrument_id}") or terms.get(f"{book_id}|")
+        return found or terms.get(f"|{instrument_id}") or terms.get("|") or DEFAULT
+
+    def is_killed(self, book_id: str) -> bool:
+        """Whether a kill switch is on for the book."""
+        return bool(self.switches.get("") or self.switches.get(book_id))
