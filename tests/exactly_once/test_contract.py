@@ -88,7 +88,7 @@ def test_the_attributes_that_we_touch_are_used_where_we_believe(owner: type) -> 
 # --- nothing private is used that is not named here -------------------------------------------------------------------
 
 
-COMMAND_LINE = ("app.cli", "app.flow_cli", "app.history_cli", "app.inquiry_cli")
+COMMAND_LINE = ("app.cli", "app.feed_cli", "app.flow_cli", "app.history_cli", "app.inquiry_cli")
 """Faust documents how commands are made: what they override is no private part."""
 
 
