@@ -52,7 +52,7 @@ async def feed(
     paths = [] if venue is None else [_file(name) for name in what]
     if metrics_port:
         feed_metrics.serve(metrics_port, venue or live_venue or "", report)
-    async with publisher(app.settings) as out:
+    async with publisher(app.settings, venue or "") as out:
         try:
             if live_venue is not None:
                 await live.run(live_venue, what, sources, out.send, report, seconds)

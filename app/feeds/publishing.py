@@ -63,10 +63,14 @@ class Digest:
 
 
 class Publisher:
-    """Sends messages, in order for each symbol."""
+    """Sends messages, in order for each symbol; with `place`, in order for all, into the partition of that name.
 
-    def __init__(self, producer: AIOKafkaProducer, partitions: int) -> None:
-        self._producer, self._partitions = producer, partitions
+    A market that is told faster than it was needs the one order: else its instruments are late to each other, for bars
+    close by the time of all of them.
+    """
+
+    def __init__(self, producer: AIOKafkaProducer, partitions: int, place: str) -> None:
+        self._producer, self._partitions, self._place = producer, partitions, place
         self._codec = Codec(FileRegistry())
         self._latest: Any = None
         self._failed: BaseException | None = None
@@ -79,7 +83,7 @@ class Publisher:
             raise self._failed
         value = self._codec.encode(message)
         self.digest.add(message.symbol, value)
-        number = partition_of(message.symbol, self._partitions)
+        number = partition_of(self._place or message.symbol, self._partitions)
         self._latest = await self._producer.send(TOPIC, value, message.symbol.encode(), partition=number)
         self._latest.add_done_callback(self._done)
         self.sent += 1
@@ -96,7 +100,7 @@ class Publisher:
 
 
 @asynccontextmanager
-async def publisher(settings: Settings) -> AsyncIterator[Publisher]:
+async def publisher(settings: Settings, place: str = "") -> AsyncIterator[Publisher]:
     """A publisher to the Kafka of the settings. Raises FeedError where it has no such topic."""
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.brokers,
@@ -111,7 +115,7 @@ async def publisher(settings: Settings) -> AsyncIterator[Publisher]:
             partitions = await producer.partitions_for(TOPIC)
         except UnknownTopicOrPartitionError as error:
             raise FeedError(f"no topic {TOPIC}: `faust -A app create-topics` makes it") from error
-        opened = Publisher(producer, len(partitions))
+        opened = Publisher(producer, len(partitions), place)
         yield opened
         await opened.flush()
     finally:
