@@ -85,11 +85,14 @@ def merged(one: Pane, other: Pane) -> Pane:
     if not one.ticks or not other.ticks:
         priced = one if one.ticks else other
         return Pane(*_prices(priced), volume, value, signed)
-    first, last = one, one
-    if (other.first_at, other.first_sequence, other.open) < (one.first_at, one.first_sequence, one.open):
-        first = other
-    if (other.last_at, other.last_sequence, other.close) > (one.last_at, one.last_sequence, one.close):
-        last = other
+    if one.first_at != other.first_at:
+        first = one if one.first_at < other.first_at else other
+    else:
+        first = one if (one.first_sequence, one.open) <= (other.first_sequence, other.open) else other
+    if one.last_at != other.last_at:
+        last = one if one.last_at > other.last_at else other
+    else:
+        last = one if (one.last_sequence, one.close) >= (other.last_sequence, other.close) else other
     return Pane(
         one.ticks + other.ticks,
         first.open,

@@ -59,7 +59,7 @@ def price_updated(symbol: str, best: Best, windows: list[Windows]) -> PriceUpdat
         return PriceUpdated(symbol, best.at, best.last, best.bid, best.ask)
     day = days[-1][1]
     change = day.close - day.open
-    percent = half_even(change * FULL_PERCENT, day.open) if day.open else VALUE_MAX + 1
+    percent = half_even(change * FULL_PERCENT, day.open) if day.open else None
     return PriceUpdated(
         symbol,
         best.at,
@@ -67,7 +67,7 @@ def price_updated(symbol: str, best: Best, windows: list[Windows]) -> PriceUpdat
         best.bid,
         best.ask,
         change,
-        percent if abs(percent) <= VALUE_MAX else None,
+        None if percent is None or abs(percent) > VALUE_MAX else percent,
         day.open,
         day.high,
         day.low,
