@@ -81,11 +81,17 @@ class Machine:
         events = []
         for event in self.noun.decide(self.state, command):
             self.noun.evolve(self.state, event)
+            assert self._is_numbered(event), event
             events.append(event)
             records = self.noun.records.get(type(event))
             if records is not None:
                 events += records(event)
         return events
+
+    def _is_numbered(self, event: Any) -> bool:
+        """What is told of a book has the number that the book has after it."""
+        number = getattr(event, "sequence", 0) if self.noun.name == "order_books" else 0
+        return not number or number == self.state.book(event.symbol).sequence
 
     def run_all(self, commands: Iterable[Any]) -> list[Any]:
         return [event for command in commands for event in self.run(command)]
