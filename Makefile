@@ -7,8 +7,12 @@ BIN := .venv/bin
 run: .venv/.installed
 	$(BIN)/faust -A app worker -l info
 
+# What starts real systems has the machine to itself; all else shares its cores.
+SYSTEMS := tests/system tests/chaos
+
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal $(SYSTEMS:%=--ignore %)
+	$(BIN)/pytest $(SYSTEMS)
 
 check: .venv/.installed
 	$(BIN)/ruff check .

@@ -64,7 +64,7 @@ class Plan:
 
 
 USUAL_S = {"kill": 8, "down": 25, "lose": 10, "pause": 25, "visit": 35, "leave": 25, "broker": 10}
-"""About how long each takes: for so long the load goes on beside it."""
+"""The longest that each takes: for so long the load goes on beside it, and no longer than it takes."""
 
 
 class Chaos:
@@ -144,6 +144,7 @@ class Chaos:
         await self.sender.reached(middle)
         began, late, before = time.monotonic(), self.watch.late.total(), self.sender.count
         what = await getattr(self, f"_{fault}")()
+        self.sender.hurry(BURST_PER_S)
         took_s = time.monotonic() - began
         self.say(f"{fault}: {what} ({took_s:.1f} s; from command {before} on; {self.watch.late.total() - late} fenced)")
         self.check()

@@ -5,7 +5,7 @@ import itertools
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any
 
@@ -128,6 +128,8 @@ class Sender:
         self._bootstrap = bootstrap
         self._codec = Codec(FileRegistry())
         self._legs: deque[tuple[int, float]] = deque()
+        self._hurried = asyncio.Event()
+        """The leg that is under way keeps to its rate no more."""
         self._failure: BaseException | None = None
 
     @asynccontextmanager
@@ -153,6 +155,11 @@ class Sender:
         """Lets so many more go out, so many a second."""
         self._legs.append((count, rate))
 
+    def hurry(self, rate: float) -> None:
+        """What is left of the leg that is under way goes out at once, and all others at this rate at least."""
+        self._hurried.set()
+        self._legs = deque((count, max(rate, slower)) for count, slower in self._legs)
+
     async def reached(self, count: int) -> None:
         """Returns when so many were handed to the producer."""
         while self.count < min(count, self.total):
@@ -169,11 +176,20 @@ class Sender:
         self.check()
 
     async def _go(self, count: int, rate: float) -> None:
+        self._hurried.clear()
         began = time.monotonic()
         for number in range(min(count, self.total - self.count)):
             await self._send(self.load.command())
             if number % ASIDE_EVERY == 0:
-                await asyncio.sleep(max(0.0, number / rate - (time.monotonic() - began)))
+                await self._wait_until(began + number / rate)
+
+    async def _wait_until(self, due: float) -> None:
+        left = due - time.monotonic()
+        if left <= 0 or self._hurried.is_set():
+            await asyncio.sleep(0)
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurried.wait(), left)
 
     def check(self) -> None:
         """Nothing that was sent is lost before it reached the broker."""

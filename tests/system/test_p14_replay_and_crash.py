@@ -121,7 +121,7 @@ class Run:
         self.watch = Watch(self.broker.bootstrap)
 
     async def play(self, kills: int, commands: list[tuple[int, bytes]]) -> dict[str, Any]:
-        """-> what it left behind."""
+        """-> what it left behind. Where workers were killed, it is judged as well: others are compared with it."""
         await self.broker.start()
         try:
             for worker in self.workers:
@@ -134,7 +134,8 @@ class Run:
                 await self.watch.at_rest(self.settings, lambda: None, REST_S_MAX)
             for worker in self.workers:
                 await worker.leave()
-            self.verdict = await self._judged()
+            if kills:
+                self.verdict = await self._judged()
             self.commands = await self._read_door()
             return await self._outcome()
         finally:
