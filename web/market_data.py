@@ -106,7 +106,7 @@ async def quote(request: web.Request) -> web.Response:
     market: Market | None = shards().of(symbol).rows["markets"].get(symbol)
     if market is None:
         raise Problem(404, "UNKNOWN_SYMBOL", f"no market told prices of {symbol}")
-    return answers.answer(best(symbol, market) | {"sources": [source(each) for each in market.sources]})
+    return answers.answer(best(symbol, market) | {"sources": sorted(map(source, market.sources), key=_name_of)})
 
 
 def best(symbol: str, market: Market) -> dict[str, Any]:
@@ -120,6 +120,10 @@ def best(symbol: str, market: Market) -> dict[str, Any]:
         "at": time_text(found.at),
         "stale": is_stale(found.at),
     }
+
+
+def _name_of(shown: dict[str, Any]) -> str:
+    return shown["exchange"] or ""
 
 
 def source(row: SourceQuote) -> dict[str, Any]:

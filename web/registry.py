@@ -22,17 +22,22 @@ Subjects = dict[str, list[int]]
 
 
 def subjects() -> Subjects:
-    """Ids of each subject, the oldest version first: by topic where its messages are one, and by topic and record."""
+    """Ids of each subject, the oldest version first: by topic and record, and by topic, where all of its messages are.
+
+    The latest by topic alone is the first message of the catalogue: what most producers of that topic send.
+    """
     ids: dict[str, list[int]] = {}
     for number, entry in sorted(committed().items()):
         ids.setdefault(entry.name, []).append(number)
     found: Subjects = {}
     for topic in TOPICS.values():
-        for position, message in enumerate(topic.messages):
+        for message in topic.messages:
             noun, _, name = message.schema_name.partition(".")
             found[f"{topic.name}-trading.{noun}.{name}"] = ids[message.schema_name]
-            if position == 0:
-                found[f"{topic.name}-value"] = ids[message.schema_name]
+        if topic.messages:
+            found[f"{topic.name}-value"] = [
+                number for message in reversed(topic.messages) for number in ids[message.schema_name]
+            ]
     return found
 
 

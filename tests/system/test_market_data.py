@@ -18,7 +18,7 @@ MINUTE = 60 * NANOS
 
 
 async def told(system: System, *events: dict[str, Any], schema: str = MARKET_DATA_SCHEMA) -> None:
-    await asyncio.to_thread(send, system, *events, door=MARKET_DATA, schema=schema)
+    await asyncio.to_thread(send, system, *events, door=MARKET_DATA, schema=schema, key=events[0]["symbol"])
 
 
 def trade(symbol: str, at: int, trade_price: str, quantity: str = "1") -> dict[str, Any]:
