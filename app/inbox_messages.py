@@ -92,6 +92,7 @@ INQUIRIES: tuple[type[Message], ...] = (
     inquiries.ResetInquiries,
     order_books.InstrumentListed,
     order_books.PhaseChanged,
+    order_books.SetReferencePrices,
     accounts.AccountKindChanged,
     shared.Tick,
 )

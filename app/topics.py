@@ -128,7 +128,7 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
     },
     "feeds": {market_data.RecordObservations: (Route(MARKET_DATA, "symbol"),)},
     "market_data": {
-        order_books.SetReferencePrices: (Route(BOOKS, "symbol"),),
+        order_books.SetReferencePrices: (Route(BOOKS, "symbol"), Route(INQUIRIES, None)),
         **dict.fromkeys(inbox_messages.ANALYTICS_EVENTS, (Route("analytics-events", "symbol"),)),
         market_data.TickDropped: (Route("market-data-late", "symbol"),),
         **dict.fromkeys(inbox_messages.ALERT_EVENTS, (Route("alert-events", "user_id"),)),

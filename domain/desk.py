@@ -6,7 +6,18 @@ import msgspec
 
 from domain import desk_terms
 from domain.inquiry_life import Step
-from domain.inquiry_rows import DONE, TRADES_FROM, Cleared, Event, Inquiry, State, Switched, TermsSet
+from domain.inquiry_rows import (
+    DONE,
+    TRADES_FROM,
+    Cleared,
+    Event,
+    Inquiry,
+    Sides,
+    SidesMoved,
+    State,
+    Switched,
+    TermsSet,
+)
 from domain.inquiry_steps import expired, moved
 from domain.money import AMOUNT_MAX
 from schemas.accounts import AccountKindChanged, ResetAccounts
@@ -14,12 +25,13 @@ from schemas.enums import InquiryOutcome, InquiryReason, InquiryStatus
 from schemas.inquiries import (
     DeskSwitched,
     DeskTermsChanged,
+    ReferencePrice,
     ResetInquiries,
     SetDeskSwitch,
     SetDeskTerms,
     UpdateReferencePrices,
 )
-from schemas.order_books import InstrumentListed, PhaseChanged
+from schemas.order_books import InstrumentListed, PhaseChanged, SetReferencePrices
 from schemas.positions import ResetPositions
 from schemas.shared import Tick
 
@@ -39,6 +51,17 @@ def priced(_state: State, command: UpdateReferencePrices) -> Iterator[Event]:
     prices = tuple(each for each in command.prices if 0 < each.mid <= AMOUNT_MAX)
     if prices:
         yield UpdateReferencePrices(prices)
+
+
+def quoted(state: State, command: SetReferencePrices) -> Iterator[Event]:
+    """Best prices of a market elsewhere, those that changed: on their middle is quoted, while there are both."""
+    before = state.sides.get(command.symbol) or Sides()
+    bid = before.bid if command.bid is None else command.bid
+    ask = before.ask if command.ask is None else command.ask
+    if (bid, ask) != (before.bid, before.ask):
+        yield SidesMoved(command.symbol, Sides(bid, ask))
+    if bid and ask:
+        yield UpdateReferencePrices((ReferencePrice(command.symbol, (bid + ask) // 2, command.quoted_at),))
 
 
 def set_terms(state: State, command: SetDeskTerms) -> Iterator[Event]:

@@ -20,7 +20,7 @@ from schemas.inquiries import (
     SetDeskTerms,
     UpdateReferencePrices,
 )
-from schemas.order_books import InstrumentListed, PhaseChanged
+from schemas.order_books import InstrumentListed, PhaseChanged, SetReferencePrices
 from schemas.shared import Tick
 
 __all__ = ["Command", "deadline", "decide", "evolve"]
@@ -35,6 +35,7 @@ Command = (
     | UpdateReferencePrices
     | InstrumentListed
     | PhaseChanged
+    | SetReferencePrices
     | AccountKindChanged
     | ResetInquiries
     | Tick
@@ -62,6 +63,7 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     UpdateReferencePrices: desk.priced,
     InstrumentListed: desk.heard,
     PhaseChanged: desk.heard,
+    SetReferencePrices: desk.quoted,
     AccountKindChanged: desk.heard,
     ResetInquiries: desk.reset,
     Tick: desk.tick,

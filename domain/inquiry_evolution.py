@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from domain.inquiry_life import FINAL
-from domain.inquiry_rows import Answered, Cleared, Event, Inquiry, ShardRow, State, Switched, TermsSet
+from domain.inquiry_rows import Answered, Cleared, Event, Inquiry, ShardRow, SidesMoved, State, Switched, TermsSet
 from domain.instruments import from_listing
 from domain.positions import Position
 from schemas.accounts import AccountKindChanged
@@ -99,6 +99,10 @@ def _priced(state: State, event: UpdateReferencePrices) -> None:
             state.prices.put(price.instrument_id, price)
 
 
+def _sides_moved(state: State, event: SidesMoved) -> None:
+    state.sides.put(event.symbol, event.sides)
+
+
 def _terms_set(state: State, event: TermsSet) -> None:
     state.terms.put(event.key, event.terms)
 
@@ -132,6 +136,7 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     PhaseChanged: _phase_changed,
     AccountKindChanged: _kind_changed,
     UpdateReferencePrices: _priced,
+    SidesMoved: _sides_moved,
     TermsSet: _terms_set,
     Switched: _switched,
     Cleared: _cleared,

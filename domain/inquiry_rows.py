@@ -40,6 +40,13 @@ class Inquiry(InquiryEvent, frozen=True, omit_defaults=True, gc=False):
     """An inquiry. The row is what was told last: whoever has read all events has the table."""
 
 
+class Sides(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The best prices of a market elsewhere; zero where there is none."""
+
+    bid: int = 0
+    ask: int = 0
+
+
 class ShardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Counters of a shard."""
 
@@ -77,6 +84,13 @@ class TermsSet(msgspec.Struct, frozen=True, gc=False):
     terms: DeskTerms
 
 
+class SidesMoved(msgspec.Struct, frozen=True, gc=False):
+    """The best prices of a market elsewhere changed."""
+
+    symbol: str
+    sides: Sides
+
+
 class Switched(msgspec.Struct, frozen=True, gc=False):
     """A kill switch is on or off."""
 
@@ -110,6 +124,7 @@ Event = (
     | ResetPositions
     | Answered
     | TermsSet
+    | SidesMoved
     | Switched
     | Cleared
     | Tick
@@ -163,6 +178,7 @@ class State:
         prices: Table[ReferencePrice],
         terms: Table[DeskTerms],
         switches: Table[bool],
+        sides: Table[Sides],
         resets: Table[int],
         shard: Table[ShardRow],
         partition: int,
@@ -173,7 +189,7 @@ class State:
         self.answers, self.answer_log = answers, answer_log
         self.positions, self.credits, self.instruments, self.phases = positions, credits, instruments, phases
         self.accounts, self.prices, self.terms, self.switches = accounts, prices, terms, switches
-        self.resets, self.shard = resets, shard
+        self.resets, self.shard, self.sides = resets, shard, sides
         self.partition, self.account_shards, self.owns = partition, account_shards, owns
         assert partition < TRADES_FROM, "no two trades have the same number"
         self.now = 0

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from app.machine import Noun, Place
 from domain import inquiries as machine
 from domain.desk_terms import DeskTerms
-from domain.inquiry_rows import Answer, Inquiry, ShardRow, State
+from domain.inquiry_rows import Answer, Inquiry, ShardRow, Sides, State
 from domain.instruments import Instrument
 from domain.positions import Position
 from schemas.enums import TradingPhase
@@ -40,6 +40,7 @@ NOUN = Noun(
         "prices": ReferencePrice,
         "terms": DeskTerms,
         "switches": bool,
+        "sides": Sides,
         "resets": int,
         "shard": ShardRow,
     },

@@ -34,7 +34,7 @@ from domain.inquiry_rows import Cleared
 from schemas.accounts import ResetAccounts
 from schemas.enums import DeskPolicy, InquirySide, PriceType, Side, TradingPhase
 from schemas.inquiries import DeskSwitched, DeskTermsChanged, InquiryEvent, ResetInquiries, SetDeskSwitch
-from schemas.order_books import PhaseChanged, TradeExecuted
+from schemas.order_books import PhaseChanged, SetReferencePrices, TradeExecuted
 from schemas.positions import ResetPositions
 from schemas.shared import Tick
 from schemas.wire import NANOS
@@ -422,6 +422,17 @@ def test_an_account_that_is_margin_no_longer_is_no_client_any_more() -> None:
 def test_an_older_price_does_not_replace_a_newer_one() -> None:
     desk = desk_with(market(100, at=9), market(90, at=8), market(0, at=10))
     assert desk.state.prices.get(AAPL).mid == units(100)
+
+
+def test_the_middle_of_a_market_elsewhere_is_quoted_on_while_there_are_both_sides() -> None:
+    desk = desk_with(terms())
+    desk.run(SetReferencePrices(AAPL, START, bid=units(99)))
+    assert desk.state.prices.get(AAPL) is None
+    desk.run(SetReferencePrices(AAPL, START, ask=units(101)))
+    desk.run(inquire("1"))
+    assert about(inquiry_of(desk, "1"), "ref_mid", "ask_price") == (units(100), units("100.85"))
+    desk.run(SetReferencePrices(AAPL, START + 1, bid=0))
+    assert desk.state.prices.get(AAPL).quoted_at == START, "it grows old from here on"
 
 
 def test_a_reset_ends_everything_and_nothing_is_dealt_until_every_account_is_done() -> None:
