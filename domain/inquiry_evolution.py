@@ -104,10 +104,11 @@ def _sides_moved(state: State, event: SidesMoved) -> None:
 
 
 def _terms_set(state: State, event: TermsSet) -> None:
-    state.terms.put(event.key, event.terms)
+    state.set_terms(event.key, event.terms)
 
 
 def _switched(state: State, event: Switched) -> None:
+    (state.killed.add if event.is_on else state.killed.discard)(event.book_id)
     if event.is_on:
         state.switches.put(event.book_id, True)
     elif state.switches.get(event.book_id) is not None:

@@ -154,7 +154,8 @@ def _client_accept(state: State, inquiry: Inquiry, command: RespondToInquiry) ->
     price = inquiry.ask_price if side is Side.BUY else inquiry.bid_price
     assert price is not None
     units = units_of(inquiry)
-    inquiry = moved(state, inquiry, Step.CLIENT_ACCEPT)
+    said = {"counter_side": side} if inquiry.client_side is InquirySide.TWO_WAY else {}
+    inquiry = moved(state, inquiry, Step.CLIENT_ACCEPT, **said)
     yield inquiry
     yield from booked(state, inquiry, side, price, units)
 

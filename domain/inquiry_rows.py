@@ -34,6 +34,8 @@ TRADES_FROM = NUMBERS_PER_COUNT // 2
 STALE_TIMES_MAX = 256
 """Times that do not hold any more, beside a few for each open inquiry."""
 DONE = "done"
+TERMS_KNOWN_MAX = 10_000
+"""Books and instruments whose terms are remembered."""
 
 
 class Inquiry(InquiryEvent, frozen=True, omit_defaults=True, gc=False):
@@ -203,6 +205,10 @@ class State:
         for _, inquiry in self.inquiries.scan():
             self.follow(None, inquiry)
         heapify(self._due)
+        self.killed = {book_id for book_id, is_on in self.switches.scan() if is_on}
+        """Books whose kill switch is on; the empty name stands for all."""
+        self._terms: dict[tuple[str, str], DeskTerms] = {}
+        """Terms that were looked up."""
         self.resetting: set[str] = set()
         """Resets that are going on: nothing is dealt meanwhile."""
         for key, _ in self.resets.scan():
@@ -250,10 +256,22 @@ class State:
 
     def terms_of(self, book_id: str, instrument_id: str) -> DeskTerms:
         """The terms of a book in an instrument: its own, those of the book, those of all, the usual ones."""
+        known = self._terms.get((book_id, instrument_id))
+        if known is not None:
+            return known
+        if len(self._terms) >= TERMS_KNOWN_MAX:
+            self._terms.clear()
         terms = self.terms
         found = terms.get(f"{book_id}|{instrument_id}") or terms.get(f"{book_id}|")
-        return found or terms.get(f"|{instrument_id}") or terms.get("|") or DEFAULT
+        found = found or terms.get(f"|{instrument_id}") or terms.get("|") or DEFAULT
+        self._terms[book_id, instrument_id] = found
+        return found
+
+    def set_terms(self, key: str, terms: DeskTerms) -> None:
+        """Lays down terms."""
+        self.terms.put(key, terms)
+        self._terms.clear()
 
     def is_killed(self, book_id: str) -> bool:
         """Whether a kill switch is on for the book."""
-        return bool(self.switches.get("") or self.switches.get(book_id))
+        return bool(self.killed) and ("" in self.killed or book_id in self.killed)

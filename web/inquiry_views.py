@@ -50,6 +50,6 @@ class InquiriesView(View):
             found.update(rows)
         yield from sorted(found.items())
 
-    def newest(self, partition: int) -> list[str]:
+    def newest(self, partition: int, count: int = NEWEST_MAX) -> list[str]:
         """Ids of the newest inquiries of a shard, the oldest of them first."""
-        return self.numbers[partition].newest(NEWEST_MAX)
+        return self.numbers[partition].newest(count)

@@ -1230,7 +1230,7 @@ class InquiryEvent(Message, frozen=True):
     counter_price: int | None = None
     """The price of the last counter."""
     counter_side: Side = Side.UNKNOWN
-    """Of a counter to a two-way request: what the client would do."""
+    """Of a two-way request: what the client does, once it has said so."""
     countered_by: DeskParty = DeskParty.UNKNOWN
     """Whose counter it is; UNKNOWN where there is none."""
     counter_rounds: int = 0

@@ -92,6 +92,8 @@ async def test_with_the_auto_trader_off_people_quote_and_every_fault_has_its_cod
     late = await system.ask("POST", f"{path}/accept", {})
     assert (late[0], late[1]["code"], late[1]["inquiry"]["outcome"]) == (409, "FINISHED", "DONE")
     await _check_faults(system)
+    figures = (await system.get("/api/v1/inquiries/statistics?by=client&window_s=600"))["groups"]["cpt1"]
+    assert about(figures, "done", "hit_ratio", "volume", "value") == (1, "1", "100", "10005")
     listed = await system.get("/api/v1/inquiries?limit=1&book_id=BOOK1")
     assert [each["inquiry_id"] for each in listed["inquiries"]] == [asked["inquiry_id"]]
     following = await system.get(f"/api/v1/inquiries?book_id=BOOK1&limit=500&cursor={listed['next']}")
