@@ -99,7 +99,8 @@ class _Taking:
 
     def __init__(self, series: Series, page_of: PageReader) -> None:
         self.before, self.page_of = series, page_of
-        self.memories = {each.source: self._numbers(each.source, each.numbers, each.pages) for each in series.memories}
+        self.memories: dict[str, Numbers] = {}
+        """Those of the markets that are looked at."""
         self.ids = series.ids
         self.arrivals, self.repeated = series.arrivals, series.repeated
         self.ticks: list[Ticked] = []
@@ -129,12 +130,20 @@ class _Taking:
         else:
             self._late(stream_time, observation, price)
 
-    def _numbers(self, source: str, numbers: tuple[int, ...], pages: int) -> Numbers:
+    def _opened(self, source: str) -> Numbers | None:
+        known = self.before.memories
+        found = next((each for each in known if each.source == source), None)
+        if found is None:
+            if len({each.source for each in known} | self.memories.keys()) >= MEMORIES_MAX:
+                return None
+            found = Memory(source, (0,))
+
         def read(place: int) -> list[int] | None:
             page = self.page_of(source, place)
             return None if page is None else list(page.numbers)
 
-        return Numbers(list(numbers), pages, read)
+        opened = self.memories[source] = Numbers(list(found.numbers), found.pages, read)
+        return opened
 
     @property
     def is_changed(self) -> bool:
@@ -154,12 +163,8 @@ class _Taking:
         number = observation.sequence
         if number:
             source = observation.exchange + kind
-            memory = self.memories.get(source)
-            if memory is None:
-                if len(self.memories) >= MEMORIES_MAX:
-                    return None
-                memory = self.memories[source] = self._numbers(source, (0,), 0)
-            return memory.note(number)
+            memory = self.memories.get(source) or self._opened(source)
+            return None if memory is None else memory.note(number)
         name = observation.event_id
         if not name:
             return Came.FIRST
@@ -176,14 +181,16 @@ class _Taking:
         for level, tick in self.late:
             levels = with_pane(levels, level, tick.at - tick.at % INTERVALS[level], pane_of_one(*tick))
             touched.append(tick.at)
-        memories = tuple([Memory(source, tuple(each.memory), each.pages) for source, each in self.memories.items()])
+        memories = {each.source: each for each in self.before.memories}
+        for source, each in self.memories.items():
+            memories[source] = Memory(source, tuple(each.memory), each.pages)
         pages = [
             (source, place, Page(tuple(numbers)))
             for source, each in self.memories.items()
             for place, numbers in each.changed.items()
         ]
         dropped = self.before.dropped + len(self.dropped)
-        series = Series(levels, memories, self.ids, self.arrivals, self.repeated, dropped)
+        series = Series(levels, tuple(memories.values()), self.ids, self.arrivals, self.repeated, dropped)
         return Taken(series, self.ticks, self.dropped, touched, pages)
 
 
