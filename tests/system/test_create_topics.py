@@ -13,6 +13,7 @@ from kafka import Cluster, start_cluster
 from system import ROOT
 
 from app.bootstrap import config_found, topics_found
+from app.topics import TOPICS
 
 ASKED = {
     "market-data": (100, "86400000", "lz4"),
@@ -54,7 +55,7 @@ async def described(cluster: Cluster) -> dict[str, tuple[int, set[int], dict[str
 async def test_topics_are_as_asked_for_and_making_them_again_changes_nothing(cluster: Cluster, tmp_path: Path) -> None:
     first = create_topics(cluster, tmp_path)
     assert first.returncode == 0, first.stderr
-    assert first.stdout.count("made ") == 17
+    assert first.stdout.count("made ") == len(TOPICS)
     found = await described(cluster)
     for name, (partitions, retention_ms, compression) in ASKED.items():
         count, copies, config = found[name]
@@ -63,4 +64,4 @@ async def test_topics_are_as_asked_for_and_making_them_again_changes_nothing(clu
         assert (config["min.insync.replicas"], config["cleanup.policy"]) == ("2", "delete")
     again = create_topics(cluster, tmp_path)
     assert again.returncode == 0
-    assert again.stdout == "17 topics in the catalogue, 0 made, 0 differences\n"
+    assert again.stdout == f"{len(TOPICS)} topics in the catalogue, 0 made, 0 differences\n"
