@@ -15,6 +15,7 @@ from app.exactly_once.shard import Shard, StopShard, Undecodable
 from app.settings import Profile
 from app.topics import DEAD_LETTERS, INBOXES, ROUTES, Route, key_of, partition_of, partitions_of
 from domain.ingress import Refused
+from domain.parking import CommandTaken
 from schemas.shared import DeadLetter, Tick
 from schemas.wire import LENGTH, LONG, STRING
 
@@ -183,6 +184,8 @@ class NounMachine:
                     self._send(message, mailings[type(message)], origin, traces)
             elif type(event) is Refused:
                 raise Undecodable(event.reason, event.detail)
+            elif type(event) is CommandTaken and event.command.command_id:
+                origin = Origin(event.command, state.now)
         if type(command) is Tick and command.is_manual:
             shard.cursor.is_manual = True
         if hear is not None:

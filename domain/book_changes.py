@@ -1,6 +1,7 @@
 """Amending, reducing and cancelling what is in a book."""
 
 from collections.abc import Iterator
+from heapq import nsmallest
 
 import msgspec
 
@@ -11,8 +12,9 @@ from domain.books import Book, crosses
 from domain.entering import SHUT, act, cascade
 from domain.matching import cancelled
 from domain.order_terms import shows_too_little
+from domain.parking import CommandParked
 from domain.resting import Instructions, RestingOrder, StopOrder
-from schemas.enums import ReasonCode, Side, TimeInForce, TradingPhase
+from schemas.enums import ReasonCode, Side, TradingPhase
 from schemas.order_books import (
     CancelAllOrders,
     CancelRefused,
@@ -42,6 +44,7 @@ def replace(state: State, command: ReplaceOrder) -> Iterator[Event]:
         )
         return
     stop = book.stops.get(order.order_id)
+    rests = order.order_id in book.orders
     filled = order.quantity - order.leaves
     quantity = max(command.quantity, filled)
     yield OrderReplaced(
@@ -55,7 +58,7 @@ def replace(state: State, command: ReplaceOrder) -> Iterator[Event]:
         stop_price=_new_stop_price(stop, command),
         trail=_new_trail(stop, command),
     )
-    if quantity > filled and stop is None and not keeps_place(order, command):
+    if quantity > filled and rests and not keeps_place(order, command):
         changed = msgspec.structs.replace(
             order, limit_price=command.limit_price, quantity=quantity, leaves=quantity - filled, shown=0
         )
@@ -72,7 +75,7 @@ def _replace_fault(state: State, book: Book, order: RestingOrder | None, command
     is_limit = stop is None or not stops.is_market(stop.order_type)
     if is_limit and command.limit_price != order.limit_price and not book.allows(command.limit_price):
         return ReasonCode.PRICE_BAND
-    if book.phase in SHUT:
+    if book.phase in SHUT and not (book.phase is TradingPhase.CLOSED and book.gathered(order.order_id)):
         return SHUT[book.phase]
     return None if order.instructions is None else _instructions_fault(book, order, order.instructions, command)
 
@@ -151,39 +154,34 @@ def _cancel_refused(command: ReduceOrder | CancelRestingOrder) -> CancelRefused:
 
 def cancel_all(state: State, command: CancelAllOrders) -> Iterator[Event]:
     """Takes out all orders of an account, or of everybody, of one side or both; the oldest number first."""
-    newest = command.order_number_max
+    newest, book = command.order_number_max, state.book(command.symbol)
     found = [
         order
-        for order in state.book(command.symbol).all_orders()
-        if command.account_id in ("", order.account_id)
-        and command.side in (Side.UNKNOWN, order.side)
-        and (not newest or order.order_number <= newest)
+        for order in (book.orders_of(command.account_id) if command.account_id else book.all_orders())
+        if command.side in (Side.UNKNOWN, order.side) and (not newest or order.order_number <= newest)
     ]
+    found = nsmallest(state.steps_left + 1, found, key=lambda order: order.order_number)
     yield from _cancel_some(state, found, command.reason_code, command)
 
 
 def end_session(state: State, command: EndSession) -> Iterator[Event]:
     """Orders for the day end."""
-    found = [
-        order
-        for order in state.book(command.symbol).all_orders()
-        if order.instructions is not None and order.instructions.time_in_force is TimeInForce.DAY
-    ]
+    book = state.book(command.symbol)
+    found = [order for each in book.days.due(0, state.steps_left + 1) if (order := book.find(each)) is not None]
     yield from _cancel_some(state, found, ReasonCode.EXPIRED, command)
 
 
 def _cancel_some(
     state: State, found: list[RestingOrder], reason: ReasonCode, command: CancelAllOrders | EndSession
 ) -> Iterator[Event]:
-    """As many as one record may; for the others the shard sends the command to itself."""
+    """As many as one record may; for the others the command goes on before anybody else has his turn."""
     book = state.book(command.symbol)
-    found.sort(key=lambda order: order.order_number)
     some = found[: state.steps_left]
     state.steps_left -= len(some)  # several books may close in one record
     for order in some:
         yield cancelled(book, order, order.leaves, reason)
     if len(found) > len(some):
-        yield msgspec.structs.replace(command, turn=0)
+        yield CommandParked(command, is_first=True)
 
 
 def expire(state: State) -> Iterator[Event]:

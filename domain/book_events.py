@@ -3,6 +3,7 @@
 import msgspec
 
 from domain.auction_rows import GroupHit
+from domain.parking import CommandParked, CommandTaken
 from schemas.order_books import (
     AuctionIndicated,
     BreakerRearmed,
@@ -14,6 +15,7 @@ from schemas.order_books import (
     HolidayDeclared,
     PhaseChanged,
     RearmBreaker,
+    SessionCancelled,
     SessionClosed,
     SessionOpened,
     SessionScheduled,
@@ -69,19 +71,7 @@ class MatchingEnded(msgspec.Struct, frozen=True, gc=False):
     symbol: str
 
 
-class TurnGiven(msgspec.Struct, frozen=True, gc=False):
-    """One more command waits."""
-
-    symbol: str
-
-
-class TurnTaken(msgspec.Struct, frozen=True, gc=False):
-    """The command whose turn it was is decided on."""
-
-    symbol: str
-
-
-WaitingEvent = UncrossPaused | GroupWasHit | GroupEnded | MatchingEnded | TurnGiven | TurnTaken
+WaitingEvent = UncrossPaused | GroupWasHit | GroupEnded | MatchingEnded | CommandParked | CommandTaken
 """What is remembered of work that is not done."""
 
 
@@ -90,6 +80,12 @@ class ResetAsked(msgspec.Struct, frozen=True, gc=False):
 
     reset_id: str
     source: str
+
+
+class CallBegun(msgspec.Struct, frozen=True, gc=False):
+    """From now on orders gather for the opening of the session, or for its close; where the book is not halted."""
+
+    symbol: str
 
 
 class AuctionLooked(msgspec.Struct, frozen=True, gc=False):
@@ -106,7 +102,9 @@ PhaseEvent = (
     | BreakerTripped
     | BreakerRearmed
     | SessionScheduled
+    | SessionCancelled
     | SessionOpened
+    | CallBegun
     | SessionClosed
     | HolidayDeclared
 )

@@ -5,12 +5,13 @@ from typing import Any, get_args
 
 from msgspec.structs import replace
 
-from domain import breakers
-from domain.auction_evolution import PHASE_EVOLVERS, begin_anew
+from domain import auction_order_evolution, breakers
+from domain.auction_evolution import PHASE_EVOLVERS
 from domain.book_changes import keeps_place
-from domain.book_events import BandSet, ResetAsked
+from domain.book_events import BandSet
 from domain.book_rows import (
     MARKS_INTERVAL_NS_MIN,
+    AuctionOrderRested,
     Booked,
     BooksMoved,
     Event,
@@ -20,15 +21,13 @@ from domain.book_rows import (
     StopArmed,
 )
 from domain.book_waiting import WAITING_EVOLVERS
-from domain.books import NO_BAND, Book, band_of
-from domain.instruments import from_listing
-from domain.reference_prices import REFERENCE_EVOLVERS, forget
+from domain.books import Book, band_of
+from domain.reference_prices import REFERENCE_EVOLVERS
+from domain.reset_evolution import RESET_EVOLVERS
 from domain.resting import RestingOrder, StopOrder
 from domain.trades import TRADES_KEPT_MAX, TradeRow
-from schemas.accounts import ResetAccounts
 from schemas.enums import ReasonCode, Side, TradingPhase
 from schemas.order_books import (
-    InstrumentListed,
     MarkPrices,
     OrderArmed,
     OrderCancelled,
@@ -93,6 +92,8 @@ def _cancelled(state: State, event: OrderCancelled) -> None:
             state.orders.delete(f"{symbol}|{order_id}")
         elif order_id in book.stops:
             _drop(state, symbol, order_id)
+        elif book.gatherings:
+            auction_order_evolution.drop(state, book, order_id)
     book.sequence += 1
     state.store(symbol, book)
     state.unmarked.add(symbol)
@@ -102,16 +103,6 @@ def _drop(state: State, symbol: str, order_id: str) -> None:
     book = state.book(symbol)
     book.drop(book.stops[order_id])
     state.stops.delete(f"{symbol}|{order_id}")
-
-
-def _listed(state: State, event: InstrumentListed) -> None:
-    instrument = from_listing(event)
-    state.instruments.put(event.symbol, instrument)
-    state.book(event.symbol).bind(instrument, state.quotes.get(event.symbol))
-
-
-def _reset_asked(state: State, event: ResetAsked) -> None:
-    state.resets.put(f"{event.reset_id}|{event.source}", 1)
 
 
 def _count(state: State, symbol: str) -> None:
@@ -179,6 +170,8 @@ def _fill(state: State, book: Book, order_id: str, quantity: int, leaves: int, f
     """An order that rests has less left; the house's is not in the book."""
     order = book.orders.get(order_id)
     if order is None:
+        if book.gatherings:
+            auction_order_evolution.filled(state, book, order_id, leaves, fee_accrued)
         return
     if not leaves:
         book.remove(order)
@@ -199,8 +192,11 @@ def _fill(state: State, book: Book, order_id: str, quantity: int, leaves: int, f
 def _replaced(state: State, event: OrderReplaced) -> None:
     book = state.book(event.symbol)
     stop = book.stops.get(event.order_id)
+    entry = book.gathered(event.order_id) if book.gatherings else None
     if stop is not None:
         _stop_replaced(state, stop, event)
+    elif entry is not None:
+        auction_order_evolution.replaced(state, book, entry, event, keeps=keeps_place(entry.order, event))
     else:
         order = book.orders[event.order_id]
         if event.leaves_quantity and keeps_place(order, event):
@@ -232,6 +228,10 @@ def _reduced(state: State, event: OrderReduced) -> None:
         order = replace(stop.order, quantity=event.quantity, leaves=event.leaves_quantity)
         book.arm(replace(stop, order=order))
         state.stops.put(f"{event.symbol}|{event.order_id}", book.stops[event.order_id])
+    elif book.gatherings:
+        auction_order_evolution.change(
+            state, book, event.order_id, quantity=event.quantity, leaves=event.leaves_quantity
+        )
     _count(state, event.symbol)
 
 
@@ -256,19 +256,6 @@ def _marked(state: State, event: MarkPrices) -> None:
     state.shard.put("", ShardRow(state.now))
 
 
-def _reset(state: State, _event: ResetAccounts) -> None:
-    """A clean sheet: numbers go on; trades, last prices, halts and bands are forgotten here; the topics keep them."""
-    for key, _ in list(state.trades.scan()):
-        state.trades.delete(key)
-    forget(state)
-    for symbol, _ in list(state.books.scan()):
-        book = state.book(symbol)
-        begin_anew(state, symbol)
-        book.last, book.band = None, NO_BAND
-        state.store(symbol, book)
-        state.unmarked.add(symbol)
-
-
 def _unchanged(_state: State, _event: Event) -> None:
     """It only tells."""
 
@@ -278,10 +265,12 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = (
     | WAITING_EVOLVERS
     | PHASE_EVOLVERS
     | REFERENCE_EVOLVERS
+    | RESET_EVOLVERS
     | {
         TradeExecuted: _traded,
         Booked: _booked,
         Rested: _rested,
+        AuctionOrderRested: auction_order_evolution.rested,
         OrderArmed: _told,
         OrderTriggered: _triggered,
         StopArmed: _armed,
@@ -291,8 +280,5 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = (
         OrderCancelled: _cancelled,
         OrderReplaced: _replaced,
         MarkPrices: _marked,
-        InstrumentListed: _listed,
-        ResetAsked: _reset_asked,
-        ResetAccounts: _reset,
     }
 )

@@ -1,8 +1,9 @@
 """Listing what may be traded, and the clean sheet."""
 
 from collections.abc import Iterator
+from itertools import islice
 
-from domain import sessions
+from domain import phases
 from domain.book_events import ResetAsked
 from domain.book_rows import Event, State
 from domain.instruments import from_listing, is_same_contract, listing_fault
@@ -10,14 +11,15 @@ from domain.matching import cancelled
 from schemas.accounts import ResetAccounts
 from schemas.enums import ReasonCode
 from schemas.market_data import ResetMarketData
-from schemas.order_books import InstrumentListed, InstrumentRefused, ListInstrument, ResetBooks
+from schemas.order_books import ContinueReset, InstrumentListed, InstrumentRefused, ListInstrument, ResetBooks
 from schemas.positions import ResetPositions
 
 
 def list_instrument(state: State, command: ListInstrument) -> Iterator[Event]:
     """Lists an instrument. Listed again, its end and its fees may be others: orders on their way bring theirs.
 
-    Ticks, lots and assets stay: orders on their way and positions are made of them.
+    Another calendar counts from the next session on; without one it is traded at all times. Ticks, lots and assets
+    stay: orders on their way and positions are made of them.
     """
     fault = listing_fault(command)
     known = state.instruments.get(command.symbol)
@@ -28,8 +30,8 @@ def list_instrument(state: State, command: ListInstrument) -> Iterator[Event]:
         return
     instrument = from_listing(command)
     yield InstrumentListed(**{name: getattr(instrument, name) for name in instrument.__struct_fields__})
-    if known is None and instrument.calendar:
-        yield sessions.closing(state.book(command.symbol), command.symbol)
+    if instrument.calendar != ("" if known is None else known.calendar):
+        yield from phases.change_calendar(state, command.symbol)
 
 
 def reset(state: State, command: ResetBooks) -> Iterator[Event]:
@@ -40,10 +42,20 @@ def reset(state: State, command: ResetBooks) -> Iterator[Event]:
     asked = sum(1 for _ in state.resets.scan(f"{command.reset_id}|"))
     if asked < state.account_shards:
         return
-    for symbol in sorted(state.by_symbol):
+    yield from go_on(state, ContinueReset(command.reset_id))
+
+
+def go_on(state: State, command: ContinueReset) -> Iterator[Event]:
+    """Cancels what one record may; what books have begun, and commands that wait for it, come before."""
+    for symbol in () if state.busy else sorted(state.by_symbol):
         book = state.by_symbol[symbol]
-        for order in sorted(book.all_orders(), key=lambda order: order.order_id):
+        some = list(islice(book.all_orders(), state.steps_left))
+        state.steps_left -= len(some)
+        for order in some:
             yield cancelled(book, order, order.leaves, ReasonCode.RESET)
+    if state.busy or not state.steps_left:
+        yield command
+        return
     source = str(state.partition)
     yield ResetAccounts(reset_id=command.reset_id, source=source)
     yield ResetPositions(reset_id=command.reset_id, source=source)

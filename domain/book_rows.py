@@ -2,11 +2,11 @@
 
 import msgspec
 
+from domain.auction_books import AuctionOrder
 from domain.auction_rows import AuctionRow, GroupHit
 from domain.book_events import (
     BandSet,
     LastPriceSet,
-    Operation,
     PhaseEvent,
     ResetAsked,
     WaitingEvent,
@@ -14,20 +14,21 @@ from domain.book_events import (
 from domain.books import Book, band_of
 from domain.breaker_rows import Breaker, BreakerRow
 from domain.instruments import Instrument
-from domain.pro_rata import Sharing
+from domain.parking import ParkedCommand
+from domain.pro_rata import Shares
 from domain.quotes import NO_QUOTE, Quote, ReferencePricesSet
 from domain.resting import RestingOrder, StopOrder
 from domain.session_rows import SessionRow
 from domain.state import Table
 from domain.trades import TradeRow
+from domain.waiting_rows import Waiting
 from schemas.accounts import ResetAccounts
 from schemas.enums import ReasonCode, TradingPhase
 from schemas.market_data import ResetMarketData
 from schemas.order_books import (
     CancelRefused,
-    CancelRestingOrder,
     ContinueMatching,
-    EnterOrder,
+    ContinueReset,
     InstrumentListed,
     InstrumentRefused,
     Mark,
@@ -38,10 +39,7 @@ from schemas.order_books import (
     OrderReplaced,
     OrderRested,
     OrderTriggered,
-    ReduceOrder,
-    ReplaceOrder,
     ReplaceRefused,
-    ResetBooks,
     TradeExecuted,
 )
 from schemas.positions import ResetPositions
@@ -75,27 +73,6 @@ class ShardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     marks_sent_at: int = 0
 
 
-class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A book that has more to do than one record may, or in which commands queue up behind one."""
-
-    is_paused: bool = False
-    order: RestingOrder | None = None
-    """What is left of an order that trades on; it does not stand in the book."""
-    reason: ReasonCode | None = None
-    """Why what is left in the end is cancelled; None where it rests."""
-    price: int | None = None
-    """Of an uncross that goes on."""
-    hits: int = 0
-    """Orders of OCO groups that traded in it: each has a row of its own, however many there are."""
-    ended: int = 0
-    """Of how many of them the siblings are gone."""
-    turns: int = 0
-    """How many commands were told to wait for their turn: the shard sent them to itself."""
-    taken: int = 0
-    """How many of them had it."""
-    sharing: Sharing | None = None
-
-
 class Booked(msgspec.Struct, frozen=True, gc=False):
     """An order stands in the book from now on. Not sent: what others must know of it is said by other events."""
 
@@ -109,6 +86,12 @@ class Rested(OrderRested, frozen=True, kw_only=True, gc=False):
     """
 
     order: RestingOrder
+
+
+class AuctionOrderRested(OrderRested, frozen=True, kw_only=True, gc=False):
+    """A new order waits for its auction. Its account is told what `OrderRested` has."""
+
+    entry: AuctionOrder
 
 
 class StopArmed(msgspec.Struct, frozen=True, gc=False):
@@ -136,6 +119,7 @@ Event = (
     Booked
     | StopArmed
     | Rested
+    | AuctionOrderRested
     | OrderArmed
     | OrderTriggered
     | OrderCancelled
@@ -159,12 +143,7 @@ Event = (
     | Paused
     | WaitingEvent
     | ContinueMatching
-    | EnterOrder
-    | ReplaceOrder
-    | ReduceOrder
-    | CancelRestingOrder
-    | Operation
-    | ResetBooks
+    | ContinueReset
 )
 
 
@@ -186,13 +165,15 @@ class State:
         quotes: Table[Quote],
         sessions: Table[SessionRow],
         group_hits: Table[GroupHit],
+        auction_orders: Table[AuctionOrder],
+        parked: Table[ParkedCommand],
         partition: int,
         account_shards: int,
     ) -> None:
         self.instruments, self.orders, self.stops, self.books = instruments, orders, stops, books
         self.trades, self.shard, self.resets, self.waiting = trades, shard, resets, waiting
         self.auctions, self.breakers, self.quotes, self.sessions = auctions, breakers, quotes, sessions
-        self.group_hits = group_hits
+        self.group_hits, self.auction_orders, self.parked = group_hits, auction_orders, parked
         self.partition, self.account_shards = partition, account_shards
         self.now = 0
         self.steps_left = 0
@@ -214,14 +195,10 @@ class State:
             self.trade_count = max(self.trade_count, row.trades)
         for symbol, instrument in self.instruments.scan():
             self.book(symbol).bind(instrument, self.quotes.get(symbol))
-        for order in sorted((row for _, row in self.orders.scan()), key=lambda order: order.priority):
-            book = self.book(order.symbol)
-            book.rest(order)
-            book.sequence = max(book.sequence, order.priority)
-        for stop in sorted((row for _, row in self.stops.scan()), key=lambda stop: (stop.elected, stop.number)):
-            self.book(stop.order.symbol).arm(stop)
+        self._rebuild_orders()
         for symbol in self.busy:
-            self.book(symbol).sharing = self.waiting_in(symbol).sharing
+            sharing = self.waiting_in(symbol).sharing
+            self.book(symbol).sharing = None if sharing is None else Shares(sharing)
         for symbol, breaker in self.breakers.scan():
             self.book(symbol).breaker = Breaker(breaker)
         self.timed, self.phase_due_at = dict[str, int](), NEVER
@@ -235,6 +212,16 @@ class State:
         self.unmarked = set(self.by_symbol)
         self.marks()
         self.unmarked |= {symbol for symbol, auction in self.auctions.scan() if self.is_stale(symbol, auction)}
+
+    def _rebuild_orders(self) -> None:
+        for order in sorted((row for _, row in self.orders.scan()), key=lambda order: order.priority):
+            book = self.book(order.symbol)
+            book.rest(order)
+            book.sequence = max(book.sequence, order.priority)
+        for stop in sorted((row for _, row in self.stops.scan()), key=lambda stop: (stop.elected, stop.number)):
+            self.book(stop.order.symbol).arm(stop)
+        for entry in sorted((row for _, row in self.auction_orders.scan()), key=lambda entry: entry.order.priority):
+            self.book(entry.order.symbol).gather(entry)
 
     def book(self, symbol: str) -> Book:
         """The book of a symbol, an empty one at first."""

@@ -6,17 +6,23 @@ from typing import Any
 import msgspec
 
 from domain.auction_rows import GroupHit
-from domain.book_events import GroupEnded, GroupWasHit, MatchingEnded, TurnGiven, TurnTaken, UncrossPaused
-from domain.book_rows import Paused, State, Waiting
+from domain.book_events import GroupEnded, GroupWasHit, MatchingEnded, UncrossPaused
+from domain.book_rows import Paused, State
+from domain.parking import CommandParked, CommandTaken, ParkedCommand, key_of
+from domain.waiting_rows import Waiting
 
 
 def _paused(state: State, event: Paused) -> None:
-    row = state.waiting_in(event.symbol)
+    row, sharing = state.waiting_in(event.symbol), state.book(event.symbol).sharing
     _wait(
         state,
         event.symbol,
         msgspec.structs.replace(
-            row, is_paused=True, order=event.order, reason=event.reason, sharing=state.book(event.symbol).sharing
+            row,
+            is_paused=True,
+            order=event.order,
+            reason=event.reason,
+            sharing=None if sharing is None else sharing.row,
         ),
     )
 
@@ -48,22 +54,37 @@ def _hit_key(symbol: str, number: int) -> str:
 
 def _matching_ended(state: State, event: MatchingEnded) -> None:
     row = state.waiting_in(event.symbol)
-    _wait(state, event.symbol, Waiting(turns=row.turns, taken=row.taken))
+    _wait(state, event.symbol, Waiting(parked=row.parked, taken=row.taken))
 
 
-def _turn_given(state: State, event: TurnGiven) -> None:
-    row = state.waiting_in(event.symbol)
-    _wait(state, event.symbol, msgspec.structs.replace(row, turns=row.turns + 1))
+def _command_parked(state: State, event: CommandParked) -> None:
+    command = event.command
+    row = state.waiting_in(command.symbol)
+    if event.is_first:
+        number, row = row.taken, msgspec.structs.replace(row, taken=row.taken - 1)
+    else:
+        number, row = row.parked + 1, msgspec.structs.replace(row, parked=row.parked + 1)
+    state.parked.put(key_of(command.symbol, number), ParkedCommand.of(command))
+    _wait(state, command.symbol, row)
 
 
-def _turn_taken(state: State, event: TurnTaken) -> None:
-    row = state.waiting_in(event.symbol)
-    _wait(state, event.symbol, msgspec.structs.replace(row, taken=row.taken + 1))
+def _command_taken(state: State, event: CommandTaken) -> None:
+    symbol = event.command.symbol
+    row = state.waiting_in(symbol)
+    state.parked.delete(key_of(symbol, row.taken + 1))
+    _wait(state, symbol, msgspec.structs.replace(row, taken=row.taken + 1))
+
+
+def first_parked(state: State, symbol: str) -> Any:
+    """The command that has waited longest."""
+    row = state.parked.get(key_of(symbol, state.waiting_in(symbol).taken + 1))
+    assert row is not None, f"{symbol}: a command that waits is not known"
+    return row.command
 
 
 def _wait(state: State, symbol: str, row: Waiting) -> None:
-    assert row.taken <= row.turns, f"{symbol}: more commands came back than were sent"
-    if not row.is_paused and row.taken == row.turns:
+    assert row.taken <= row.parked, f"{symbol}: more commands were taken up than waited"
+    if not row.is_paused and row.taken == row.parked:
         state.waiting.delete(symbol)
         state.busy.discard(symbol)
     else:
@@ -77,6 +98,6 @@ WAITING_EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     GroupWasHit: _group_hit,
     GroupEnded: _group_ended,
     MatchingEnded: _matching_ended,
-    TurnGiven: _turn_given,
-    TurnTaken: _turn_taken,
+    CommandParked: _command_parked,
+    CommandTaken: _command_taken,
 }

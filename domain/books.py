@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 
+from domain.account_index import AccountIndex
+from domain.auction_books import AuctionOrder, Gathering
 from domain.auction_rows import AuctionRow
 from domain.breaker_rows import Breaker
 from domain.instruments import Instrument
 from domain.levels import Expiries, Levels, Stops
-from domain.pro_rata import Sharing
+from domain.pro_rata import Shares
 from domain.quotes import NO_QUOTE, Quote
 from domain.resting import RestingOrder, StopOrder
 from domain.session_rows import SessionRow
-from schemas.enums import Allocation, Side, TradingPhase, Venue
+from schemas.enums import Allocation, AuctionKind, Side, TimeInForce, TradingPhase, Venue
 
 _BUY = Side.BUY
 """A global name of its own costs half of what an attribute of an enum does."""
@@ -27,35 +29,43 @@ class Book:
         "band",
         "bids",
         "breaker",
+        "days",
         "elected",
         "expires_at",
         "expiries",
         "falls",
+        "gatherings",
         "groups",
         "instrument",
         "is_plain",
         "last",
         "marked",
         "orders",
+        "owners",
         "phase",
         "quote",
         "rises",
         "sequence",
         "session",
         "sharing",
+        "stop_owners",
         "stops",
     )
 
     def __init__(self) -> None:
         self.bids, self.asks = Levels[RestingOrder](-1), Levels[RestingOrder](1)
         self.orders: dict[str, RestingOrder] = {}
+        self.owners = AccountIndex[RestingOrder](self.orders, lambda order: order)
         self.rises, self.falls = Stops(1), Stops(-1)
         self.stops: dict[str, StopOrder] = {}
+        self.stop_owners = AccountIndex[StopOrder](self.stops, lambda stop: stop.order)
         self.elected: dict[str, StopOrder] = {}
         """Stops whose price has come, in the order in which they act."""
         self.groups: dict[str, dict[str, None]] = {}
         """Ids of the orders of each OCO group."""
         self.expiries = Expiries()
+        self.days = Expiries()
+        """Orders for the day, by number."""
         self.sequence = 0
         self.last: int | None = None
         self.marked: tuple[int | None, int | None, int | None] = (None, None, None)
@@ -63,12 +73,14 @@ class Book:
         self.band: tuple[int | None, int | None] = NO_BAND
         self.breaker: Breaker | None = None
         """There where one is set."""
-        self.sharing: Sharing | None = None
+        self.sharing: Shares | None = None
         """There while an order trades with everybody at a price, and goes on in another record."""
         self.session: SessionRow | None = None
         """Where its instrument has a calendar, and a session of it is known."""
         self.auction: AuctionRow | None = None
         """There while the book is in an auction."""
+        self.gatherings: dict[AuctionKind, Gathering] = {}
+        """Orders for one auction alone, where there are some; they do not stand in the book."""
         self.instrument: Instrument | None = None
         """What it trades, and how; None before that is listed."""
         self.is_plain = False
@@ -101,7 +113,7 @@ class Book:
     def next_expiry(self) -> int | None:
         """When something ends that is in the book; None where nothing does."""
         first = self.expiries.first()
-        if self.expires_at and (self.orders or self.stops):
+        if self.expires_at and (self.orders or self.stops or self.gatherings):
             return self.expires_at if first is None else min(first, self.expires_at)
         return first
 
@@ -120,7 +132,19 @@ class Book:
         order = self.orders.get(order_id)
         if order is None and order_id in self.stops:
             return self.stops[order_id].order
+        if order is None and (entry := self.gathered(order_id)) is not None:
+            return entry.order
         return order
+
+    def gathered(self, order_id: str) -> AuctionOrder | None:
+        """The order, where it waits for its auction."""
+        found = (gathering.orders.get(order_id) for gathering in self.gatherings.values())
+        return next((entry for entry in found if entry is not None), None)
+
+    @property
+    def gathering(self) -> Gathering | None:
+        """Orders for the auction that is now."""
+        return None if self.auction is None else self.gatherings.get(self.auction.kind)
 
     def group(self, name: str) -> list[RestingOrder]:
         """Orders of an OCO group, by number."""
@@ -132,6 +156,16 @@ class Book:
         yield from self.orders.values()
         for stop in self.stops.values():
             yield stop.order
+        for gathering in self.gatherings.values():
+            for entry in gathering.orders.values():
+                yield entry.order
+
+    def orders_of(self, account_id: str) -> Iterator[RestingOrder]:
+        """Every order of the account that rests or waits."""
+        yield from self.owners.of(account_id)
+        yield from self.stop_owners.of(account_id)
+        for gathering in self.gatherings.values():
+            yield from (entry.order for entry in gathering.orders.values() if entry.order.account_id == account_id)
 
     def rest(self, order: RestingOrder) -> None:
         """Adds an order at the end of its queue, or replaces it where it stands. `Levels.put`, without the call."""
@@ -152,6 +186,19 @@ class Book:
             levels.end(price)
         if order.instructions is not None:
             self._forget(order)
+
+    def gather(self, entry: AuctionOrder) -> None:
+        """Lets an order wait for its auction, in place of what it was before."""
+        self.gatherings.setdefault(entry.kind, Gathering()).put(entry)
+        self._index(entry.order)
+
+    def ungather(self, entry: AuctionOrder) -> None:
+        """Takes such an order out."""
+        gathering = self.gatherings[entry.kind]
+        gathering.remove(entry.order)
+        if not gathering.orders:
+            del self.gatherings[entry.kind]
+        self._forget(entry.order)
 
     def arm(self, stop: StopOrder) -> None:
         """Lets a stop wait, in place of what it was before."""
@@ -186,6 +233,8 @@ class Book:
             self.groups.setdefault(instructions.oco_group, {})[order.order_id] = None
         if instructions.expires_at:
             self.expiries.add(order, instructions.expires_at)
+        elif instructions.time_in_force is TimeInForce.DAY:
+            self.days.add(order, 0)
 
     def _forget(self, order: RestingOrder) -> None:
         instructions = order.instructions
@@ -198,6 +247,8 @@ class Book:
                 del self.groups[instructions.oco_group]
         if instructions.expires_at:
             self.expiries.remove(order)
+        elif instructions.time_in_force is TimeInForce.DAY:
+            self.days.remove(order)
 
 
 def crosses(side: Side, limit_price: int, price: int) -> bool:

@@ -7,18 +7,19 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import simulated_venue, stops
+from domain import auction_orders, simulated_venue, stops
+from domain.auction_books import AUCTIONS
 from domain.book_rows import Booked, Event, Paused, Rested, State, StopArmed
 from domain.books import Book, crosses
 from domain.liquidity import reachable
 from domain.matching import can_go_on, cancel_siblings, cancelled, match
 from domain.resting import Instructions, RestingOrder, StopOrder, with_slice
 from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, Side, TimeInForce, TradingPhase
-from schemas.order_books import ContinueMatching, EnterOrder, OrderArmed, OrderCancelled, OrderTriggered
+from schemas.order_books import EnterOrder, OrderArmed, OrderCancelled, OrderTriggered
 
 AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 WAITING = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP, OrderType.TAKE_PROFIT})
-LIMITED = frozenset({TimeInForce.DAY, TimeInForce.GTD})
+LIMITED = frozenset({TimeInForce.DAY, TimeInForce.GTD, *AUCTIONS})
 SHUT = {TradingPhase.HALTED: ReasonCode.HALTED, TradingPhase.CLOSED: ReasonCode.MARKET_CLOSED}
 """Phases in which no order is taken, and why."""
 NO_LIMIT = 10**38 - 1
@@ -38,6 +39,8 @@ def enter(state: State, command: EnterOrder) -> Iterator[Event]:
     fault = _fault(state, book, command, order)
     if fault is not None:
         yield _refused(command, book.sequence + 1, fault)
+    elif command.time_in_force in AUCTIONS:
+        yield from auction_orders.rest(command, order)
     elif command.order_type in WAITING:
         yield from _arm(book, command, order)
     else:
@@ -111,21 +114,24 @@ def _fault(state: State, book: Book, command: EnterOrder, order: RestingOrder) -
         return fault
     if command.limit_price is not None and not _is_market(command) and not book.allows(command.limit_price):
         return ReasonCode.PRICE_BAND
-    if book.phase is not TradingPhase.CONTINUOUS and (fault := _phase_fault(book, command)) is not None:
+    if (fault := _phase_fault(state, book, command)) is not None or command.time_in_force in AUCTIONS:
         return fault
     if order.instructions is not None and (fault := _instruction_fault(state, book, order)) is not None:
         return fault
     if (
         command.time_in_force is TimeInForce.FOK
         and command.order_type not in WAITING
-        and reachable(book, order, state.now) < order.quantity
+        and reachable(state, book, order) < order.quantity
     ):
         return ReasonCode.FOK_UNFILLABLE
     return None
 
 
 def _identity_fault(state: State, book: Book, command: EnterOrder) -> ReasonCode | None:
-    if command.order_id in book.orders or command.order_id in book.stops:  # its own account knows what it sent
+    order_id = command.order_id
+    if (
+        order_id in book.orders or order_id in book.stops or book.gathered(order_id)
+    ):  # its own account knows what it sent
         return ReasonCode.DUPLICATE_ORDER_ID
     if book.has_expired(state.now):
         return ReasonCode.INSTRUMENT_EXPIRED
@@ -142,7 +148,11 @@ def _holds(book: Book, command: EnterOrder) -> bool:
     return not has_ended_group
 
 
-def _phase_fault(book: Book, command: EnterOrder) -> ReasonCode | None:
+def _phase_fault(state: State, book: Book, command: EnterOrder) -> ReasonCode | None:
+    if command.time_in_force in AUCTIONS:
+        return auction_orders.fault(state, book, command)
+    if book.phase is TradingPhase.CONTINUOUS:
+        return None
     if book.phase in SHUT:
         return SHUT[book.phase]
     is_at_once = command.order_type is OrderType.MARKET or command.time_in_force in AT_ONCE
@@ -261,17 +271,16 @@ def fire(state: State, book: Book, stop: StopOrder) -> Iterator[Event]:
     yield OrderTriggered(order.order_id, order.account_id, order.symbol, book.sequence + 1)
     if order.instructions is not None and order.instructions.ends_group_at_trigger:
         yield from cancel_siblings(book, order)
-    if stop.time_in_force is TimeInForce.FOK and reachable(book, order, state.now) < order.quantity:
+    if stop.time_in_force is TimeInForce.FOK and reachable(state, book, order) < order.quantity:
         yield cancelled(book, order, order.leaves, ReasonCode.FOK_UNFILLABLE)
         return
     yield from act(state, book, order, reason_not_to_rest(stop.order_type, stop.time_in_force))
 
 
 def pause(order: RestingOrder | None, reason: ReasonCode | None, symbol: str = "") -> Iterator[Event]:
-    """The shard takes other books' commands before it goes on."""
+    """The shard takes other books' commands before it goes on, in a record that it sends to itself."""
     symbol = symbol if order is None else order.symbol
     yield Paused(symbol, order, reason)
-    yield ContinueMatching(symbol=symbol)
 
 
 def _refused(command: EnterOrder, sequence: int, reason: ReasonCode) -> OrderCancelled:

@@ -10,6 +10,8 @@ from schemas.wire import NANOS
 
 FEE_RATE_MAX = NANOS // 2
 """Half of the value: what a seller receives always covers his fee."""
+AUCTION_NS_MAX = 4 * 3_600 * NANOS
+"""For which orders may gather for an auction."""
 Fault = tuple[ReasonCode, str]
 
 
@@ -40,6 +42,10 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     calendar: str = ""
     """Of its sessions; empty where it is traded at all times."""
     allocation: Allocation = Allocation.PRICE_TIME
+    opening_auction_ns: int = 0
+    """How long orders gather before a session opens; zero where it opens without an auction."""
+    closing_auction_ns: int = 0
+    """How long orders gather before a session closes; zero where it closes without an auction."""
 
     @property
     def is_limited(self) -> bool:
@@ -62,13 +68,21 @@ def from_listing(listing: InstrumentListed | ListInstrument) -> Instrument:
 
 
 def is_same_contract(one: Instrument, other: Instrument) -> bool:
-    """Are numbers of the one the same in the other, and trade they alike? Fees, limits and the end may differ."""
+    """Are numbers of the one the same in the other, and trade they alike? Fees, limits, sessions and end may differ."""
     return _terms(one) == _terms(other)
 
 
 def _terms(instrument: Instrument) -> Instrument:
     return msgspec.structs.replace(
-        instrument, maker_fee_rate=0, taker_fee_rate=0, expires_at=0, quantity_max=None, notional_max=None
+        instrument,
+        maker_fee_rate=0,
+        taker_fee_rate=0,
+        expires_at=0,
+        quantity_max=None,
+        notional_max=None,
+        calendar="",
+        opening_auction_ns=0,
+        closing_auction_ns=0,
     )
 
 
@@ -88,7 +102,7 @@ def listing_fault(listing: ListInstrument) -> Fault | None:
         return ReasonCode.BAD_PRICE, "tick x lot x multiplier is a whole number of nanos of the quote asset"
     if not (0 <= listing.maker_fee_rate <= FEE_RATE_MAX and 0 <= listing.taker_fee_rate <= FEE_RATE_MAX):
         return ReasonCode.AMOUNT_OUT_OF_RANGE, "fee rates lie between zero and one half"
-    return _limits_fault(listing) or _venue_fault(listing) or _contract_fault(listing)
+    return _limits_fault(listing) or _venue_fault(listing) or _contract_fault(listing) or _auctions_fault(listing)
 
 
 def _limits_fault(listing: ListInstrument) -> Fault | None:
@@ -103,6 +117,17 @@ def _venue_fault(listing: ListInstrument) -> Fault | None:
         return ReasonCode.BAD_INSTRUMENT, "venue is INTERNAL, SIM or the name of an exchange"
     if listing.venue is Venue.EXTERNAL and not listing.exchange:
         return ReasonCode.BAD_INSTRUMENT, "an external venue has a name"
+    return None
+
+
+def _auctions_fault(listing: ListInstrument) -> Fault | None:
+    """Opening and closing auctions are of sessions, and of books in which orders trade with each other."""
+    lengths = (listing.opening_auction_ns, listing.closing_auction_ns)
+    if not all(0 <= length <= AUCTION_NS_MAX for length in lengths):
+        return ReasonCode.BAD_INSTRUMENT, "orders gather for an auction for four hours at most"
+    has_auctions = any(lengths)
+    if has_auctions and not (listing.calendar and listing.venue is Venue.INTERNAL):
+        return ReasonCode.BAD_INSTRUMENT, "opening and closing auctions need a calendar, and the venue INTERNAL"
     return None
 
 

@@ -3,24 +3,31 @@
 from collections.abc import Iterable
 
 from domain import simulated_venue
+from domain.book_rows import State
 from domain.books import Book, crosses
 from domain.breaker_rows import Sweep
 from domain.resting import RestingOrder
-from schemas.enums import SelfTradePrevention
+from domain.shared_liquidity import Trial
+from schemas.enums import Allocation, SelfTradePrevention
 
 
-def reachable(book: Book, order: RestingOrder, now: int) -> int:
+def reachable(state: State, book: Book, order: RestingOrder) -> int:
     """Units that the order could trade now, up to its own quantity.
 
     What self-trade prevention stops does not count, nor do orders whose sibling of an OCO group trades before them, nor
-    what stands behind a trade that trips the breaker.
+    what stands behind a trade that trips the breaker. Where prices are shared, that depends on who trades with whom.
     """
     if book.quote is not None:
         return simulated_venue.reachable(book.quote, order)
     asked = order.instructions
     prevention = SelfTradePrevention.NONE if asked is None else asked.self_trade_prevention
+    instrument = state.instruments.get(order.symbol)
+    assert instrument is not None
+    is_plain = prevention is SelfTradePrevention.NONE and not book.groups and book.breaker is None
+    if instrument.allocation is Allocation.PRO_RATA and not is_plain:
+        return Trial(book, order, instrument.lot, state.now).run()
     hit: set[str] = set()
-    sweep = None if book.breaker is None else Sweep(book.breaker, now)
+    sweep = None if book.breaker is None else Sweep(book.breaker, state.now)
     found = 0
     for price, level in book.opposite(order.side).from_best():
         if found >= order.quantity or not crosses(order.side, order.limit_price, price):

@@ -7,7 +7,7 @@ from domain.book_rows import Booked, Event, State
 from domain.books import Book, crosses
 from domain.instruments import Instrument
 from domain.money import NUMBERS_PER_COUNT, fee_of, value_of
-from domain.pro_rata import next_share
+from domain.pro_rata import Shares
 from domain.resting import RestingOrder, changed, with_slice
 from domain.self_trades import prevent
 from schemas.enums import Allocation, ReasonCode, SelfTradePrevention, Side, TradingPhase
@@ -41,7 +41,8 @@ def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, Non
             break
         units = maker.shown or maker.leaves
         if is_shared:
-            maker, units, book.sharing = next_share(book.sharing, level, wanted, instrument.lot)
+            shares = book.sharing = book.sharing or Shares()
+            maker, units = shares.next(level, wanted, instrument.lot)
         quantity = min(units, wanted)
         if prevention is not NO_PREVENTION and maker.account_id == taker.account_id:
             taker = yield from prevent(book, maker, taker, quantity, value_of(quantity, price, instrument.multiplier))

@@ -1,9 +1,9 @@
 """Orders of a group of which only one can trade hold funds once: one of them holds for the others.
 
-Two of them may trade in one uncross, where both rest in the book. So at most one of those that share may be of a type
-that rests; stops, trailing stops and take-profits never do. The book refuses an order that would share where the one
-that holds for it is gone or has traded meanwhile, and a fill of one ends the others in the same step: so what is held
-once is spent once.
+Two of them may trade in one uncross, where both rest in the book or wait for the auction. So at most one of those that
+share may rest; stops, trailing stops and take-profits never do. The book refuses an order that would share where the
+one that holds for it is gone or has traded meanwhile, and a fill of one ends the others in the same step: so what is
+held once is spent once.
 """
 
 from collections.abc import Generator
@@ -12,7 +12,7 @@ import msgspec
 
 from domain import orders
 from domain.account_rows import FINAL, Event, Order, State, Stored
-from domain.order_terms import WITH_LIMIT
+from domain.order_terms import FOR_AUCTIONS, WITH_LIMIT
 
 LEGS_MAX = 50
 """Orders that a group may have open: every one looks at the others, and a fill cancels them all in one record."""
@@ -29,10 +29,15 @@ def holder_for(state: State, order: Order) -> Order | None:
     legs = siblings(state, order)
     for leg in legs:
         sharing = [order, leg, *(each for each in legs if each.held_by == leg.order_id)]
-        is_alone = sum(each.order_type in WITH_LIMIT for each in sharing) <= 1
+        is_alone = sum(_rests(each) for each in sharing) <= 1
         if is_alone and not leg.held_by and not leg.amends and not leg.filled and leg.held >= order.held:
             return leg
     return None
+
+
+def _rests(order: Order) -> bool:
+    """Whether it may wait for somebody to trade with it, and so trade in an uncross."""
+    return order.order_type in WITH_LIMIT or order.time_in_force in FOR_AUCTIONS
 
 
 def siblings(state: State, order: Order) -> list[Order]:

@@ -1,9 +1,7 @@
 """Price-time matching, one book a symbol. Trades happen at the price of the order that rested."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, get_args
-
-import msgspec
+from typing import Any
 
 from domain import (
     auctions,
@@ -17,14 +15,17 @@ from domain import (
     reference_prices,
     stops,
 )
-from domain.book_events import MatchingEnded, Operation, TurnGiven, TurnTaken
+from domain.book_events import MatchingEnded, Operation
 from domain.book_evolution import evolve
 from domain.book_rows import BOOKS_MOVED, Event, State
+from domain.book_waiting import first_parked
+from domain.parking import ORDERED, CommandParked, CommandTaken
 from schemas.order_books import (
     CancelAllOrders,
     CancelRestingOrder,
     ChangePhase,
     ContinueMatching,
+    ContinueReset,
     EndSession,
     EnterOrder,
     ListInstrument,
@@ -45,10 +46,8 @@ __all__ = ["Command", "deadline", "decide", "evolve"]
 
 STEPS_PER_RECORD_MAX = 250
 """Trades, cancels and stops: one record does a bounded amount of work, and what is more goes on in another one."""
-Ordered = EnterOrder | ReplaceOrder | ReduceOrder | CancelRestingOrder | Operation
-"""What one book takes in the order in which it comes."""
-_ORDERED = frozenset(get_args(Ordered))
-Command = Ordered | ContinueMatching | ScheduleSession | ListInstrument | ResetBooks | Tick
+Ordered = EnterOrder | ReplaceOrder | ReduceOrder | CancelRestingOrder | ListInstrument | Operation
+Command = Ordered | ContinueMatching | ScheduleSession | ResetBooks | ContinueReset | Tick
 
 
 def deadline(state: State) -> int | None:
@@ -81,16 +80,15 @@ def decide(state: State, command: Any) -> Iterable[Event]:
 
 
 def _decided(state: State, command: Any) -> Iterator[Event]:
+    going_on = state.busy - {command.symbol} if type(command) is ContinueMatching else set(state.busy)
     if state.now >= state.phase_due_at:
         yield from phases.advance(state)
-    if not state.busy:
-        yield from _DECIDERS[type(command)](state, command)
-    elif _must_wait(state, command):
-        yield from _waits(state, command)
+    if state.busy and type(command) in ORDERED and command.symbol in state.busy:
+        yield CommandParked(command)
     else:
-        if type(command) in _ORDERED and command.turn:
-            yield TurnTaken(command.symbol)
         yield from _DECIDERS[type(command)](state, command)
+    for symbol in sorted(state.busy - going_on):  # each busy book has one such command on its way
+        yield ContinueMatching(symbol=symbol)
     if state.moved:
         yield BOOKS_MOVED
     if state.unmarked and state.now >= state.marks_due_at:
@@ -100,36 +98,21 @@ def _decided(state: State, command: Any) -> Iterator[Event]:
             yield MarkPrices(marks=marks)
 
 
-def _must_wait(state: State, command: Any) -> bool:
-    """First come, first served: behind an order that is not done, and behind whoever waits already."""
-    if isinstance(command, ResetBooks):
-        return True
-    if type(command) not in _ORDERED:
-        return False
-    waiting = state.waiting_in(command.symbol)
-    turn = waiting.taken + 1 if waiting.taken < waiting.turns else 0
-    return waiting.is_paused or bool(command.turn != turn)
-
-
-def _waits(state: State, command: Any) -> Iterator[Event]:
-    """The shard sends the command to itself: it comes back behind everything that is in the inbox now.
-
-    Then others may be in front of it that came later, for they were not in the inbox yet: so it gets a number.
-    """
-    if isinstance(command, ResetBooks) or command.turn:
-        yield command
-        return
-    yield TurnGiven(command.symbol)
-    yield msgspec.structs.replace(command, turn=state.waiting_in(command.symbol).turns)
-
-
 def _go_on(state: State, command: ContinueMatching) -> Iterator[Event]:
-    """What was paused goes on: an order, an uncross, or stops that act one after the other."""
+    """What was paused goes on: an order, an uncross, or stops that act one after the other; then who waited for it."""
     symbol = command.symbol
+    if state.is_paused(symbol):
+        yield from _resume(state, symbol)
+    while symbol in state.busy and not state.is_paused(symbol) and state.steps_left:
+        parked, steps = first_parked(state, symbol), state.steps_left
+        yield CommandTaken(parked)
+        yield from _DECIDERS[type(parked)](state, parked)
+        state.steps_left = min(state.steps_left, steps - 1)  # it costs a step at least
+
+
+def _resume(state: State, symbol: str) -> Iterator[Event]:
     waiting, book = state.waiting_in(symbol), state.book(symbol)
-    assert waiting.is_paused, f"{symbol}: nothing to go on with"
     if not (yield from stops.follow(state, book)):
-        yield command
         return
     yield MatchingEnded(symbol)
     if waiting.price is not None:
@@ -166,5 +149,6 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     ScheduleSession: phases.schedule_session,
     ListInstrument: book_resets.list_instrument,
     ResetBooks: book_resets.reset,
+    ContinueReset: book_resets.go_on,
     Tick: _tick,
 }

@@ -6,11 +6,12 @@ from domain.instruments import Instrument
 from domain.money import AMOUNT_MAX, value_of
 from domain.names import NAME_LENGTH_MAX
 from schemas.accounts import PlaceOrder
-from schemas.enums import Allocation, OrderType, ReasonCode, SelfTradePrevention, TimeInForce
+from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, TimeInForce
 
 WITH_LIMIT = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 WITH_STOP = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT})
 AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+FOR_AUCTIONS = frozenset({TimeInForce.OPG, TimeInForce.CLS})
 SLICES_MAX = 1_000
 """Of an iceberg."""
 
@@ -80,14 +81,27 @@ def is_plain(command: PlaceOrder) -> bool:
 
 def fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:
     """What is wrong with prices and instructions; None where nothing is."""
-    if command.time_in_force is TimeInForce.FOK and instrument.allocation is Allocation.PRO_RATA:
-        return ReasonCode.UNSUPPORTED_TIME_IN_FORCE
     found = _prices_fault(instrument, command)
+    if found is None and command.time_in_force in FOR_AUCTIONS:
+        found = _auction_fault(instrument, command)
     if found is None and not is_plain(command):
         found = _instructions_fault(instrument, command)
     if found is None and (command.time_in_force is TimeInForce.GTD) is not (command.expires_at > 0):
         return ReasonCode.EXPIRE_IN_PAST
     return found
+
+
+def _auction_fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:
+    """What is wrong with an order for one auction alone: it is a limit or a market order that may wait until then."""
+    is_opening = command.time_in_force is TimeInForce.OPG
+    if not (instrument.opening_auction_ns if is_opening else instrument.closing_auction_ns):
+        return ReasonCode.NO_AUCTION
+    has_exits = command.take_profit_price is not None or command.stop_loss_price is not None
+    if command.notional is not None or (has_exits and not is_opening):  # exits would go to a book that is closed
+        return ReasonCode.UNSUPPORTED_TIME_IN_FORCE
+    is_possible = command.order_type in (OrderType.LIMIT, OrderType.MARKET)
+    is_possible = is_possible and command.slippage is None and not command.is_post_only
+    return None if is_possible else ReasonCode.UNSUPPORTED_ORDER_TYPE
 
 
 def _prices_fault(instrument: Instrument, command: PlaceOrder) -> ReasonCode | None:

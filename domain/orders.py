@@ -25,7 +25,7 @@ _NOTHING_YET = (0, 0, 0, 0, 0, 0, 0, ())
 PENDING = order_life.after(None, Step.PLACED)
 VALIDATED = order_life.after(PENDING, Step.VALIDATED)
 APPROVED = order_life.after(VALIDATED, Step.APPROVED)
-TIMES_IN_FORCE = frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY, TimeInForce.GTD})
+TIMES_IN_FORCE = frozenset(TimeInForce) - {TimeInForce.UNKNOWN}
 
 
 def body_of(command: PlaceOrder) -> str:
@@ -76,9 +76,9 @@ def _word_fault(command: PlaceOrder) -> ReasonCode | None:
 def cap_price(instrument: Instrument, command: PlaceOrder | Order, mark: Mark | None) -> int | None:
     """Up to which price the order may buy, and down to which it may sell; None where no price says it.
 
-    A limit says so itself. A market buy may go so much beyond the best ask, one that waits for its trigger so much
-    beyond its stop price; a trailing stop's stop price only falls from where it begins. A market sale takes any price,
-    but one by money: at which price it sells says how much it may sell.
+    A limit says so itself. A market buy may go so much beyond the best ask, one for an auction so much beyond the last
+    price, one that waits for its trigger so much beyond its stop price; a trailing stop's stop price only falls from
+    where it begins. A market sale takes any price, but one by money: its price says how much it may sell.
     """
     if command.order_type in order_terms.WITH_LIMIT:
         return command.limit_price
@@ -87,6 +87,8 @@ def cap_price(instrument: Instrument, command: PlaceOrder | Order, mark: Mark | 
     reference = command.stop_price
     if command.order_type is OrderType.MARKET:
         reference = None if mark is None else mark.ask
+        if mark is not None and mark.last is not None and command.time_in_force in order_terms.FOR_AUCTIONS:
+            reference = mark.last
     elif command.trail is not None:
         reference = None if mark is None or mark.last is None else mark.last + command.trail
     if reference is None:

@@ -1,13 +1,15 @@
 """How a book trades: continuously, in an auction, or not at all. What ends by itself ends by the shard's clock.
 
-A venue's way back from a halt is an auction (D14): who asks for it says how long the auction takes.
+A venue's way back from a halt is an auction (D14): who asks for it says how long the auction takes. A session goes from
+its pre-open, in which orders gather, by the opening auction to continuous trading, and by the closing one to its end.
 """
 
 from collections.abc import Generator, Iterator
 
-from domain import sessions
-from domain.auctions import trade_on
-from domain.book_changes import end_session, expire_in
+from domain import auction_orders, sessions
+from domain.auctions import close, trade_on
+from domain.book_changes import expire_in
+from domain.book_events import CallBegun
 from domain.book_rows import NEVER, Event, State
 from domain.books import Book
 from domain.breakers import has_tripped
@@ -15,11 +17,10 @@ from schemas.enums import AuctionKind, TradingPhase
 from schemas.order_books import (
     BreakerRearmed,
     ChangePhase,
-    EndSession,
     PhaseChanged,
     RearmBreaker,
     ScheduleSession,
-    SessionClosed,
+    SessionCancelled,
     SessionOpened,
 )
 
@@ -32,6 +33,9 @@ def change_phase(state: State, command: ChangePhase) -> Iterator[Event]:
         return
     if phase is TradingPhase.HALTED:
         yield PhaseChanged(symbol, phase, sequence=book.sequence + 1)
+    elif (call := sessions.call_phase(book, symbol)) is not None:  # which nobody cuts short
+        if not sessions.in_call(book):
+            yield call
     elif sessions.is_closed(state, symbol):  # what was halted waits for its session
         if book.phase is TradingPhase.HALTED:
             yield sessions.closing(book, symbol)
@@ -56,7 +60,9 @@ def rearm_breaker(state: State, command: RearmBreaker) -> Iterator[Event]:
     if not has_tripped(book):
         return
     yield BreakerRearmed(symbol, book.sequence + 1)
-    if sessions.is_closed(state, symbol):
+    if (call := sessions.call_phase(book, symbol)) is not None:
+        yield call
+    elif sessions.is_closed(state, symbol):
         yield sessions.closing(book, symbol)
     elif command.auction_ns:
         yield open_auction(state, book, symbol, AuctionKind.REOPENING, command.auction_ns)
@@ -69,6 +75,19 @@ def schedule_session(state: State, command: ScheduleSession) -> Iterator[Event]:
     yield from sessions.schedule(state, command)
     if state.now >= state.phase_due_at:
         yield from advance(state)
+
+
+def change_calendar(state: State, symbol: str) -> Iterator[Event]:
+    """The instrument has another calendar, or none: a session that has begun goes on, one that has not will not be."""
+    book = state.book(symbol)
+    session = book.session
+    if session is not None and not (session.is_over or session.is_open or session.is_pre_open):
+        yield SessionCancelled(symbol, session.session, book.sequence + 1)
+    if sessions.is_closed(state, symbol):
+        if book.phase not in (TradingPhase.CLOSED, TradingPhase.HALTED) and not sessions.in_call(book):
+            yield sessions.closing(book, symbol)
+    elif book.phase is TradingPhase.CLOSED:
+        yield from trade_on(state, book, symbol)
 
 
 def advance(state: State) -> Iterator[Event]:
@@ -89,16 +108,32 @@ def _next(state: State, symbol: str, due: int) -> Generator[Event, None, bool]:
     first = book.next_expiry()
     if first is not None and first <= due:
         return False
-    session = book.session
-    if book.auction is not None and book.auction.ends_at == due:
+    if book.auction is not None and book.auction.ends_at == due and not sessions.in_call(book):
         yield from trade_on(state, book, symbol)
-    elif session is not None and session.is_open:
-        yield SessionClosed(symbol, session.session, book.sequence + 1)
-        if book.phase is not TradingPhase.HALTED:
-            yield sessions.closing(book, symbol)
-        yield from end_session(state, EndSession(symbol))
-    elif session is not None:
+    elif book.session is not None and due == book.session.bell_at:
+        return (yield from _ring(state, book, symbol))
+    elif book.session is not None:
+        yield CallBegun(symbol)
+        call = sessions.call_phase(book, symbol)
+        if call is not None and book.phase is not TradingPhase.HALTED:
+            yield call
+    return True
+
+
+def _ring(state: State, book: Book, symbol: str) -> Generator[Event, None, bool]:
+    """The session opens or closes -> whether it did. Orders for an auction that is not held may be too many."""
+    session = book.session
+    assert session is not None
+    is_held = sessions.in_call(book)
+    kind = AuctionKind.CLOSING if session.is_open else AuctionKind.OPENING
+    if not is_held and not (yield from auction_orders.end(state, book, kind)):
+        return False
+    if not session.is_open:
         yield SessionOpened(symbol, session.session, book.sequence + 1)
-        if book.phase is TradingPhase.CLOSED:
+        if is_held or book.phase is TradingPhase.CLOSED:
             yield from trade_on(state, book, symbol)
+    elif is_held:
+        yield from trade_on(state, book, symbol)
+    else:
+        yield from close(state, book, symbol)
     return True

@@ -15,7 +15,7 @@ from domain.levels import Levels
 from domain.matching import executed
 from domain.resting import RestingOrder, with_slice
 from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, Side, TimeInForce, TradingPhase
-from schemas.order_books import CancelRestingOrder, EnterOrder, OrderCancelled
+from schemas.order_books import CancelRestingOrder, ContinueMatching, EnterOrder, OrderCancelled
 
 _LIMIT, _GTC, _NONE = OrderType.LIMIT, TimeInForce.GTC, SelfTradePrevention.NONE
 _BUY, _CONTINUOUS, _REQUESTED = Side.BUY, TradingPhase.CONTINUOUS, ReasonCode.REQUESTED
@@ -25,7 +25,7 @@ def enter(state: State, command: EnterOrder) -> Iterable[Event] | None:
     """A plain limit order; None where it is anything else."""
     symbol, order_id, limit = command.symbol, command.order_id, command.limit_price
     book = state.by_symbol.get(symbol)
-    if book is None or not book.is_plain or order_id in book.orders or limit is None:
+    if book is None or not book.is_plain or book.gatherings or order_id in book.orders or limit is None:
         return None
     if book.stops or book.phase is not _CONTINUOUS or book.band is not NO_BAND or command.is_post_only:
         return None
@@ -101,6 +101,8 @@ def _sweep(state: State, book: Book, order: RestingOrder) -> Iterator[Event]:
         yield Booked(with_slice(order, book.sequence + 1))
     else:
         yield from act(state, book, order, None, is_new=True)
+    if state.busy:
+        yield ContinueMatching(symbol=order.symbol)
     if state.moved:
         yield BOOKS_MOVED
 

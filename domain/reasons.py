@@ -18,6 +18,9 @@ REASON_TEXTS = {
     ReasonCode.HALTED: "Trading is halted",
     ReasonCode.MARKET_CLOSED: "The market is closed",
     ReasonCode.NOT_IN_AUCTION: "Market, IOC and FOK orders are not taken in an auction",
+    ReasonCode.NO_AUCTION: "The instrument has no such auction",
+    ReasonCode.AUCTION_MISSED: "Its auction has been held: the next one is of another session",
+    ReasonCode.AUCTION_REMAINDER: "For one auction alone: the rest found no counterparty in it",
     ReasonCode.POST_ONLY_WOULD_CROSS: "Post-only: it would trade at once",
     ReasonCode.EXPIRE_IN_PAST: "Its expiry has passed",
     ReasonCode.EXPIRED: "Its time is over",
@@ -45,6 +48,8 @@ BOOK_REFUSALS = frozenset(
         ReasonCode.HALTED,
         ReasonCode.MARKET_CLOSED,
         ReasonCode.NOT_IN_AUCTION,
+        ReasonCode.NO_AUCTION,
+        ReasonCode.AUCTION_MISSED,
         ReasonCode.POST_ONLY_WOULD_CROSS,
         ReasonCode.EXPIRE_IN_PAST,
         ReasonCode.INSTRUMENT_EXPIRED,
@@ -53,6 +58,7 @@ BOOK_REFUSALS = frozenset(
 """Reasons of a book that make an order REJECTED, not CANCELLED: it never worked (D7)."""
 ENDS = dict.fromkeys(BOOK_REFUSALS, Step.REJECTED) | {
     ReasonCode.EXPIRED: Step.EXPIRED,
+    ReasonCode.AUCTION_REMAINDER: Step.EXPIRED,
     ReasonCode.MONEY_SPENT: Step.SPENT,
 }
 """What it means for an order that it left its book for that reason; CANCELLED for any other (D8)."""

@@ -5,14 +5,17 @@ from typing import Any, get_args
 
 from app.machine import Noun, Place
 from domain import order_books as machine
+from domain.auction_books import AuctionOrder
 from domain.auction_rows import AuctionRow, GroupHit
-from domain.book_rows import BookRow, ShardRow, State, Waiting
+from domain.book_rows import BookRow, ShardRow, State
 from domain.breaker_rows import BreakerRow
 from domain.instruments import Instrument
+from domain.parking import ParkedCommand
 from domain.quotes import Quote
 from domain.resting import RestingOrder, StopOrder
 from domain.session_rows import SessionRow
 from domain.trades import TradeRow
+from domain.waiting_rows import Waiting
 
 
 def state(tables: Mapping[str, Any], place: Place) -> State:
@@ -41,6 +44,8 @@ NOUN = Noun(
         "quotes": Quote,
         "sessions": SessionRow,
         "group_hits": GroupHit,
+        "auction_orders": AuctionOrder,
+        "parked": ParkedCommand,
     },
     state=state,
     decide=machine.decide,

@@ -17,6 +17,7 @@ from web.commands import happens, is_taken, place_in_line, send, send_to_all
 from web.gateway import opened
 from web.ids import id_of_key, new_id
 from web.numbers import nanos, nanos_or_none, parse
+from web.operations import seconds
 from web.order_books import instrument, listing
 from web.problems import Problem, refused
 from web.seeding import envelope, listed
@@ -85,6 +86,8 @@ async def list_instrument(request: web.Request) -> web.Response:
         option_right=orders.word("right", body.get("right", "none"), RIGHTS),
         calendar=await calendar_of(body),
         allocation=orders.word("allocation", body.get("allocation", "price_time"), ALLOCATIONS),
+        opening_auction_ns=_seconds_of(body, "opening_auction_s"),
+        closing_auction_ns=_seconds_of(body, "closing_auction_s"),
         **envelope(new_id()),
     )
     fault = await listed(command)
@@ -93,6 +96,11 @@ async def list_instrument(request: web.Request) -> web.Response:
     found = instrument(command.symbol)
     assert found is not None
     return answers.answer(listing(found), 201)
+
+
+def _seconds_of(body: dict[str, Any], field: str) -> int:
+    """Nanoseconds of so many seconds; zero where the body does not say."""
+    return seconds(field, body[field]) if body.get(field) else 0
 
 
 def _venue_of(body: dict[str, Any]) -> tuple[Venue, str]:

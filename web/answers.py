@@ -201,6 +201,8 @@ def session_state(row: SessionRow) -> dict[str, Any]:
         "opens_at": time_text(row.opens_at),
         "closes_at": time_text(row.closes_at),
         "is_open": row.is_open,
+        "pre_open_at": time_text(row.pre_open_at) if row.pre_open_at else None,
+        "closing_auction_at": time_text(row.closing_auction_at) if row.closing_auction_at else None,
     }
 
 

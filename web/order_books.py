@@ -107,6 +107,8 @@ def listing(row: Instrument) -> dict[str, Any]:
         "right": row.option_right.value,
         "calendar": row.calendar or None,
         "allocation": row.allocation.value.lower(),
+        "opening_auction_s": text_or_none(row.opening_auction_ns or None),
+        "closing_auction_s": text_or_none(row.closing_auction_ns or None),
     }
 
 

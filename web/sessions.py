@@ -24,8 +24,8 @@ LOOK_S = 0.25
 AGAIN_S = 5.0
 """After this a book is told once more that has not taken it up."""
 
-_told: dict[str, tuple[str, float]] = {}
-"""Of each symbol the session that was told, and when."""
+_told: dict[str, tuple[str, str, float]] = {}
+"""Of each symbol the calendar and the session that were told, and when."""
 _tasks: list[asyncio.Task[None]] = []
 
 
@@ -54,8 +54,8 @@ def _without_session() -> Iterator[Instrument]:
 async def _schedule(instrument: Instrument) -> None:
     symbol = instrument.symbol
     session = await asyncio.to_thread(calendars.next_session, instrument.calendar, clock.now())
-    last, told_at = _told.get(symbol, ("", 0.0))
-    if session.name == last and time.monotonic() - told_at < AGAIN_S:
+    calendar, last, told_at = _told.get(symbol, ("", "", 0.0))
+    if (instrument.calendar, session.name) == (calendar, last) and time.monotonic() - told_at < AGAIN_S:
         return
     command = ScheduleSession(
         symbol=symbol,
@@ -63,10 +63,11 @@ async def _schedule(instrument: Instrument) -> None:
         opens_at=session.opens_at,
         closes_at=session.closes_at,
         holidays=session.holidays,
+        calendar=instrument.calendar,
         **envelope(new_id()),
     )
     await send("order_books", symbol, command)
-    _told[symbol] = session.name, time.monotonic()
+    _told[symbol] = instrument.calendar, session.name, time.monotonic()
 
 
 async def _begin() -> None:

@@ -749,8 +749,6 @@ class CancelAllOrders(Message, frozen=True):
     """Of which side; UNKNOWN for both."""
     reason_code: ReasonCode = ReasonCode.MASS_CANCEL
     """Why, as the orders will say."""
-    turn: int = 0
-    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     order_number_max: int = 0
     """Only orders with numbers up to this one: those that came later stay. Zero for all."""
     event_id: str = ""
@@ -774,7 +772,6 @@ class CancelAllOrders(Message, frozen=True):
                 STRING[self.account_id],
                 SIDE_BYTES[self.side],
                 REASONCODE_BYTES[self.reason_code],
-                LONG[self.turn],
                 LONG[self.order_number_max],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -801,7 +798,6 @@ class CancelAllOrders(Message, frozen=True):
         at += 1
         reason_code = REASONCODE_AT[data[at]]
         at += 1
-        turn, at = read_long(data, at)
         order_number_max, at = read_long(data, at)
         size = data[at]
         at += 1
@@ -847,7 +843,6 @@ class CancelAllOrders(Message, frozen=True):
             account_id,
             side,
             reason_code,
-            turn,
             order_number_max,
             event_id,
             command_id,
@@ -865,7 +860,6 @@ class CancelAllOrders(Message, frozen=True):
             account_id=data["account_id"],
             side=Side(data["side"]),
             reason_code=ReasonCode(data["reason_code"]),
-            turn=data["turn"],
             order_number_max=data["order_number_max"],
             event_id=data["event_id"],
             command_id=data["command_id"],
@@ -1020,8 +1014,6 @@ class CancelRestingOrder(Message, frozen=True):
     """Account that owns the order."""
     symbol: str
     """Instrument, as listed."""
-    turn: int = 0
-    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1042,7 +1034,6 @@ class CancelRestingOrder(Message, frozen=True):
                 STRING[self.order_id],
                 STRING[self.account_id],
                 STRING[self.symbol],
-                LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1071,7 +1062,6 @@ class CancelRestingOrder(Message, frozen=True):
         end = at + (size >> 1)
         symbol = data[at:end].decode()
         at = end
-        turn, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1111,9 +1101,7 @@ class CancelRestingOrder(Message, frozen=True):
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
-        return cls(
-            order_id, account_id, symbol, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp
-        )
+        return cls(order_id, account_id, symbol, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
 
     @classmethod
     def from_avro(cls, data: dict[str, Any]) -> Self:
@@ -1122,7 +1110,6 @@ class CancelRestingOrder(Message, frozen=True):
             order_id=data["order_id"],
             account_id=data["account_id"],
             symbol=data["symbol"],
-            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1145,8 +1132,6 @@ class ChangePhase(Message, frozen=True):
     """Of an auction: what it is for."""
     auction_ns: int = 0
     """Of an auction: nanoseconds until it ends by itself; zero where it ends when told so. Where a halted book is to trade continuously: of the auction in between; zero where there is none."""
-    turn: int = 0
-    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1168,7 +1153,6 @@ class ChangePhase(Message, frozen=True):
                 TRADINGPHASE_BYTES[self.phase],
                 AUCTIONKIND_BYTES[self.auction_kind],
                 LONG[self.auction_ns],
-                LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1188,7 +1172,6 @@ class ChangePhase(Message, frozen=True):
         auction_kind = AUCTIONKIND_AT[data[at]]
         at += 1
         auction_ns, at = read_long(data, at)
-        turn, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1233,7 +1216,6 @@ class ChangePhase(Message, frozen=True):
             phase,
             auction_kind,
             auction_ns,
-            turn,
             event_id,
             command_id,
             correlation_id,
@@ -1250,7 +1232,6 @@ class ChangePhase(Message, frozen=True):
             phase=TradingPhase(data["phase"]),
             auction_kind=AuctionKind(data["auction_kind"]),
             auction_ns=data["auction_ns"],
-            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1261,7 +1242,7 @@ class ChangePhase(Message, frozen=True):
 
 
 class ContinueMatching(Message, frozen=True):
-    """The shard goes on with an order that trades more often than one record may."""
+    """The shard goes on with a book that has more to do than one record may, then with commands that wait for it."""
 
     schema_name: ClassVar[str] = "order_books.ContinueMatching"
 
@@ -1354,15 +1335,13 @@ class ContinueMatching(Message, frozen=True):
         )
 
 
-class EndSession(Message, frozen=True):
-    """Ends the orders that live for the session."""
+class ContinueReset(Message, frozen=True):
+    """The shard goes on with a reset: a record cancels so many orders, and books may have to end something before."""
 
-    schema_name: ClassVar[str] = "order_books.EndSession"
+    schema_name: ClassVar[str] = "order_books.ContinueReset"
 
-    symbol: str
-    """Instrument, as listed."""
-    turn: int = 0
-    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
+    reset_id: str
+    """Id of the reset."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1380,8 +1359,7 @@ class EndSession(Message, frozen=True):
         """The Avro bytes."""
         return b"".join(
             (
-                STRING[self.symbol],
-                LONG[self.turn],
+                STRING[self.reset_id],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1394,9 +1372,8 @@ class EndSession(Message, frozen=True):
         if size & 0x81:
             size, at = long_size(data, at - 1)
         end = at + (size >> 1)
-        symbol = data[at:end].decode()
+        reset_id = data[at:end].decode()
         at = end
-        turn, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1436,14 +1413,107 @@ class EndSession(Message, frozen=True):
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
-        return cls(symbol, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+        return cls(reset_id, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            reset_id=data["reset_id"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class EndSession(Message, frozen=True):
+    """Ends the orders that live for the session."""
+
+    schema_name: ClassVar[str] = "order_books.EndSession"
+
+    symbol: str
+    """Instrument, as listed."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
 
     @classmethod
     def from_avro(cls, data: dict[str, Any]) -> Self:
         """From what an Avro library reads."""
         return cls(
             symbol=data["symbol"],
-            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1504,8 +1574,6 @@ class EnterOrder(Message, frozen=True):
     """Units of that order that had traded when this one was taken."""
     ends_group_at_trigger: bool = False
     """The orders of its group are cancelled when it is triggered already, not first when it trades."""
-    turn: int = 0
-    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1546,7 +1614,6 @@ class EnterOrder(Message, frozen=True):
                 STRING[self.held_by],
                 b"\0" if self.held_by_filled is None else b"\2" + NANOS_BYTES[self.held_by_filled],
                 BOOLEAN[self.ends_group_at_trigger],
-                LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1672,7 +1739,6 @@ class EnterOrder(Message, frozen=True):
             at += 1
         ends_group_at_trigger = data[at] == 1
         at += 1
-        turn, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1736,7 +1802,6 @@ class EnterOrder(Message, frozen=True):
             held_by,
             held_by_filled,
             ends_group_at_trigger,
-            turn,
             event_id,
             command_id,
             correlation_id,
@@ -1772,7 +1837,6 @@ class EnterOrder(Message, frozen=True):
             held_by=data["held_by"],
             held_by_filled=None if data["held_by_filled"] is None else bytes_to_nanos(data["held_by_filled"]),
             ends_group_at_trigger=data["ends_group_at_trigger"],
-            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -1946,6 +2010,10 @@ class InstrumentListed(Message, frozen=True):
     """Name of its session calendar, as exchange_calendars has it; empty where it is traded at all times."""
     allocation: Allocation = Allocation.PRICE_TIME
     """Who of those at one price trades first: the oldest, or all of them in parts."""
+    opening_auction_ns: int = 0
+    """Nanoseconds for which orders gather before a session opens with an auction; zero where it opens without one."""
+    closing_auction_ns: int = 0
+    """Nanoseconds at the end of a session in which orders gather, before it closes with an auction; zero where it closes without one."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1982,6 +2050,8 @@ class InstrumentListed(Message, frozen=True):
                 OPTIONRIGHT_BYTES[self.option_right],
                 STRING[self.calendar],
                 ALLOCATION_BYTES[self.allocation],
+                LONG[self.opening_auction_ns],
+                LONG[self.closing_auction_ns],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2079,6 +2149,8 @@ class InstrumentListed(Message, frozen=True):
         at = end
         allocation = ALLOCATION_AT[data[at]]
         at += 1
+        opening_auction_ns, at = read_long(data, at)
+        closing_auction_ns, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -2138,6 +2210,8 @@ class InstrumentListed(Message, frozen=True):
             option_right,
             calendar,
             allocation,
+            opening_auction_ns,
+            closing_auction_ns,
             event_id,
             command_id,
             correlation_id,
@@ -2169,6 +2243,8 @@ class InstrumentListed(Message, frozen=True):
             option_right=OptionRight(data["option_right"]),
             calendar=data["calendar"],
             allocation=Allocation(data["allocation"]),
+            opening_auction_ns=data["opening_auction_ns"],
+            closing_auction_ns=data["closing_auction_ns"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -2332,6 +2408,10 @@ class ListInstrument(Message, frozen=True):
     """Name of its session calendar, as exchange_calendars has it; empty where it is traded at all times."""
     allocation: Allocation = Allocation.PRICE_TIME
     """Who of those at one price trades first: the oldest, or all of them in parts."""
+    opening_auction_ns: int = 0
+    """Nanoseconds for which orders gather before a session opens with an auction; zero where it opens without one."""
+    closing_auction_ns: int = 0
+    """Nanoseconds at the end of a session in which orders gather, before it closes with an auction; zero where it closes without one."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -2368,6 +2448,8 @@ class ListInstrument(Message, frozen=True):
                 OPTIONRIGHT_BYTES[self.option_right],
                 STRING[self.calendar],
                 ALLOCATION_BYTES[self.allocation],
+                LONG[self.opening_auction_ns],
+                LONG[self.closing_auction_ns],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2465,6 +2547,8 @@ class ListInstrument(Message, frozen=True):
         at = end
         allocation = ALLOCATION_AT[data[at]]
         at += 1
+        opening_auction_ns, at = read_long(data, at)
+        closing_auction_ns, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -2524,6 +2608,8 @@ class ListInstrument(Message, frozen=True):
             option_right,
             calendar,
             allocation,
+            opening_auction_ns,
+            closing_auction_ns,
             event_id,
             command_id,
             correlation_id,
@@ -2555,6 +2641,8 @@ class ListInstrument(Message, frozen=True):
             option_right=OptionRight(data["option_right"]),
             calendar=data["calendar"],
             allocation=Allocation(data["allocation"]),
+            opening_auction_ns=data["opening_auction_ns"],
+            closing_auction_ns=data["closing_auction_ns"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -3646,8 +3734,6 @@ class RearmBreaker(Message, frozen=True):
     """Instrument, as listed."""
     auction_ns: int = 0
     """How long the auction takes, in nanoseconds; zero where the book goes on at once."""
-    turn: int = 0
-    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -3667,7 +3753,6 @@ class RearmBreaker(Message, frozen=True):
             (
                 STRING[self.symbol],
                 LONG[self.auction_ns],
-                LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -3683,7 +3768,6 @@ class RearmBreaker(Message, frozen=True):
         symbol = data[at:end].decode()
         at = end
         auction_ns, at = read_long(data, at)
-        turn, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -3723,7 +3807,7 @@ class RearmBreaker(Message, frozen=True):
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
-        return cls(symbol, auction_ns, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+        return cls(symbol, auction_ns, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
 
     @classmethod
     def from_avro(cls, data: dict[str, Any]) -> Self:
@@ -3731,7 +3815,6 @@ class RearmBreaker(Message, frozen=True):
         return cls(
             symbol=data["symbol"],
             auction_ns=data["auction_ns"],
-            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -3754,8 +3837,6 @@ class ReduceOrder(Message, frozen=True):
     """Instrument, as listed."""
     quantity: int
     """Units to take off what is open."""
-    turn: int = 0
-    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -3777,7 +3858,6 @@ class ReduceOrder(Message, frozen=True):
                 STRING[self.account_id],
                 STRING[self.symbol],
                 NANOS_BYTES[self.quantity],
-                LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -3809,7 +3889,6 @@ class ReduceOrder(Message, frozen=True):
         end = at + NANOS_SIZE_AT[data[at]]
         quantity = NANOS_FROM[data[at:end]]
         at = end
-        turn, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -3850,17 +3929,7 @@ class ReduceOrder(Message, frozen=True):
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
         return cls(
-            order_id,
-            account_id,
-            symbol,
-            quantity,
-            turn,
-            event_id,
-            command_id,
-            correlation_id,
-            caused_by,
-            actor_id,
-            timestamp,
+            order_id, account_id, symbol, quantity, event_id, command_id, correlation_id, caused_by, actor_id, timestamp
         )
 
     @classmethod
@@ -3871,7 +3940,6 @@ class ReduceOrder(Message, frozen=True):
             account_id=data["account_id"],
             symbol=data["symbol"],
             quantity=bytes_to_nanos(data["quantity"]),
-            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -3900,8 +3968,6 @@ class ReplaceOrder(Message, frozen=True):
     """New stop price of an order that waits for its trigger; null where it stays."""
     trail: int | None = None
     """New distance of a trailing stop; null where it stays."""
-    turn: int = 0
-    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -3926,7 +3992,6 @@ class ReplaceOrder(Message, frozen=True):
                 NANOS_BYTES[self.limit_price],
                 b"\0" if self.stop_price is None else b"\2" + NANOS_BYTES[self.stop_price],
                 b"\0" if self.trail is None else b"\2" + NANOS_BYTES[self.trail],
-                LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -3979,7 +4044,6 @@ class ReplaceOrder(Message, frozen=True):
             at = end
         else:
             at += 1
-        turn, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -4027,7 +4091,6 @@ class ReplaceOrder(Message, frozen=True):
             limit_price,
             stop_price,
             trail,
-            turn,
             event_id,
             command_id,
             correlation_id,
@@ -4047,7 +4110,6 @@ class ReplaceOrder(Message, frozen=True):
             limit_price=bytes_to_nanos(data["limit_price"]),
             stop_price=None if data["stop_price"] is None else bytes_to_nanos(data["stop_price"]),
             trail=None if data["trail"] is None else bytes_to_nanos(data["trail"]),
-            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -4310,6 +4372,8 @@ class ScheduleSession(Message, frozen=True):
     """When it closes."""
     holidays: tuple[Holiday, ...]
     """Weekdays before it that have no session."""
+    calendar: str = ""
+    """Calendar of which it is: it counts where that is the instrument's. Empty where it counts in any case."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -4337,6 +4401,7 @@ class ScheduleSession(Message, frozen=True):
                     else b""
                 )
                 + b"\0",
+                STRING[self.calendar],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -4363,6 +4428,13 @@ class ScheduleSession(Message, frozen=True):
         known = TIME_AT.get(data[at : at + 9])
         closes_at, at = read_time(data, at) if known is None else (known, at + 9)
         holidays, at = read_items(data, at, Holiday.decoded)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        calendar = data[at:end].decode()
+        at = end
         size = data[at]
         at += 1
         if size & 0x81:
@@ -4408,6 +4480,7 @@ class ScheduleSession(Message, frozen=True):
             opens_at,
             closes_at,
             holidays,
+            calendar,
             event_id,
             command_id,
             correlation_id,
@@ -4425,6 +4498,117 @@ class ScheduleSession(Message, frozen=True):
             opens_at=data["opens_at"],
             closes_at=data["closes_at"],
             holidays=tuple([Holiday.from_avro(item) for item in data["holidays"]]),
+            calendar=data["calendar"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class SessionCancelled(Message, frozen=True):
+    """A session that was scheduled will not be: its instrument has another calendar now."""
+
+    schema_name: ClassVar[str] = "order_books.SessionCancelled"
+
+    symbol: str
+    """Instrument, as listed."""
+    session: str
+    """Day of the session, as its exchange counts: 2026-01-05."""
+    sequence: int = 0
+    """Counts everything that happens in the book."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.symbol],
+                STRING[self.session],
+                LONG[self.sequence],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        session = data[at:end].decode()
+        at = end
+        sequence, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(symbol, session, sequence, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            symbol=data["symbol"],
+            session=data["session"],
+            sequence=data["sequence"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -4667,6 +4851,10 @@ class SessionScheduled(Message, frozen=True):
     """When it opens."""
     closes_at: int
     """When it closes."""
+    pre_open_at: int = 0
+    """When orders begin to gather for the opening auction; zero where there is none."""
+    closing_auction_at: int = 0
+    """When orders begin to gather for the closing auction; zero where there is none."""
     sequence: int = 0
     """Counts everything that happens in the book."""
     event_id: str = ""
@@ -4690,6 +4878,8 @@ class SessionScheduled(Message, frozen=True):
                 STRING[self.session],
                 LONG[self.opens_at],
                 LONG[self.closes_at],
+                LONG[self.pre_open_at],
+                LONG[self.closing_auction_at],
                 LONG[self.sequence],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -4716,6 +4906,10 @@ class SessionScheduled(Message, frozen=True):
         opens_at, at = read_time(data, at) if known is None else (known, at + 9)
         known = TIME_AT.get(data[at : at + 9])
         closes_at, at = read_time(data, at) if known is None else (known, at + 9)
+        known = TIME_AT.get(data[at : at + 9])
+        pre_open_at, at = read_time(data, at) if known is None else (known, at + 9)
+        known = TIME_AT.get(data[at : at + 9])
+        closing_auction_at, at = read_time(data, at) if known is None else (known, at + 9)
         sequence, at = read_long(data, at)
         size = data[at]
         at += 1
@@ -4761,6 +4955,8 @@ class SessionScheduled(Message, frozen=True):
             session,
             opens_at,
             closes_at,
+            pre_open_at,
+            closing_auction_at,
             sequence,
             event_id,
             command_id,
@@ -4778,6 +4974,8 @@ class SessionScheduled(Message, frozen=True):
             session=data["session"],
             opens_at=data["opens_at"],
             closes_at=data["closes_at"],
+            pre_open_at=data["pre_open_at"],
+            closing_auction_at=data["closing_auction_at"],
             sequence=data["sequence"],
             event_id=data["event_id"],
             command_id=data["command_id"],
@@ -4801,8 +4999,6 @@ class SetBreaker(Message, frozen=True):
     """How long orders gather after it tripped, before the book reopens with them, in nanoseconds."""
     is_manual: bool = False
     """Once it tripped the book is halted, until an operator arms the breaker again. Else it reopens by itself."""
-    turn: int = 0
-    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -4824,7 +5020,6 @@ class SetBreaker(Message, frozen=True):
                 LONG[self.limit_rate],
                 LONG[self.pause_ns],
                 BOOLEAN[self.is_manual],
-                LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -4843,7 +5038,6 @@ class SetBreaker(Message, frozen=True):
         pause_ns, at = read_long(data, at)
         is_manual = data[at] == 1
         at += 1
-        turn, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -4888,7 +5082,6 @@ class SetBreaker(Message, frozen=True):
             limit_rate,
             pause_ns,
             is_manual,
-            turn,
             event_id,
             command_id,
             correlation_id,
@@ -4905,7 +5098,6 @@ class SetBreaker(Message, frozen=True):
             limit_rate=data["limit_rate"],
             pause_ns=data["pause_ns"],
             is_manual=data["is_manual"],
-            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -4924,8 +5116,6 @@ class SetLastPrice(Message, frozen=True):
     """Instrument, as listed."""
     price: int
     """Price of the last trade."""
-    turn: int = 0
-    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -4945,7 +5135,6 @@ class SetLastPrice(Message, frozen=True):
             (
                 STRING[self.symbol],
                 NANOS_BYTES[self.price],
-                LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -4963,7 +5152,6 @@ class SetLastPrice(Message, frozen=True):
         end = at + NANOS_SIZE_AT[data[at]]
         price = NANOS_FROM[data[at:end]]
         at = end
-        turn, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -5003,7 +5191,7 @@ class SetLastPrice(Message, frozen=True):
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
-        return cls(symbol, price, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+        return cls(symbol, price, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
 
     @classmethod
     def from_avro(cls, data: dict[str, Any]) -> Self:
@@ -5011,7 +5199,6 @@ class SetLastPrice(Message, frozen=True):
         return cls(
             symbol=data["symbol"],
             price=bytes_to_nanos(data["price"]),
-            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -5032,8 +5219,6 @@ class SetPriceBand(Message, frozen=True):
     """Lowest limit; null where there is none."""
     high: int | None = None
     """Highest limit; null where there is none."""
-    turn: int = 0
-    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -5054,7 +5239,6 @@ class SetPriceBand(Message, frozen=True):
                 STRING[self.symbol],
                 b"\0" if self.low is None else b"\2" + NANOS_BYTES[self.low],
                 b"\0" if self.high is None else b"\2" + NANOS_BYTES[self.high],
-                LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -5087,7 +5271,6 @@ class SetPriceBand(Message, frozen=True):
             at = end
         else:
             at += 1
-        turn, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -5127,7 +5310,7 @@ class SetPriceBand(Message, frozen=True):
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
-        return cls(symbol, low, high, turn, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+        return cls(symbol, low, high, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
 
     @classmethod
     def from_avro(cls, data: dict[str, Any]) -> Self:
@@ -5136,7 +5319,6 @@ class SetPriceBand(Message, frozen=True):
             symbol=data["symbol"],
             low=None if data["low"] is None else bytes_to_nanos(data["low"]),
             high=None if data["high"] is None else bytes_to_nanos(data["high"]),
-            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -5161,8 +5343,6 @@ class SetReferencePrices(Message, frozen=True):
     """Best ask."""
     last: int | None = None
     """Price of the last trade."""
-    turn: int = 0
-    """Where it had to wait for an order before it, and the shard sent it to itself: when it is its turn. Else zero."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -5185,7 +5365,6 @@ class SetReferencePrices(Message, frozen=True):
                 b"\0" if self.ask is None else b"\2" + NANOS_BYTES[self.ask],
                 b"\0" if self.last is None else b"\2" + NANOS_BYTES[self.last],
                 LONG[self.quoted_at],
-                LONG[self.turn],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -5229,7 +5408,6 @@ class SetReferencePrices(Message, frozen=True):
             at += 1
         known = TIME_AT.get(data[at : at + 9])
         quoted_at, at = read_time(data, at) if known is None else (known, at + 9)
-        turn, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -5270,18 +5448,7 @@ class SetReferencePrices(Message, frozen=True):
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
         return cls(
-            symbol,
-            quoted_at,
-            bid,
-            ask,
-            last,
-            turn,
-            event_id,
-            command_id,
-            correlation_id,
-            caused_by,
-            actor_id,
-            timestamp,
+            symbol, quoted_at, bid, ask, last, event_id, command_id, correlation_id, caused_by, actor_id, timestamp
         )
 
     @classmethod
@@ -5293,7 +5460,6 @@ class SetReferencePrices(Message, frozen=True):
             bid=None if data["bid"] is None else bytes_to_nanos(data["bid"]),
             ask=None if data["ask"] is None else bytes_to_nanos(data["ask"]),
             last=None if data["last"] is None else bytes_to_nanos(data["last"]),
-            turn=data["turn"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -5670,6 +5836,7 @@ MESSAGES: tuple[type[Message], ...] = (
     CancelRestingOrder,
     ChangePhase,
     ContinueMatching,
+    ContinueReset,
     EndSession,
     EnterOrder,
     HolidayDeclared,
@@ -5690,6 +5857,7 @@ MESSAGES: tuple[type[Message], ...] = (
     ReplaceRefused,
     ResetBooks,
     ScheduleSession,
+    SessionCancelled,
     SessionClosed,
     SessionOpened,
     SessionScheduled,

@@ -12,6 +12,7 @@ from domain.order_terms import quantity_fault
 from domain.resting import RestingOrder
 from schemas.enums import (
     Allocation,
+    AuctionKind,
     InstrumentType,
     OrderType,
     ReasonCode,
@@ -60,6 +61,7 @@ PHASES = {
     "halt": TradingPhase.HALTED,
     "closed": TradingPhase.CLOSED,
 }
+KINDS = {None: AuctionKind.UNKNOWN, "opening": AuctionKind.OPENING, "closing": AuctionKind.CLOSING}
 CANCELS = {
     ReasonCode.REQUESTED: "user",
     ReasonCode.IOC_REMAINDER: "ioc",
@@ -70,6 +72,7 @@ CANCELS = {
     ReasonCode.OCO: "oco",
     ReasonCode.MASS_CANCEL: "mass",
     ReasonCode.POSITION_LIMIT: "position_limit",
+    ReasonCode.AUCTION_REMAINDER: "auction",
 }
 REJECTS = {
     ReasonCode.UNKNOWN_ORDER: "unknown",
@@ -83,6 +86,8 @@ REJECTS = {
     ReasonCode.HALTED: "halted",
     ReasonCode.MARKET_CLOSED: "market_closed",
     ReasonCode.NOT_IN_AUCTION: "not_in_auction",
+    ReasonCode.NO_AUCTION: "no_auction",
+    ReasonCode.AUCTION_MISSED: "auction_missed",
     ReasonCode.POST_ONLY_WOULD_CROSS: "post_only_would_cross",
     ReasonCode.EXPIRE_IN_PAST: "expire_in_past",
 }
@@ -102,6 +107,7 @@ class Player:
     def __init__(self) -> None:
         self.machine = Machine("order_books")
         self.tick, self.lot, self.calendar, self.allocation = 1, 1, "", Allocation.PRICE_TIME
+        self.auctions = [0, 0]
         self.list()
         self.trades: list[dict[str, Any]] = []
         self.cancels: list[list[Any]] = []
@@ -123,6 +129,8 @@ class Player:
             Venue.INTERNAL,
             calendar=self.calendar,
             allocation=self.allocation,
+            opening_auction_ns=self.auctions[0] * UNIT,
+            closing_auction_ns=self.auctions[1] * UNIT,
         )
         self.machine.noun.evolve(self.machine.state, listed)
 
@@ -199,6 +207,7 @@ class Player:
 
     def _configure(self, command: dict[str, Any]) -> None:
         self.tick, self.lot = command.get("tick", self.tick), command.get("lot", self.lot)
+        self.auctions = command.get("auctions", self.auctions)
         self.allocation = Allocation[command.get("allocation", self.allocation).upper()]
         self.list()
         if "band" in command:
@@ -290,7 +299,9 @@ class Player:
         quantity = order.quantity if command.get("qty") is None else command["qty"]
         fault = quantity_fault(self._instrument(), quantity) if command.get("qty") is not None else None
         if fault is None and command.get("price") is not None:
+            entry = self.book.gathered(str(number))
             has_limit = stop is None or stop.order_type is OrderType.STOP_LIMIT
+            has_limit = has_limit and not (entry is not None and entry.is_market)
             fault = self._price_fault(command["price"]) if has_limit else ReasonCode.BAD_PRICE
         if fault is None and command.get("stop") is not None:
             has_stop = stop is not None and stop.trail is None
@@ -319,6 +330,7 @@ class Player:
             for name, side in (("buy", book.bids), ("sell", book.asks))
             for price, level in side.from_best()
         ]
+        gathered = [entry for gathering in book.gatherings.values() for entry in gathering.orders.values()]
         stops = sorted(book.stops.values(), key=lambda stop: (stop.elected, stop.number))
         return {
             "trades": self.trades,
@@ -329,6 +341,7 @@ class Player:
             "cancels": self.cancels,
             "rejects": self.rejects,
             "pending_stops": [int(stop.order.order_id) for stop in stops],
+            "auction_orders": [int(entry.order.order_id) for entry in sorted(gathered, key=lambda e: e.order.priority)],
             "last": book.last,
             "displayed": [[name, price, sum(order.tradable for order in level)] for name, price, level in sides],
             "state": next(name for name, phase in PHASES.items() if phase is book.phase),
@@ -362,6 +375,8 @@ def prevention_of(command: dict[str, Any]) -> SelfTradePrevention:
 OPERATIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "mass_cancel": _mass_cancel,
     "session_end": lambda _: EndSession(SYMBOL),
-    "state": lambda command: ChangePhase(SYMBOL, PHASES[command["state"]], auction_ns=length_of(command)),
+    "state": lambda command: ChangePhase(
+        SYMBOL, PHASES[command["state"]], KINDS[command.get("kind")], length_of(command)
+    ),
     "rearm": lambda command: RearmBreaker(SYMBOL, length_of(command)),
 }

@@ -30,13 +30,36 @@ class Chance:
     """One scenario."""
 
     def __init__(self, rng: Random) -> None:
-        self.rng, self.ids, self.now = rng, 0, 0
+        self.rng, self.ids, self.now, self.has_hours = rng, 0, 0, False
 
     def commands(self, count: int) -> list[dict[str, Any]]:
-        ops = OPS if self._is(0.8) else OPS + WITH_HOURS
+        if self._is(0.12):
+            return self._day()
+        self.has_hours = self._is(0.3)
+        ops = OPS + WITH_HOURS if self.has_hours else OPS
         commands = self._nervous() if self._is(0.2) else []
+        if self.has_hours and self._is(0.7):
+            commands.append({"op": "config", "auctions": [self.rng.choice((0, 4, 9)), self.rng.choice((0, 4, 9))]})
+            commands.append({"op": "session"} | self._of_the_venue("session"))
         commands += [self._command(self.rng.choice(ops)) for _ in range(count)]
         return self._shared(commands) if self._is(0.25) else commands
+
+    def _day(self) -> list[dict[str, Any]]:
+        """A session with its auctions, or one of them: the clock moves on to each part of it, most of the time."""
+        rng, self.has_hours = self.rng, True
+        commands: list[dict[str, Any]] = [
+            {"op": "config", "auctions": [rng.choice((4, 4, 0)), rng.choice((4, 4, 0))]},
+            {"op": "session", "opens": 10, "closes": 20},
+        ]
+        ops = (*["limit"] * 6, "market", "market", "stop", "cancel", "modify", "reduce")
+        for now in (7, 10, 17, 20, 30):
+            commands += [self._command(rng.choice(ops)) for _ in range(rng.randint(0, 8))]
+            if self._is(0.15):
+                commands.append({"op": "state"} | self._of_the_venue("state"))
+            if self._is(0.9):
+                self.now = now
+                commands.append({"op": "clock", "now": now})
+        return commands
 
     def _nervous(self) -> list[dict[str, Any]]:
         """A market in which stops and a breaker wait for the first trades."""
@@ -45,13 +68,12 @@ class Chance:
         return [{"op": "config", "breaker": breaker | {"limit": self.rng.randint(1, 3)}}, *stops]
 
     def _shared(self, commands: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The same where orders at one price trade in parts: with lots of two or three, and with no fok."""
+        """The same where orders at one price trade in parts, with lots of two or three."""
         lot = self.rng.choice((1, 1, 2, 3))
         found: list[dict[str, Any]] = [{"op": "config", "allocation": "pro_rata", "lot": lot}]
         for command in commands:
             amounts = {name: command[name] * lot for name in ("qty", "display", "by", "most") if name in command}
-            kinds = {"op": "ioc"} if command["op"] == "fok" else {"tif": "ioc"} if command.get("tif") == "fok" else {}
-            found.append(command | amounts | kinds)
+            found.append(command | amounts)
         return found
 
     def _price(self) -> int:
@@ -74,13 +96,14 @@ class Chance:
             owner = {"owner": rng.choice(OWNERS)} if self._is(0.8) else {}
             return owner | ({"side": rng.choice(["buy", "sell"])} if self._is(0.5) else {})
         if op == "session":
-            opens = self.now + rng.randint(0, 12)
+            opens = self.now + rng.randint(0, 12) or 1
             return {"opens": opens, "closes": opens + rng.randint(1, 40)}
         if op == "rearm":
             return {"auction": rng.randint(1, 12)} if self._is(0.5) else {}
         if op == "state":
             length = {"auction": rng.randint(1, 12)} if self._is(0.4) else {}
-            return {"state": rng.choice(["auction", "continuous", "continuous", "halt"])} | length
+            kind = {"kind": rng.choice(["opening", "closing"])} if self._is(0.3) else {}
+            return {"state": rng.choice(["auction", "continuous", "continuous", "halt"])} | length | kind
         return self._config() if op == "config" else {}
 
     def _config(self) -> dict[str, Any]:
@@ -114,7 +137,12 @@ class Chance:
                 order["most"] = rng.choice([1, 2, 3, 5, 9])
         if op == "market" and self._is(0.3):
             order["slip"] = rng.randint(0, 4)
-        return order | self._instructions(op)
+        order |= self._instructions(op)
+        if self.has_hours and op in ("limit", "market") and self._is(0.35):
+            for name in ("slip", "quote", "expire", "post_only"):
+                order.pop(name, None)
+            order |= {"tif": rng.choice(["opg", "cls"]), "qty": rng.choice(QUANTITIES)}
+        return order
 
     def _instructions(self, op: str) -> dict[str, Any]:
         rng = self.rng

@@ -10,7 +10,10 @@ from tests.conformance.commands import faults, without_nulls
 Run = Callable[[list[dict[str, Any]]], dict[str, Any]]
 """Plays commands on a fresh venue -> everything that a scenario may expect."""
 
-COMPARED = ("trades", "book", "cancels", "rejects", "pending_stops", "last", "displayed", "state", "indication")
+COMPARED = (
+    *("trades", "book", "cancels", "rejects", "pending_stops", "auction_orders"),
+    *("last", "displayed", "state", "indication"),
+)
 NOTHING = "nothing"
 
 

@@ -14,7 +14,7 @@ from domain import cancelling, order_books
 from domain.account_rows import FINAL, Answered, Order
 from schemas.accounts import CancelOpenOrders
 from schemas.enums import OrderStatus, ReasonCode, Side
-from schemas.order_books import CancelAllOrders, OrderCancelled
+from schemas.order_books import CancelAllOrders, ContinueMatching, OrderCancelled
 
 LOST = ReasonCode.DISCONNECTED
 
@@ -129,7 +129,7 @@ def test_a_book_with_more_of_them_than_one_record_may_takes_them_out_one_record_
     while commands:
         events = machine.run(commands.pop())
         counts.append(len(of_type(events, OrderCancelled)))
-        commands += of_type(events, CancelAllOrders)
+        commands += of_type(events, ContinueMatching)
         assert {each.reason_code for each in of_type(events, OrderCancelled)} <= {LOST}
     assert counts == [3, 3, 1]
     assert [ids for *_, ids in levels(machine)] == [["8"]]

@@ -11,20 +11,21 @@ from examples import BUY, FOK, GTC, IOC, MARKET, SECOND, SELL, enter, listing, r
 from machines import Machine, of_type
 
 from domain import order_books
-from domain.book_rows import StopArmed, Waiting
+from domain.book_rows import StopArmed
+from domain.parking import CommandTaken
 from domain.stops import MOVES_PER_STEP
-from schemas.enums import OrderType, ReasonCode, TimeInForce, TradingPhase
+from domain.waiting_rows import Waiting
+from schemas.enums import OrderType, ReasonCode, Side, TimeInForce, TradingPhase
 from schemas.order_books import (
+    CancelAllOrders,
     CancelRefused,
-    CancelRestingOrder,
     ChangePhase,
     ContinueMatching,
-    EndSession,
+    ContinueReset,
     EnterOrder,
     OrderCancelled,
     OrderReplaced,
     OrderRested,
-    ReplaceOrder,
     ReplaceRefused,
     ResetBooks,
     ScheduleSession,
@@ -33,7 +34,7 @@ from schemas.order_books import (
 )
 from schemas.shared import Tick
 
-TO_ITSELF = (ContinueMatching, EnterOrder, ReplaceOrder, CancelRestingOrder, ResetBooks, SetLastPrice)
+TO_ITSELF = (ContinueMatching, ContinueReset)
 TOLD = (OrderRested, OrderCancelled, OrderReplaced, ReplaceRefused, CancelRefused, TradeExecuted)
 
 
@@ -133,12 +134,70 @@ def test_what_was_not_done_is_known_after_a_restart() -> None:
     inbox.queue += [enter("buy", BUY, 4, 100), enter("late", BUY, 1, 100)]
     for _ in range(7):
         inbox.take()
-    assert [type(command) for command in inbox.queue] == [ContinueMatching, EnterOrder]
+    assert [type(command) for command in inbox.queue] == [ContinueMatching]
     inbox.machine = inbox.machine.rebuilt()
     assert inbox.machine.state.busy == {"ADAUSDT"}
     inbox.take_all()
     trades = of_type(inbox.told, TradeExecuted)
     assert [trade.buy_order_id for trade in trades] == ["buy"] * 4 + ["late"]
+
+
+def test_records_are_as_many_as_commands_and_parts_however_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_books, "STEPS_PER_RECORD_MAX", 10)
+    inbox = Inbox()
+    makers, waiting = 1_000, 200
+    inbox.queue += [enter(f"sell{n}", SELL, 1, 100) for n in range(makers)]
+    inbox.queue.append(enter("buy", BUY, makers, 100))
+    inbox.queue += [enter(f"late{n}", SELL if n % 2 else BUY, 1, 100) for n in range(waiting)]
+    records = 0
+    while inbox.queue:
+        records += 1
+        inbox.take()
+    parts = (makers + waiting) // 10
+    assert records <= makers + 1 + waiting + 2 * parts
+    assert len(of_type(inbox.told, TradeExecuted)) == makers + waiting // 2
+    assert inbox.machine.tables["parked"].rows == {}
+
+
+@pytest.mark.usefixtures("two_trades_a_record")
+def test_what_waited_goes_out_in_its_own_name() -> None:
+    inbox = Inbox()
+    inbox.queue += [enter(f"sell{n}", SELL, 1, 100) for n in range(5)]
+    late = msgspec.structs.replace(enter("late", BUY, 1, 100), command_id="of late", timestamp=3)
+    inbox.queue += [enter("buy", BUY, 4, 100), late]
+    for _ in range(7):
+        inbox.take()
+    (row,) = inbox.machine.tables["parked"].rows.values()
+    assert row.command == late
+    inbox.machine = inbox.machine.rebuilt()
+    events = [event for _ in range(2) for event in inbox.machine.run(ContinueMatching("ADAUSDT"))]
+    taken = [event for event in events if isinstance(event, CommandTaken | TradeExecuted)]
+    assert [getattr(event, "buy_order_id", "") for event in taken] == ["buy", "buy", "", "late"]
+    assert taken[2].command.command_id == "of late"
+
+
+@pytest.mark.usefixtures("two_trades_a_record")
+def test_nobody_overtakes_a_mass_cancel_that_goes_on_in_other_records() -> None:
+    inbox = Inbox()
+    inbox.queue += [enter(f"sell{n}", SELL, 1, 100) for n in range(5)]
+    inbox.queue += [CancelAllOrders("ADAUSDT", "", Side.UNKNOWN), enter("later", SELL, 1, 100)]
+    inbox.take_all()
+    assert [event.order_id for event in of_type(inbox.told, OrderCancelled)] == [f"sell{n}" for n in range(5)]
+    assert list(inbox.machine.state.book("ADAUSDT").orders) == ["later"]
+
+
+@pytest.mark.usefixtures("two_trades_a_record")
+def test_a_reset_of_many_orders_goes_on_in_other_records() -> None:
+    inbox = Inbox()
+    inbox.queue += [enter(f"sell{n}", SELL, 1, 100) for n in range(5)]
+    inbox.queue.append(ResetBooks(reset_id="r", source="0"))
+    for _ in range(6):
+        inbox.take()
+    assert [type(command) for command in inbox.queue] == [ContinueReset]
+    assert len(of_type(inbox.told, OrderCancelled)) == 2
+    inbox.machine = inbox.machine.rebuilt()
+    inbox.take_all()
+    assert len(of_type(inbox.told, OrderCancelled)) == 5
 
 
 @pytest.mark.usefixtures("two_trades_a_record")
@@ -232,7 +291,7 @@ def test_books_that_close_at_one_time_share_what_one_record_may_do() -> None:
         machine.run(order)
     events = machine.run(Tick(is_manual=False, timestamp=10 * SECOND))
     assert len(of_type(events, OrderCancelled)) == 2
-    (rest,) = of_type(events, EndSession)
+    (rest,) = of_type(events, ContinueMatching)
     assert [event.order_id for event in of_type(machine.run(rest), OrderCancelled)] == ["ADAUSDT-day"]
 
 

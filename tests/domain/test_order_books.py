@@ -420,7 +420,7 @@ def test_a_reset_waits_for_every_account_shard_then_cancels_all_and_tells_everyb
     book.run(enter("0", SELL, 3, 9, symbol="B"))
     assert not of_type(book.run(ResetBooks("r", "0")), OrderCancelled, ResetAccounts)
     events = book.run(ResetBooks("r", "1"))
-    assert ended(events) == [("1", 1, ReasonCode.RESET), ("2", 1, ReasonCode.RESET), ("0", 3, ReasonCode.RESET)]
+    assert ended(events) == [("2", 1, ReasonCode.RESET), ("1", 1, ReasonCode.RESET), ("0", 3, ReasonCode.RESET)]
     assert of_type(events, ResetAccounts) == [ResetAccounts("r", "1")]
     assert of_type(events, ResetPositions) == [ResetPositions("r", "1")]
     assert book.snapshot()["trades"] == book.snapshot()["orders"] == {}

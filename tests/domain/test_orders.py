@@ -162,7 +162,7 @@ def test_the_book_says_that_an_order_rests() -> None:
         (place("1", kind=OrderType.STOP), ReasonCode.BAD_PRICE),
         (place("1", kind=OrderType.UNKNOWN), ReasonCode.UNSUPPORTED_ORDER_TYPE),
         (place("1", Side.UNKNOWN), ReasonCode.UNSUPPORTED_ORDER_TYPE),
-        (place("1", tif=TimeInForce.OPG), ReasonCode.UNSUPPORTED_TIME_IN_FORCE),
+        (place("1", tif=TimeInForce.OPG), ReasonCode.NO_AUCTION),
         (place("1", tif=TimeInForce.UNKNOWN), ReasonCode.UNSUPPORTED_TIME_IN_FORCE),
         (place("1", client_order_id=""), ReasonCode.TOO_LARGE),
         (place("1", client_order_id="x" * 65), ReasonCode.TOO_LARGE),

@@ -1,7 +1,9 @@
 """Orders at one price trade in parts, where an instrument is listed so."""
 
+from collections import OrderedDict
 from typing import Any
 
+import msgspec
 import pytest
 from examples import BUY, FOK, SELL, accounts_with, book_with, deposit, enter, levels, listing, place, units
 from hypothesis import given
@@ -9,10 +11,12 @@ from hypothesis import strategies as st
 from machines import Machine, of_type
 
 from domain import order_books
-from domain.pro_rata import next_share
-from schemas.accounts import OrderEvent
+from domain.books import Book
+from domain.entering import order_of
+from domain.pro_rata import Shares
+from domain.resting import RestingOrder
 from schemas.enums import Allocation, ReasonCode
-from schemas.order_books import ContinueMatching, InstrumentRefused, TradeExecuted
+from schemas.order_books import ContinueMatching, EnterOrder, InstrumentRefused, OrderCancelled, TradeExecuted
 
 PRO_RATA = {"allocation": Allocation.PRO_RATA, "lot": units(1)}
 
@@ -85,17 +89,77 @@ def test_nobody_gets_less_than_his_part_in_whole_lots(quantities: list[int], dat
 
 def test_a_share_is_worked_out_from_what_is_shown() -> None:
     book = pool(10, 10)
-    level = book.state.book("ADAUSDT").asks.best
-    maker, share, sharing = next_share(None, level, units(5), units(1))
+    shares = Shares()
+    maker, share = shares.next(book.state.book("ADAUSDT").asks.best, units(5), units(1))
     assert (maker.order_id, share) == ("0", units(2))
-    assert sharing is not None
-    assert (sharing.wanted, sharing.total) == (units(5), units(20))
+    assert shares.row is not None
+    assert (shares.row.wanted, shares.row.total) == (units(5), units(20))
 
 
-def test_all_or_nothing_is_refused_where_orders_are_shared() -> None:
+class Queue(OrderedDict[str, RestingOrder]):
+    """Those at a price; counts how often one of them is looked at."""
+
+    def __init__(self, quantities: list[int]) -> None:
+        super().__init__()
+        self.looks = 0
+        for number, quantity in enumerate(quantities):
+            sale = enter(str(number), SELL, quantity, 2)
+            self[str(number)] = msgspec.structs.replace(order_of(sale, Book()), priority=number + 1)
+
+    def values(self) -> Any:
+        for maker in super().values():
+            self.looks += 1
+            yield maker
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.looks += 1
+        return super().get(key, default)
+
+    def trade(self, wanted: int) -> int:
+        """-> with how many one order trades."""
+        shares, count = Shares(), 0
+        while wanted and self:
+            maker, most = shares.next(self, wanted, 1)
+            quantity = min(most, wanted)
+            wanted -= quantity
+            count += 1
+            if quantity == maker.leaves:
+                del self[maker.order_id]
+            else:
+                self[maker.order_id] = msgspec.structs.replace(maker, leaves=maker.leaves - quantity)
+        return count
+
+
+@pytest.mark.parametrize("part", [0.5, 0.999, 1, 2])
+def test_an_order_looks_at_everybody_at_a_price_a_few_times_however_many_there_are(part: float) -> None:
+    for count in (100, 2_000):
+        queue = Queue([3] * count)
+        assert queue.trade(int(units(3) * count * part)) >= count
+        assert queue.looks <= 6 * count
+
+
+def test_all_or_nothing_is_shared_like_any_other_order() -> None:
+    book = pool(10, 30, 60)
+    assert traded(book.run(enter("x", BUY, 10, 2, tif=FOK))) == [("0", 1), ("1", 3), ("2", 6)]
+    (killed,) = of_type(book.run(enter("y", BUY, 91, 2, tif=FOK)), OrderCancelled)
+    assert killed.reason_code is ReasonCode.FOK_UNFILLABLE
+    assert levels(book) == [("sell", 2, 90, ["0", "1", "2"])]
+
+
+def test_all_or_nothing_counts_on_nobody_whose_sibling_gets_a_share_first() -> None:
+    """By time the second would be full before the third one's sibling trades; in shares all trade."""
+    siblings = [
+        msgspec.structs.replace(enter(name, SELL, 10, 2, account="bob"), oco_group="bob|g") for name in ("a", "b")
+    ]
+    book = book_with(enter("first", SELL, 10, 2), *siblings, **PRO_RATA)
+    (killed,) = of_type(book.run(enter("x", BUY, 25, 2, tif=FOK)), OrderCancelled)
+    assert (killed.order_id, killed.reason_code) == ("x", ReasonCode.FOK_UNFILLABLE)
+    assert traded(book.run(enter("y", BUY, 20, 2, tif=FOK))) == [("first", 6), ("a", 6), ("first", 4), ("a", 4)]
+
+
+def test_accounts_take_all_or_nothing_where_orders_are_shared() -> None:
     accounts = accounts_with(deposit(1_000), **PRO_RATA)
-    refused = of_type(accounts.run(place("1", BUY, 1, 1, tif=FOK)), OrderEvent)
-    assert [event.reason_code for event in refused] == [ReasonCode.UNSUPPORTED_TIME_IN_FORCE]
+    assert of_type(accounts.run(place("1", BUY, 1, 1, tif=FOK)), EnterOrder)
 
 
 def test_the_way_of_sharing_stays_as_it_was_listed() -> None:

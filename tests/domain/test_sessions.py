@@ -13,7 +13,6 @@ from schemas.order_books import (
     ChangePhase,
     Holiday,
     HolidayDeclared,
-    InstrumentRefused,
     OrderCancelled,
     OrderReplaced,
     PhaseChanged,
@@ -21,6 +20,7 @@ from schemas.order_books import (
     ReplaceRefused,
     ResetBooks,
     ScheduleSession,
+    SessionCancelled,
     SessionClosed,
     SessionOpened,
     SessionScheduled,
@@ -194,5 +194,54 @@ def test_a_reset_closes_the_book_until_it_hears_of_a_session() -> None:
     assert of_type(book.run(session(300 * SECOND, 400 * SECOND)), SessionScheduled)
 
 
-def test_the_calendar_of_an_instrument_stays_as_it_was_listed() -> None:
-    assert of_type(book_with().run(listing(calendar="XNYS")), InstrumentRefused)
+def test_another_calendar_counts_from_the_next_session_on() -> None:
+    book = exchange(session())
+    tick(book, OPENS)
+    assert not of_type(book.run(listing(calendar="XLON")), PhaseChanged, SessionCancelled)
+    assert phase_of(book) is CONTINUOUS
+    tick(book, CLOSES)
+    late = msgspec.structs.replace(session(300 * SECOND, 400 * SECOND), calendar="XNYS")
+    assert book.run(late) == [], "whoever has not heard of the change yet changes nothing"
+    assert of_type(book.run(msgspec.structs.replace(late, calendar="XLON")), SessionScheduled)
+
+
+def test_a_session_that_has_not_begun_is_cancelled_when_its_calendar_changes() -> None:
+    book = exchange(session())
+    (gone,) = of_type(book.run(listing(calendar="XLON")), SessionCancelled)
+    assert gone.session == "2026-01-05"
+    assert phase_of(book) is CLOSED
+    assert book.rebuilt().state.book("ADAUSDT").session is None
+    assert of_type(book.run(session(OPENS - SECOND, CLOSES)), SessionScheduled), "an earlier one, too"
+
+
+def test_an_instrument_that_gets_a_calendar_closes_until_its_first_session() -> None:
+    book = book_with(enter("1", BUY, 1, 1))
+    assert [event.phase for event in of_type(book.run(listing(calendar="XNYS")), PhaseChanged)] == [CLOSED]
+    assert refusals(book.run(enter("2", BUY, 1, 1))) == [ReasonCode.MARKET_CLOSED]
+    assert levels(book) == [("buy", 1, 1, ["1"])]
+
+
+def test_an_instrument_that_loses_its_calendar_trades_on_from_the_end_of_its_session() -> None:
+    book = exchange(session())
+    tick(book, OPENS)
+    book.run_all([listing(), day_order("day", "1.00")])
+    events = tick(book, CLOSES)
+    assert [event.order_id for event in of_type(events, OrderCancelled)] == ["day"]
+    assert phase_of(book) is CONTINUOUS
+    assert not refusals(book.run(enter("1", BUY, 1, 1)))
+    night = exchange(session())
+    assert [event.phase for event in of_type(night.run(listing()), PhaseChanged)] == [CONTINUOUS]
+
+
+def test_a_calendar_may_go_in_the_closing_auction() -> None:
+    auctions = {"calendar": "XNYS", "closing_auction_ns": 20 * SECOND}
+    book = book_with(session(), **auctions)
+    tick(book, CLOSES - SECOND)
+    book.run_all([listing(), enter("1", BUY, 1, 1), enter("2", SELL, 1, 1)])
+    events = tick(book, CLOSES)
+    assert [type(event) for event in of_type(events, TradeExecuted, SessionClosed, PhaseChanged)] == [
+        TradeExecuted,
+        SessionClosed,
+        PhaseChanged,
+    ]
+    assert phase_of(book) is CONTINUOUS

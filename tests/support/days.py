@@ -81,8 +81,10 @@ LIMITS: dict[str, Any] = {
     "notional_max": 40 * NANOS,
     "calendar": "XNYS",
     "allocation": Allocation.PRO_RATA,
+    "opening_auction_ns": NANOS // 20,
+    "closing_auction_ns": NANOS // 20,
 }
-"""Of one order in ETHADA; and when it is traded, and by whom of those at one price."""
+"""Of one order in ETHADA; when it is traded, and by whom of those at one price; how it opens and closes."""
 LISTINGS = (
     listing(maker_fee_rate=1_000_000, taker_fee_rate=2_500_000),
     listing(
@@ -182,6 +184,8 @@ class Day:
             source="test",
             client_order_id=None if rng.random() < 0.8 else f"mine{rng.randrange(20)}",
         )
+        if symbol == "ETHADA" and rng.random() < 0.5:
+            return msgspec.structs.replace(placed, time_in_force=rng.choice((TimeInForce.OPG, TimeInForce.CLS)))
         if kind is not OrderType.MARKET or rng.random() < 0.5:
             return placed
         money = rng.choice([1, 20, NANOS // 3, 5 * NANOS, 300 * NANOS])
@@ -329,7 +333,8 @@ class Day:
         """Hours of the one instrument that has some; a command takes the venue ten milliseconds."""
         now = self.count * NANOS // 100
         length = self.rng.choice((NANOS // 10, NANOS, 5 * NANOS))
-        return ScheduleSession("ETHADA", f"day {self.count}", now, now + length, ())
+        opens = now + self.rng.choice((0, NANOS // 20, NANOS // 5))
+        return ScheduleSession("ETHADA", f"day {self.count}", opens, opens + length, ())
 
     def _quantity(self, symbol: str) -> int:
         return LOTS[symbol] * self.rng.choice([1, 2, 3, 5, 10, 20] if LOTS[symbol] == NANOS else [1, 7, 100, 999, 1500])
@@ -471,6 +476,13 @@ def check_books(state: Any) -> None:
                     assert order.limit_price == price
                     assert 0 < order.leaves <= order.quantity
     assert count == len(rows) == sum(len(book.orders) for book in state.by_symbol.values())
+    gathered = {
+        f"{symbol}|{order_id}": entry
+        for symbol, book in state.by_symbol.items()
+        for gathering in book.gatherings.values()
+        for order_id, entry in gathering.orders.items()
+    }
+    assert gathered == dict(state.auction_orders.scan())
 
 
 class Invariants:
@@ -602,7 +614,11 @@ def check_at_rest(venue: Venue, seen: Invariants) -> None:
     resting = {
         (row.account_id, row.order_id): row
         for machine in venue.of("order_books")
-        for row in (*rows_of(machine.state.orders), *(stop.order for stop in rows_of(machine.state.stops)))
+        for row in (
+            *rows_of(machine.state.orders),
+            *(stop.order for stop in rows_of(machine.state.stops)),
+            *(entry.order for entry in rows_of(machine.state.auction_orders)),
+        )
     }
     alive = [row for machine in venue.of("accounts") for row in rows_of(machine.state.orders)]
     alive = [row for row in alive if row.status not in FINAL]
@@ -670,4 +686,5 @@ def drain(venue: Venue, seen: Invariants) -> None:
         assert not any(row.reserved for _, row in machine.state.balances.scan()), "nothing works, something is held"
     assert not any(rows_of(machine.state.orders) for machine in venue.of("order_books"))
     assert not any(rows_of(machine.state.stops) for machine in venue.of("order_books"))
+    assert not any(rows_of(machine.state.auction_orders) for machine in venue.of("order_books"))
     assert all(event.status in FINAL for event in seen.orders.values())

@@ -81,7 +81,18 @@ What the format, D30 and D31 leave open is decided here; whoever builds an engin
     with everybody there, oldest first, each for its part of what is shown, rounded down to lots; then with the oldest,
     until it has what it wants. Parts are those of when it came to the price; who has gone meanwhile leaves its part to
     the others, by time. One that wants as much as is shown, or more, trades with the oldest, and looks again. An
-    uncross goes by time. There is no fok with pro_rata: accounts refuse it.
+    uncross goes by time. A fok is tried out with these shares.
+34. `config auctions` [opening, closing] says for how long orders gather before a session opens and before it closes; 0:
+    not at all. It counts for sessions that are given later. Then the venue is in an auction that ends when the session
+    opens, or closes, and which nobody cuts short; one that goes on when the closing one is due becomes that. A halt
+    outlasts it, and who ends the halt meanwhile leads back into it. After a closing auction no stop fires before the
+    next session.
+35. tif opg and cls, of limit and market orders, are for one auction alone. They are taken when the venue is closed,
+    too; cls at any other time, too; opg until the session has opened, then auction_missed. no_auction: where there is
+    no such auction, now or in the session that is or comes. `state auction` with `kind` opening or closing is one, too.
+36. They stand beside the book, and trade in the uncross with those in it by price and time; market orders first, as
+    they take any price. Where one of them waits, the last price is a candidate, too. What is left ends when their
+    auction does, or when the session opens or closes without it. auction_orders is in order of age.
 """
 
 import copy
@@ -94,8 +105,8 @@ from tests.support.naive_venue_orders import (
     ACTING,
     ELECTED,
     ENTRIES,
+    GATHERED,
     NEVER_REST,
-    RESTING,
     STOPS,
     WAITING,
     Command,
@@ -151,7 +162,8 @@ class NaiveVenue(Rules):
             "last": self.last,
             "displayed": [[side, price, sum(order.shown for order in level)] for side, price, level in levels],
             "state": self.state,
-            "indication": indication(self.at(RESTING), self.last) if self.state == "auction" else None,
+            "indication": indication(self.in_auction(), self.last) if self.state == "auction" else None,
+            "auction_orders": [order.order_id for order in self.at(GATHERED)],
         }
 
     def _enter(self, command: Command) -> None:
@@ -161,6 +173,9 @@ class NaiveVenue(Rules):
             self._refuse(command, fault)
             return
         self.orders.append(order)
+        if order.auction is not None:
+            order.place = GATHERED
+            return
         if order.op in STOPS:
             order.place = WAITING
             if self.last is not None:
@@ -284,7 +299,7 @@ class NaiveVenue(Rules):
             self._put_again(order)
 
     def _put_again(self, order: Order) -> None:
-        if order.place == WAITING:
+        if order.place in (WAITING, GATHERED):
             self.put_last(order)
         elif order.place != ELECTED:
             self._act(order)
@@ -304,35 +319,55 @@ class NaiveVenue(Rules):
         self._expire(self.now)
 
     def _due(self) -> int | None:
-        """When an auction ends, or a session opens or closes, whichever is first."""
-        hours = self.hours
-        bell = None if hours is None or hours.is_over else hours.closes if hours.is_open else hours.opens
+        """When an auction ends, or a bell of the session rings, whichever is first."""
+        bell = None if self.hours is None or self.hours.is_over else self.hours.bells[0][0]
         return min((time for time in (self.ends, bell) if time is not None), default=None)
 
     def _turn(self, due: int) -> None:
-        if self.ends == due:
+        is_called = self._is_called()
+        if self.ends == due and not is_called:
             self._trade_on()
             return
         assert self.hours is not None
-        if self.hours.is_open:
-            self.hours.is_open, self.hours.is_over = False, True
+        _, bell = self.hours.bells.pop(0)
+        self.hours.heard = bell
+        if bell in ("pre_open", "call"):
+            if self.state != "halt":
+                self._gather()
+        elif bell == "open":
+            if not is_called:
+                self._end_gathered("opening")
+            if is_called or self.state == "closed":
+                self._trade_on()
+        else:
+            if is_called:
+                uncross(self)
+            self._end_gathered("closing")
             self._close()
             self._session_end({})
-        else:
-            self.hours.is_open = True
-            if self.state == "closed":
-                self._trade_on()
+
+    def _is_called(self) -> bool:
+        """Whether the auction that is now is the opening or the closing one of the session."""
+        return self.state == "auction" and self.hours is not None and self.hours.call == (self.kind, self.ends)
+
+    def _gather(self) -> None:
+        assert self.hours is not None
+        assert self.hours.call is not None
+        self.state, (self.kind, self.ends) = "auction", self.hours.call
+
+    def _end_gathered(self, kind: str | None) -> None:
+        self.end_all([order for order in self.orders if self.is_gathered_for(order, kind)], "auction")
 
     def _close(self) -> None:
         if self.state != "halt":
-            self.state, self.ends = "closed", None
+            self.state, self.ends, self.kind = "closed", None, None
 
     def _session(self, command: Command) -> None:
         before = self.hours
         if before is None:
             self._close()
         if before is None or (before.is_over and command["opens"] >= before.closes):
-            self.hours = Hours(command["opens"], command["closes"])
+            self.hours = Hours.of(command["opens"], command["closes"], self.auctions)
             self._clock({"now": self.now})
 
     def _expire(self, until: int) -> None:
@@ -350,12 +385,16 @@ class NaiveVenue(Rules):
             raise ValueError(f"state {wanted!r} is unknown")
         if wanted == self.state or self.has_tripped:
             return
-        if wanted != "halt" and self.hours is not None and not self.hours.is_open:
+        if wanted != "halt" and self.hours is not None and self.hours.call is not None:
+            if not self._is_called():
+                self._gather()
+        elif wanted != "halt" and self.hours is not None and not self.hours.is_open:
             self.state = "closed"
         elif wanted == "auction" or (wanted == "continuous" and self.state == "halt" and length):
             self.state, self.ends = "auction", self.now + length if length else None
+            self.kind = command.get("kind") if wanted == "auction" else None
         elif wanted == "halt":
-            self.state, self.ends = "halt", None
+            self.state, self.ends, self.kind = "halt", None, None
         elif not (length and self.ends is not None):
             self._trade_on()
 
@@ -365,12 +404,15 @@ class NaiveVenue(Rules):
             self._state({"state": "continuous", "auction": command.get("auction")})
 
     def _trade_on(self) -> None:
-        self.state, self.ends = "continuous", None
+        kind = self.kind
         uncross(self)
+        self.state, self.ends, self.kind = "continuous", None, None
+        self._end_gathered(kind)
 
     def _config(self, command: Command) -> None:
         self.tick = command.get("tick", self.tick)
         self.lot = command.get("lot", self.lot)
+        self.auctions = command.get("auctions", self.auctions)
         self.is_shared = command.get("allocation", "") == "pro_rata" or self.is_shared
         if "band" in command:
             self.band = None if command["band"] is None else (command["band"][0], command["band"][1])

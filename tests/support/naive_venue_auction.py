@@ -3,7 +3,10 @@
 from typing import NamedTuple
 
 from tests.support.naive_venue_book import Book
-from tests.support.naive_venue_orders import BUY, RESTING, SELL, Order
+from tests.support.naive_venue_orders import BUY, SELL, Order
+
+BEYOND = 10**9
+"""Better than any price."""
 
 
 class Candidate(NamedTuple):
@@ -15,7 +18,7 @@ class Candidate(NamedTuple):
 
 def uncross(book: Book) -> None:
     """Trades what crosses. Fills cancel sibling orders only when all have been filled."""
-    resting = book.at(RESTING)
+    resting = book.in_auction()
     price = auction_price(resting, book.last)
     if price is None:
         return
@@ -42,7 +45,10 @@ def auction_price(resting: list[Order], last: int | None) -> int | None:
 
 def indication(resting: list[Order], last: int | None) -> list[int] | None:
     """Price, volume and surplus."""
-    candidates = [_candidate(resting, price) for price in sorted({order.resting_price for order in resting})]
+    prices = {order.price for order in resting if order.price is not None}
+    if last is not None and any(order.price is None for order in resting):
+        prices.add(last)
+    candidates = [_candidate(resting, price) for price in sorted(prices)]
     volume = max((candidate.volume for candidate in candidates), default=0)
     if not volume:
         return None
@@ -63,11 +69,11 @@ def pairs(resting: list[Order], price: int) -> list[tuple[Order, Order, int]]:
     """Fills the best buy against the best sell, again and again."""
     buys = sorted(
         (order for order in resting if order.side == BUY and order.accepts(price)),
-        key=lambda order: -order.resting_price,
+        key=lambda order: -_limit(order, BEYOND),
     )
     sells = sorted(
         (order for order in resting if order.side == SELL and order.accepts(price)),
-        key=lambda order: order.resting_price,
+        key=lambda order: _limit(order, -BEYOND),
     )
     found = []
     while buys and sells:
@@ -78,6 +84,10 @@ def pairs(resting: list[Order], price: int) -> list[tuple[Order, Order, int]]:
         buys = [order for order in buys if order.open]
         sells = [order for order in sells if order.open]
     return found
+
+
+def _limit(order: Order, beyond: int) -> int:
+    return beyond if order.price is None else order.price
 
 
 def _candidate(resting: list[Order], price: int) -> Candidate:

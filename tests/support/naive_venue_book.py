@@ -3,17 +3,46 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.naive_venue_orders import BUY, RESTING, SELL, WAITING, Order
+from tests.support.naive_venue_orders import BUY, GATHERED, RESTING, SELL, WAITING, Order
 
 
 @dataclass
 class Hours:
-    """A session."""
+    """A session: what its bells ring, and when; from the first on they go."""
 
-    opens: int
+    bells: list[tuple[int, str]]
     closes: int
-    is_open: bool = False
-    is_over: bool = False
+    heard: str = ""
+
+    @classmethod
+    def of(cls, opens: int, closes: int, auctions: list[int]) -> "Hours":
+        bells = [(max(1, opens - auctions[0]), "pre_open")] if auctions[0] else []
+        bells += [(opens, "open")]
+        bells += [(max(opens, closes - auctions[1]), "call")] if auctions[1] else []
+        return cls([*bells, (closes, "close")], closes)
+
+    @property
+    def is_over(self) -> bool:
+        return self.heard == "close"
+
+    @property
+    def is_open(self) -> bool:
+        return self.heard in ("open", "call")
+
+    def time_of(self, name: str) -> int | None:
+        """When that bell rings that is still to come."""
+        return next((time for time, bell in self.bells if bell == name), None)
+
+    @property
+    def call(self) -> tuple[str, int] | None:
+        """For which auction orders gather, and until when."""
+        auctions = {"pre_open": ("opening", "open"), "call": ("closing", "close")}
+        if self.heard not in auctions:
+            return None
+        kind, end = auctions[self.heard]
+        time = self.time_of(end)
+        assert time is not None
+        return kind, time
 
 
 WINDOW = 15
@@ -33,6 +62,10 @@ class Book:
         self.state = "continuous"
         self.ends: int | None = None
         """When the auction ends by itself."""
+        self.kind: str | None = None
+        """What the auction is for."""
+        self.auctions = [0, 0]
+        """How long orders gather before a session opens, and before it closes."""
         self.hours: Hours | None = None
         """Opening hours, where there are some."""
         self.breaker: dict[str, Any] | None = None
@@ -46,6 +79,13 @@ class Book:
 
     def at(self, place: str) -> list[Order]:
         return [order for order in self.orders if order.place == place]
+
+    def in_auction(self) -> list[Order]:
+        """Those who would trade in an uncross now, the oldest first."""
+        return [order for order in self.orders if order.place == RESTING or self.is_gathered_for(order, self.kind)]
+
+    def is_gathered_for(self, order: Order, kind: str | None) -> bool:
+        return order.place == GATHERED and order.auction == kind
 
     def best_opposite(self, side: str) -> Order | None:
         """The best price, and of that the oldest."""

@@ -1,7 +1,17 @@
 """Why the naive venue refuses a command: every reason is looked at, and the first that applies is the answer."""
 
-from tests.support.naive_venue_book import Book
-from tests.support.naive_venue_orders import ELECTED, LIMITS, WAITING, Command, Order
+from tests.support.naive_venue_book import Book, Hours
+from tests.support.naive_venue_orders import (
+    AUCTION_OF,
+    ELECTED,
+    GATHERED,
+    LIMITS,
+    NEVER_REST,
+    RESTING,
+    WAITING,
+    Command,
+    Order,
+)
 
 
 class Rules(Book):
@@ -15,6 +25,7 @@ class Rules(Book):
     def entry_fault(self, command: Command) -> str | None:
         is_limit, time_in_force = command["op"] in LIMITS, _time_in_force(command)
         is_immediate = command["op"] == "market" or (is_limit and time_in_force in ("ioc", "fok"))
+        is_for_auction = time_in_force in AUCTION_OF
         return _first(
             {
                 "duplicate_id": self.find(command["id"]) is not None,
@@ -22,8 +33,10 @@ class Rules(Book):
                 "bad_price": not self._has_good_prices(command),
                 "price_band": not self._is_in_band(command),
                 "halted": self.state == "halt",
-                "market_closed": self.state == "closed",
-                "not_in_auction": self.state == "auction" and is_immediate,
+                "no_auction": is_for_auction and not self._has_auction(time_in_force),
+                "auction_missed": self._has_missed(time_in_force),
+                "market_closed": self.state == "closed" and not is_for_auction,
+                "not_in_auction": self.state == "auction" and is_immediate and not is_for_auction,
                 "post_only_would_cross": bool(command.get("post_only"))
                 and is_limit
                 and self.would_cross(command["side"], command["price"]),
@@ -41,8 +54,8 @@ class Rules(Book):
         is_pending = order.place in (WAITING, ELECTED)
         is_stop = is_pending and order.op != "trailing_stop"
         is_trailing = is_pending and order.op == "trailing_stop"
-        has_limit = order.op not in ("stop", "trailing_stop")
-        crosses = "price" in command and not is_pending and self.would_cross(order.side, command["price"])
+        has_limit = order.op not in NEVER_REST
+        crosses = "price" in command and order.place == RESTING and self.would_cross(order.side, command["price"])
         return _first(
             {
                 "bad_quantity": "qty" in command and not self._is_whole(command["qty"]),
@@ -52,10 +65,29 @@ class Rules(Book):
                 or ("trail" in command and not is_trailing),
                 "price_band": command.get("price") != order.price and not self._is_in_band(command),
                 "halted": self.state == "halt",
-                "market_closed": self.state == "closed",
+                "market_closed": self.state == "closed" and order.place != GATHERED,
                 "post_only_would_cross": order.is_post_only and crosses,
             }
         )
+
+    def _is_held(self, time_in_force: str) -> bool:
+        return self.state == "auction" and self.kind == AUCTION_OF[time_in_force]
+
+    def _has_auction(self, time_in_force: str) -> bool:
+        """Now, in the session that is or comes, or else in those that follow."""
+        if self._is_held(time_in_force):
+            return True
+        hours = None if self.hours is None or self.hours.is_over else self.hours
+        if time_in_force == "opg":
+            return self.auctions[0] > 0 and (hours is None or hours.is_open or self._calls(hours, "pre_open"))
+        return self.auctions[1] > 0 and (hours is None or self._calls(hours, "call"))
+
+    def _calls(self, hours: Hours, bell: str) -> bool:
+        return hours.heard == bell or hours.time_of(bell) is not None
+
+    def _has_missed(self, time_in_force: str) -> bool:
+        """Who comes when the session has opened missed its opening."""
+        return time_in_force == "opg" and not self._is_held("opg") and self.hours is not None and self.hours.is_open
 
     def named(self, command: Command) -> Order | None:
         """The order that the command is about; somebody else's is as good as unknown."""

@@ -20,12 +20,15 @@ ENTRIES = {
 """Commands that enter an order, and what each cannot do without."""
 NEVER_REST = ("market", "stop", "trailing_stop")
 
-ACTING, RESTING, WAITING, ELECTED = "acting", "resting", "waiting", "elected"
-"""Where a living order is: at work, in the book, waiting for its stop, or next to act because its stop was touched."""
+ACTING, RESTING, WAITING, ELECTED, GATHERED = "acting", "resting", "waiting", "elected", "gathered"
+"""Where a living order is: at work, in the book, waiting for its stop, next to act because its stop was touched, or
+waiting for its auction."""
+AUCTION_OF = {"opg": "opening", "cls": "closing"}
+"""Orders for one auction alone, by time in force."""
 
 WORDS = {
     "side": (BUY, SELL),
-    "tif": ("gtc", "ioc", "fok", "day", "gtd"),
+    "tif": ("gtc", "ioc", "fok", "day", "gtd", *AUCTION_OF),
     "stp": ("none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"),
 }
 """What these fields may say."""
@@ -96,6 +99,11 @@ class Order:
     def resting_price(self) -> int:
         assert self.price is not None, f"{self.order_id} rests without a price"
         return self.price
+
+    @property
+    def auction(self) -> str | None:
+        """The one auction in which it trades."""
+        return AUCTION_OF.get(self.time_in_force)
 
     def accepts(self, price: int) -> bool:
         if self.price is None:

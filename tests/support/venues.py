@@ -24,6 +24,7 @@ from app.registry import FileRegistry
 from app.settings import Profile
 from app.topics import DESK_KEY, INBOXES, ROUTES, key_of, partition_of, partitions_of
 from domain.ingress import Refused
+from domain.parking import CommandTaken
 from schemas.accounts import ResetAccounts, SetFeeSchedule, SetKillSwitch, SetLimits, SetMarginRates
 from schemas.feeds import MarketDataEvent
 from schemas.order_books import (
@@ -153,10 +154,12 @@ class Venue:
         if not command.command_id:
             command = msgspec.structs.replace(command, command_id=f"{place[0]}-{place[1]}-{len(self.inboxes[place])}")
         self.inboxes[place].append(command)
-        events = machine.run(command)
+        events, origin = machine.run(command), command
         if not any(type(event) is Refused for event in events):
             for event in events:
-                self._send(place, machine, command, event)
+                if type(event) is CommandTaken and event.command.command_id:
+                    origin = event.command
+                self._send(place, machine, origin, event)
         for watch in self.watches:
             watch(machine, command, events)
 
