@@ -10,7 +10,14 @@ from domain import account_states, order_books
 from domain.account_rows import Answered
 from schemas.accounts import AccountStateChanged, ChangeAccountState, OrderEvent, ResetAccounts, SetKillSwitch
 from schemas.enums import AccountState, OrderStatus, ReasonCode, Side
-from schemas.order_books import CancelAllOrders, CancelRestingOrder, EnterOrder, OrderCancelled, ReplaceOrder
+from schemas.order_books import (
+    CancelAllOrders,
+    CancelRestingOrder,
+    ContinueMatching,
+    EnterOrder,
+    OrderCancelled,
+    ReplaceOrder,
+)
 
 ACTIVE, HALTED, REDUCE_ONLY = AccountState.ACTIVE, AccountState.HALTED, AccountState.REDUCE_ONLY
 
@@ -135,7 +142,7 @@ def test_a_book_cancels_in_parts_and_says_why(monkeypatch: pytest.MonkeyPatch) -
         events = book.run(commands.pop())
         assert len(of_type(events, OrderCancelled)) <= 4
         cancelled += [(event.account_id, event.reason_code) for event in of_type(events, OrderCancelled)]
-        commands = of_type(events, CancelAllOrders)
+        commands = of_type(events, ContinueMatching)
     assert cancelled == [("ann", ReasonCode.KILL_SWITCH)] * 10
 
 
