@@ -50,6 +50,8 @@ BARS = {
     "inquiry_throughput_all_done": Bar(AT_LEAST, 3_000),
     "inquiry_latency_p99_ms": Bar(AT_MOST, 15),
     "order_latency_p999_ms_idle_partitions": Bar(AT_MOST, 60),
+    "mark_to_exposure_p50_ms": Bar(AT_MOST, 125),
+    "mark_to_exposure_p99_ms": Bar(AT_MOST, 200),
     "restore_rows": Bar(AT_MOST, 10),
     "restore_rows_from_store": Bar(AT_MOST, 2),
     "resume_after_kill_s": Bar(AT_MOST, 5),
