@@ -24,7 +24,7 @@ from faust.app.base import BootStrategy
 from faust.web.drivers.aiohttp import Web
 
 from app import bootstrap, metrics, processes
-from app.codecs import Codec
+from app.codecs import MESSAGES, Codec
 from app.exactly_once.fatal import fatal
 from app.exactly_once.kafka import KafkaLog
 from app.exactly_once.log import Message as LogMessage
@@ -167,7 +167,8 @@ class TradingApp(ShardApp):
         url = self.settings.schema_registry_url
         if not url:
             return FileRegistry()
-        topics = {message.schema_name: topic.name for topic in TOPICS.values() for message in topic.messages}
+        topics = dict.fromkeys(MESSAGES, "")
+        topics |= {message.schema_name: topic.name for topic in TOPICS.values() for message in topic.messages}
         while True:
             self.not_ready = f"registering schemas at {url}"
             registry = ConfluentRegistry(url, topics)

@@ -71,7 +71,7 @@ class ConfluentRegistry:
     """A registry server: its ids win. Ours are registered at the start; what was read once is remembered."""
 
     def __init__(self, url: str, topics: Mapping[str, str]) -> None:
-        """`topics`: message name -> the topic under whose subject its schema is registered."""
+        """`topics`: message name -> the topic under whose subject its schema is registered; empty where it has none."""
         from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415 - 40 MB that the file needs not
 
         self._client = SchemaRegistryClient({"url": url})
@@ -91,7 +91,8 @@ class ConfluentRegistry:
 
         name, topic = item
         schema = self._entries.schema_of(self._entries.id_of(name))
-        subject = f"{topic}-{schema['namespace']}.{schema['name']}"
+        record = f"{schema['namespace']}.{schema['name']}"
+        subject = f"{topic}-{record}" if topic else record
         return name, self._asked(self._client.register_schema, subject, Schema(json.dumps(schema), "AVRO"))
 
     def id_of(self, name: str) -> int:

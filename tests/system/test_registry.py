@@ -4,19 +4,20 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import java_producer
+import pytest
 from confluent_kafka import DeserializingConsumer, SerializingProducer, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
-from kafka import free_port
 from outside import MARKET_DATA, MARKET_DATA_SCHEMA
 from registry_server import RegistryServer
-from system import ROOT, System, running
+from system import ROOT, System
 
 EXAMPLE = ROOT / "docs/examples/market_data_producer.py"
 SCHEMA_FILE = ROOT / "schemas/feeds/MarketDataEvent.avsc"
@@ -44,33 +45,47 @@ def tomorrows_schema() -> str:
     return json.dumps(schema)
 
 
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[tuple[System, RegistryServer]]:
+    """A worker that was started before its registry was there: it says so, waits, and goes on."""
+    registry, system = RegistryServer(tmp_path), System(tmp_path)
+    async with aiohttp.ClientSession() as system.session:
+        try:
+            system.start_worker(SCHEMA_REGISTRY_URL=registry.url)
+            await system.eventually(lambda: f"schema registry at {registry.url}" in system.log, within_s=60)
+            await asyncio.to_thread(registry.start)
+            await system.until_ready()
+            yield system, registry
+        finally:
+            await system.stop()
+            registry.stop()
+
+
 async def test_producers_in_two_languages_and_two_versions_are_understood_and_a_registry_that_goes_is_not_missed(
-    tmp_path: Path,
+    pair: tuple[System, RegistryServer],
 ) -> None:
-    with RegistryServer(tmp_path) as registry:
-        async with running(tmp_path, SCHEMA_REGISTRY_URL=registry.url) as system:
-            example = [sys.executable, str(EXAMPLE), system.bootstrap, registry.url, "AAPL", "94.9", "95.1", "95"]
-            done = await asyncio.to_thread(subprocess.run, example, check=False)
-            assert done.returncode == 0
-            await system.eventually(lambda: last_of(system, "AAPL", "PYTHON", "95"))
-            apicurio = f"{registry.base}/apis/registry/v3"
-            prices = ("94.8", "95.2", "95.01")
-            await asyncio.to_thread(java_producer.send, system.bootstrap, apicurio, SCHEMA_FILE, "AAPL", *prices)
-            await system.eventually(lambda: last_of(system, "AAPL", "JAVA", "95.01"))
-            newer = {"symbol": "AAPL", "exchange": "NEWER", "lastPrice": Decimal("95.02"), "venueFlags": "x"}
-            await asyncio.to_thread(produce, system, registry, tomorrows_schema(), newer)
-            await system.eventually(lambda: last_of(system, "AAPL", "NEWER", "95.02"))
-            await system.deposit("ann", "USD", "12.5")
-            assert await asyncio.to_thread(heard, system, registry, "ann") == Decimal("12.5")
-            with SchemaRegistryClient({"url": registry.url}) as client:
-                encode = AvroSerializer(client, MARKET_DATA_SCHEMA)
-                producer = SerializingProducer({"bootstrap.servers": system.bootstrap, "value.serializer": encode})
-                event = {"symbol": "AAPL", "exchange": "PYTHON", "lastPrice": Decimal(96)}
-                producer.produce(MARKET_DATA, value=event)
-                registry.stop()
-                producer.produce(MARKET_DATA, value=event | {"lastPrice": Decimal(97)})
-                assert producer.flush(10) == 0
-            await system.eventually(lambda: last_of(system, "AAPL", "PYTHON", "97"))
+    system, registry = pair
+    example = [sys.executable, str(EXAMPLE), system.bootstrap, registry.url, "AAPL", "94.9", "95.1", "95"]
+    done = await asyncio.to_thread(subprocess.run, example, check=False)
+    assert done.returncode == 0
+    await system.eventually(lambda: last_of(system, "AAPL", "PYTHON", "95"))
+    apicurio, prices = f"{registry.base}/apis/registry/v3", ("94.8", "95.2", "95.01")
+    await asyncio.to_thread(java_producer.send, system.bootstrap, apicurio, SCHEMA_FILE, "AAPL", *prices)
+    await system.eventually(lambda: last_of(system, "AAPL", "JAVA", "95.01"))
+    newer = {"symbol": "AAPL", "exchange": "NEWER", "lastPrice": Decimal("95.02"), "venueFlags": "x"}
+    await asyncio.to_thread(produce, system, registry, tomorrows_schema(), newer)
+    await system.eventually(lambda: last_of(system, "AAPL", "NEWER", "95.02"))
+    await system.deposit("ann", "USD", "12.5")
+    assert await asyncio.to_thread(heard, system, registry, "ann") == Decimal("12.5")
+    with SchemaRegistryClient({"url": registry.url}) as client:
+        encode = AvroSerializer(client, MARKET_DATA_SCHEMA)
+        producer = SerializingProducer({"bootstrap.servers": system.bootstrap, "value.serializer": encode})
+        event = {"symbol": "AAPL", "exchange": "PYTHON", "lastPrice": Decimal(96)}
+        producer.produce(MARKET_DATA, value=event)
+        registry.stop()
+        producer.produce(MARKET_DATA, value=event | {"lastPrice": Decimal(97)})
+        assert producer.flush(10) == 0
+    await system.eventually(lambda: last_of(system, "AAPL", "PYTHON", "97"))
 
 
 def heard(system: System, registry: RegistryServer, account_id: str) -> Decimal:
@@ -92,19 +107,3 @@ def heard(system: System, registry: RegistryServer, account_id: str) -> Decimal:
                     return Decimal(value["total"])
         finally:
             consumer.close()
-
-
-async def test_without_its_registry_a_worker_says_so_and_waits(tmp_path: Path) -> None:
-    registry = RegistryServer(tmp_path)
-    registry.port = free_port()
-    system = System(tmp_path)
-    try:
-        system.start_worker(SCHEMA_REGISTRY_URL=registry.url)
-        await system.eventually(lambda: "registry" in system.log and str(registry.port) in system.log, within_s=60)
-        await asyncio.to_thread(registry.start)
-        async with asyncio.timeout(120):
-            async with aiohttp.ClientSession() as system.session:
-                await system.until_ready()
-    finally:
-        await system.stop()
-        registry.stop()
