@@ -21,7 +21,7 @@ from schemas.shared import Tick
 
 PACK_NS = 5_000_000
 """How long an observation may wait for others: less than anybody sees, enough for a busy market to be cheap."""
-PACKED_MAX = 64
+PACKED_MAX = 256
 LEVELS_MAX = 10_000
 """In one message."""
 

@@ -33,6 +33,7 @@ REFERENCE_INTERVAL_NS_MIN = 125_000_000
 SYMBOLS_MAX = 20_000
 """Of one shard: those that nobody listed, too."""
 NO_MARKET = Market()
+Sources = tuple[SourceQuote, ...]
 Measured = tuple[str, int, measures.Measured]
 """An instrument with alerts, when, and what they hear."""
 
@@ -129,17 +130,51 @@ def decide(state: State, command: Command) -> Iterator[Event]:
 
 
 def _recorded(state: State, command: RecordObservations, watched: list[Measured]) -> Iterator[Event]:
-    """Takes what was observed; alerts hear every tick of it that is not too late."""
+    """Takes what was observed. A book of the venue SIM hears every change; all else moves once a record.
+
+    Alerts hear every tick that is not too late.
+    """
     observations = unpacked(command.observations)
+    moved: dict[str, Sources] = {}
     for observation in observations:
         symbol = observation.symbol
-        before = state.markets.get(symbol)
-        yield from _OBSERVERS[type(observation)](state, observation)
-        if symbol in state.alerts.watched:
-            after = state.markets.get(symbol)
-            if after is not None and after is not before:
-                watched.append((symbol, after.best.at, measures.of_quotes(after.best)))
+        if type(observation) is DepthChanged or _hears_every_change(state, symbol):
+            if symbol in moved:
+                yield from _moved(state, symbol, moved.pop(symbol))
+            before = state.markets.get(symbol)
+            yield from _OBSERVERS[type(observation)](state, observation)
+            market = state.markets.get(symbol)
+            sources = market.sources if market is not None and market is not before else None
+        else:
+            sources = _sources_after(state, symbol, moved.get(symbol), cast("Quoted | Printed", observation))
+            if sources is not None:
+                moved[symbol] = sources
+        if sources is not None and symbol in state.alerts.watched:
+            _watch(state, symbol, sources, watched)
+    for symbol, sources in moved.items():
+        yield from _moved(state, symbol, sources)
     yield from analytics.observed(state.analytics, observations)
+
+
+def _hears_every_change(state: State, symbol: str) -> bool:
+    listing = state.listings.get(symbol)
+    return listing is not None and listing.venue is Venue.SIM
+
+
+def _watch(state: State, symbol: str, sources: Sources, watched: list[Measured]) -> None:
+    """Keeps the prices of a tick for alerts, unless all of them are quiet there.
+
+    Behind one at which an alert acts all are kept: what is quiet is another matter then.
+    """
+    best, watches = _best(state, symbol, sources), state.alerts.watched[symbol]
+    for measure, value in measures.of_quotes(best):
+        watch = watches.get(measure)
+        if watch is not None and not watch.low <= value <= watch.high:
+            break
+    else:
+        if not any(kept[0] == symbol for kept in watched):
+            return
+    watched.append((symbol, best.at, measures.of_quotes(best)))
 
 
 def _tell_everybody(state: State, watched: list[Measured]) -> Iterator[Event]:
@@ -152,33 +187,45 @@ def _tell_everybody(state: State, watched: list[Measured]) -> Iterator[Event]:
 
 
 def _observed(state: State, observation: Quoted | Printed) -> Iterator[Event]:
-    symbol = observation.symbol
-    market = state.markets.get(symbol)
-    if market is None:
-        if state.count >= SYMBOLS_MAX:
-            return
-        market = NO_MARKET
-    place = market.place_of(observation.exchange)
-    if place >= SOURCES_MAX:
-        return
-    before = market.sources[place] if place < len(market.sources) else SourceQuote(observation.exchange)
-    after = _AFTER[type(observation)](before, observation)
-    if after is not before:
-        sources = (*market.sources[:place], after, *market.sources[place + 1 :])
-        yield from _moved(state, symbol, market, sources)
+    sources = _sources_after(state, observation.symbol, None, observation)
+    if sources is not None:
+        yield from _moved(state, observation.symbol, sources)
 
 
-def _moved(state: State, symbol: str, market: Market, sources: tuple[SourceQuote, ...]) -> Iterator[Event]:
-    listing = state.listings.get(symbol)
-    if listing is None:  # no book would hear it
-        best = best_of(sources)
-        yield MarketMoved(symbol, Market(sources, best, best, market.told_at))
-        return
-    if listing.exchange:
-        best = best_of(tuple([source for source in sources if source.exchange == listing.exchange]))
+def _sources_after(state: State, symbol: str, sources: Sources | None, observation: Quoted | Printed) -> Sources | None:
+    """What all markets told last, with what one tells now; None where that changes nothing."""
+    if sources is None:
+        market = state.markets.get(symbol)
+        if market is None and state.count >= SYMBOLS_MAX:
+            return None
+        sources = () if market is None else market.sources
+    exchange, place = observation.exchange, 0
+    for before in sources:
+        if before.exchange == exchange:
+            break
+        place += 1
     else:
-        best = best_of(sources)
-    if listing.venue is Venue.SIM and best != market.told:
+        if place >= SOURCES_MAX:
+            return None
+        before = SourceQuote(exchange)
+    after = _AFTER[type(observation)](before, observation)
+    return None if after is before else (*sources[:place], after, *sources[place + 1 :])
+
+
+def _best(state: State, symbol: str, sources: Sources) -> Best:
+    """The best of those markets that count for the instrument's book."""
+    listing = state.listings.get(symbol)
+    if listing is not None and listing.exchange:
+        sources = tuple([source for source in sources if source.exchange == listing.exchange])
+    return best_of(sources)
+
+
+def _moved(state: State, symbol: str, sources: Sources) -> Iterator[Event]:
+    market, listing = state.markets.get(symbol) or NO_MARKET, state.listings.get(symbol)
+    best = _best(state, symbol, sources)
+    if listing is None:  # no book would hear it
+        yield MarketMoved(symbol, Market(sources, best, best, market.told_at))
+    elif listing.venue is Venue.SIM and best != market.told:
         yield MarketMoved(symbol, Market(sources, best, best, state.now))
         yield reference_of(symbol, best, market.told)
     else:
@@ -198,7 +245,8 @@ def _listed(state: State, command: InstrumentListed) -> Iterator[Event]:
         yield ListingKept(command.symbol, Listing(command.venue, command.exchange))
         market = state.markets.get(command.symbol)
         if market is not None:
-            yield from _moved(state, command.symbol, Market(market.sources), market.sources)
+            yield MarketMoved(command.symbol, Market(market.sources))
+            yield from _moved(state, command.symbol, market.sources)
 
 
 def _tell_books(state: State) -> Iterator[Event]:
