@@ -13,7 +13,7 @@ from domain import alerts, analytics, market_depth, measures
 from domain.alerts import Alert, Alerts
 from domain.analytics_rows import Analytics
 from domain.market_depth import Depths
-from domain.market_quotes import SOURCES_MAX, Best, Market, SourceQuote, after_print, after_quote, best_of
+from domain.market_quotes import Best, Market, Sources, best_of, reference_of, sources_after
 from domain.observations import DepthChanged, Printed, Quoted, unpacked
 from domain.state import Table
 from schemas.enums import Venue
@@ -33,7 +33,6 @@ REFERENCE_INTERVAL_NS_MIN = 125_000_000
 SYMBOLS_MAX = 20_000
 """Of one shard: those that nobody listed, too."""
 NO_MARKET = Market()
-Sources = tuple[SourceQuote, ...]
 Measured = tuple[str, int, measures.Measured]
 """An instrument with alerts, when, and what they hear."""
 
@@ -199,17 +198,7 @@ def _sources_after(state: State, symbol: str, sources: Sources | None, observati
         if market is None and state.count >= SYMBOLS_MAX:
             return None
         sources = () if market is None else market.sources
-    exchange, place = observation.exchange, 0
-    for before in sources:
-        if before.exchange == exchange:
-            break
-        place += 1
-    else:
-        if place >= SOURCES_MAX:
-            return None
-        before = SourceQuote(exchange)
-    after = _AFTER[type(observation)](before, observation)
-    return None if after is before else (*sources[:place], after, *sources[place + 1 :])
+    return sources_after(sources, observation)
 
 
 def _best(state: State, symbol: str, sources: Sources) -> Best:
@@ -259,17 +248,6 @@ def _tell_books(state: State) -> Iterator[Event]:
             yield reference_of(symbol, market.best, market.told)
 
 
-def reference_of(symbol: str, best: Best, told: Best) -> SetReferencePrices:
-    """What the order book hears: what has not changed is left out, zero says that there is no such price any more."""
-    return SetReferencePrices(
-        symbol,
-        best.at,
-        None if best.bid == told.bid else best.bid or 0,
-        None if best.ask == told.ask else best.ask or 0,
-        None if best.last == told.last else best.last or 0,
-    )
-
-
 _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     InstrumentListed: _listed,
     SetAlert: lambda state, command: alerts.set_alert(state.alerts, command),
@@ -279,7 +257,6 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
 }
 DEPTH_EVENTS = frozenset(get_args(market_depth.Event))
 ALERT_EVENTS = frozenset(get_args(alerts.Event))
-_AFTER: dict[type, Callable[[SourceQuote, Any], SourceQuote]] = {Quoted: after_quote, Printed: after_print}
 _OBSERVERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     Quoted: _observed,
     Printed: _observed,

@@ -3,6 +3,7 @@
 import msgspec
 
 from domain.observations import Printed, Quoted
+from schemas.order_books import SetReferencePrices
 
 STALE_NS = 60_000_000_000
 """A price that nobody confirmed for so long is stale (S4.39)."""
@@ -33,6 +34,10 @@ class SourceQuote(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.bid is not None and self.ask is not None and self.bid > self.ask
 
 
+Sources = tuple[SourceQuote, ...]
+"""What each market told last."""
+
+
 class Best(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The best fresh prices of all markets, and the latest trade."""
 
@@ -52,13 +57,6 @@ class Market(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What its order book heard last."""
     told_at: int = 0
     """By the shard's clock."""
-
-    def place_of(self, exchange: str) -> int:
-        """Where a market's prices stand; behind all where it has told nothing yet."""
-        for place, source in enumerate(self.sources):
-            if source.exchange == exchange:
-                return place
-        return len(self.sources)
 
 
 def after_quote(source: SourceQuote, quoted: Quoted) -> SourceQuote:
@@ -109,3 +107,29 @@ def best_of(sources: tuple[SourceQuote, ...]) -> Best:
         bid, ask = latest.bid, latest.ask
     traded = max(sources, key=lambda source: (source.traded_at, source.exchange))
     return Best(bid, ask, traded.last, newest)
+
+
+def sources_after(sources: Sources, observation: Quoted | Printed) -> Sources | None:
+    """What all markets told last, with what one tells now; None where that changes nothing, or they are too many."""
+    exchange, place = observation.exchange, 0
+    for before in sources:
+        if before.exchange == exchange:
+            break
+        place += 1
+    else:
+        if place >= SOURCES_MAX:
+            return None
+        before = SourceQuote(exchange)
+    after = after_quote(before, observation) if isinstance(observation, Quoted) else after_print(before, observation)
+    return None if after is before else (*sources[:place], after, *sources[place + 1 :])
+
+
+def reference_of(symbol: str, best: Best, told: Best) -> SetReferencePrices:
+    """What the order book hears: what has not changed is left out, zero says that there is no such price any more."""
+    return SetReferencePrices(
+        symbol,
+        best.at,
+        None if best.bid == told.bid else best.bid or 0,
+        None if best.ask == told.ask else best.ask or 0,
+        None if best.last == told.last else best.last or 0,
+    )
