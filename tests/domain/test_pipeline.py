@@ -226,7 +226,7 @@ print(hashlib.sha256(text.encode()).hexdigest(), len(venue.public))
 
 def test_the_order_of_hashes_changes_nothing() -> None:
     found = set()
-    for seed in ("1", "2"):
+    for seed in "123456":  # with two, a set of two symbols may come out alike by chance
         environment = os.environ | {
             "PYTHONHASHSEED": seed,
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")]),
