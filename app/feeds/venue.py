@@ -77,7 +77,7 @@ class Venue:
         self.symbols = Symbols(source, self.flags)
         self._band = int(source.band * BAND_UNIT)
         self._last: dict[str, int] = {}
-        self._awaited: dict[str, deque[Changes]] = {}
+        self.awaited: dict[str, deque[Changes]] = {}
 
     def take(self, frame: Frame) -> list[Observation]:
         """The messages of one frame."""
@@ -117,7 +117,7 @@ class Venue:
 
     def reconnected(self) -> None:
         """Another connection: what the last one told is old."""
-        self._awaited.clear()
+        self.awaited.clear()
         self.lost.clear()
         for depth in self.books.values():
             depth.lose()
@@ -261,20 +261,20 @@ class Venue:
         return Passed.BUFFERED
 
     def _pend(self, name: str, changes: Changes) -> None:
-        self._awaited.setdefault(name, deque(maxlen=PENDING_MAX)).append(changes)
+        self.awaited.setdefault(name, deque(maxlen=PENDING_MAX)).append(changes)
 
     def snapshot(self, name: str, changes: Changes) -> Found:
         """A snapshot that came by a request, and the changes that waited for it."""
         found = self.change(name, changes)
         if isinstance(found, Passed):
             return found
-        pending = self._awaited.pop(name, deque())
+        pending = self.awaited.pop(name, deque())
         while pending:
             try:
                 later = self.change(name, pending[0])
             except Fault as fault:
                 self.flags[fault.code] += 1
-                self._awaited[name] = pending
+                self.awaited[name] = pending
                 break
             pending.popleft()
             if isinstance(later, Passed):

@@ -125,7 +125,7 @@ class Binance(Venue):
     def _asked_for(self, frame: Frame) -> str:
         """The answer does not name its instrument: the address does; recordings without it are of one alone."""
         asked = parse_qs(urlsplit(frame.source).query).get("symbol")
-        names = asked or sorted({*self._awaited, *self.books})
+        names = asked or sorted({*self.awaited, *self.books})
         if len(names) != 1:
             raise Fault(FaultCode.UNKNOWN_FRAME, f"a snapshot of one of {names}")
         return names[0]
