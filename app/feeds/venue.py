@@ -78,6 +78,7 @@ class Venue:
         self._band = int(source.band * BAND_UNIT)
         self._last: dict[str, int] = {}
         self.awaited: dict[str, deque[Changes]] = {}
+        """Changes of books that came before the snapshot for which those wait."""
 
     def take(self, frame: Frame) -> list[Observation]:
         """The messages of one frame."""

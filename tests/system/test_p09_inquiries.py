@@ -3,9 +3,9 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 from confluent_kafka import SerializingProducer
@@ -40,9 +40,16 @@ class Sender:
 
     def __init__(self, system: System) -> None:
         strategy = {"subject.name.strategy": topic_record_subject_name_strategy}  # several messages on one topic
-        self._encode = AvroSerializer(registry(system), SCHEMA, conf=strategy)
+        self._registry = registry(system)
+        self._encode = AvroSerializer(self._registry, SCHEMA, conf=strategy)
         settings = {"bootstrap.servers": system.bootstrap, "linger.ms": 0, "key.serializer": StringSerializer()}
         self._producer = SerializingProducer(settings | {"value.serializer": self._encode})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._registry.__exit__()
 
     def send(self, *inquiries: dict[str, Any]) -> None:
         for each in inquiries:
@@ -89,8 +96,10 @@ async def blotter(system: System, *, is_avro: bool = False) -> AsyncIterator[Blo
 async def test_every_position_is_exact_one_by_one_and_in_a_burst(fresh_system: System) -> None:
     system = fresh_system
     await open_desk(system, "BOOK1", "cpt1", policy="parity")
-    sender = Sender(system)
-    async with blotter(system) as people, blotter(system, is_avro=True) as machines:
+    async with AsyncExitStack() as stack:
+        sender = stack.enter_context(Sender(system))
+        people = await stack.enter_async_context(blotter(system))
+        machines = await stack.enter_async_context(blotter(system, is_avro=True))
         await system.eventually(lambda: people.frames)
         for number in range(20):
             sender.send(older(number, 0))
@@ -117,6 +126,7 @@ async def _check_first_half(system: System, people: Blotter) -> None:
         versions = [each["version"] for each in events if each["inquiry_id"] == str(number)]
         assert versions == ([1, 2, 3, 4] if number % 2 == 0 else [1, 2, 3])
     await _until_position(system, "-20", "-2000")
+    await system.eventually(lambda: len(people.positions()) >= 10)
     assert len(people.positions()) == 10, "each booking is one frame of the position"
 
 
