@@ -22,7 +22,7 @@ from domain.book_rows import (
 )
 from domain.book_waiting import WAITING_EVOLVERS
 from domain.books import Book, band_of
-from domain.reference_prices import REFERENCE_EVOLVERS
+from domain.reference_prices import REFERENCE_EVOLVERS, taken
 from domain.reset_evolution import RESET_EVOLVERS
 from domain.resting import RestingOrder, StopOrder
 from domain.trades import TRADES_KEPT_MAX, TradeRow
@@ -149,6 +149,8 @@ def _traded(state: State, event: TradeExecuted) -> None:
         book.last = price
         if book.breaker is not None:
             (book.breaker.begin if event.is_auction else book.breaker.take)(price, state.now)
+    else:
+        taken(state, book, event)
     if event.side is _BUY:
         left = event.buy_leaves_quantity
         _fill(state, book, event.sell_order_id, quantity, event.sell_leaves_quantity, event.sell_fee_accrued)
@@ -162,8 +164,7 @@ def _traded(state: State, event: TradeExecuted) -> None:
     else:  # mostly the end of its command
         state.store(symbol, book)
         state.unmarked.add(symbol)
-        if state.moved:
-            state.moved.pop(symbol, None)
+        state.moved.pop(symbol, None)
 
 
 def _fill(state: State, book: Book, order_id: str, quantity: int, leaves: int, fee_accrued: int) -> None:

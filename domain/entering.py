@@ -246,7 +246,7 @@ def cascade(state: State, book: Book, symbol: str) -> Iterator[Event]:
     Where prices are from elsewhere, orders that rest and that they touch trade first.
     """
     if book.quote is not None and book.phase is TradingPhase.CONTINUOUS:
-        are_done = yield from simulated_venue.fill_touched(state, book, book.quote)
+        are_done = yield from simulated_venue.fill_touched(state, book)
         if not are_done:
             yield from pause(None, None, symbol)
             return

@@ -13,7 +13,7 @@ from domain import alerts, analytics, market_depth, measures
 from domain.alerts import Alert, Alerts
 from domain.analytics_rows import Analytics
 from domain.market_depth import Depths
-from domain.market_quotes import Best, Market, Sources, best_of, reference_of, sources_after
+from domain.market_quotes import Best, Market, Sources, best_of, reference_of, sources_after, with_sizes
 from domain.observations import DepthChanged, Printed, Quoted, unpacked
 from domain.state import Table
 from schemas.enums import Venue
@@ -206,7 +206,8 @@ def _best(state: State, symbol: str, sources: Sources) -> Best:
     listing = state.listings.get(symbol)
     if listing is not None and listing.exchange:
         sources = tuple([source for source in sources if source.exchange == listing.exchange])
-    return best_of(sources)
+    best = best_of(sources)
+    return best if listing is None or listing.venue is not Venue.SIM else with_sizes(best, sources)
 
 
 def _moved(state: State, symbol: str, sources: Sources) -> Iterator[Event]:

@@ -46,6 +46,9 @@ class Best(msgspec.Struct, frozen=True, array_like=True, gc=False):
     last: int | None = None
     at: int = 0
     """Of the newest of what is in it."""
+    bid_size: int | None = None
+    ask_size: int | None = None
+    """Of all markets at that price; None where one did not say, and where no book would look at it."""
 
 
 class Market(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -124,12 +127,37 @@ def sources_after(sources: Sources, observation: Quoted | Printed) -> Sources | 
     return None if after is before else (*sources[:place], after, *sources[place + 1 :])
 
 
+def with_sizes(best: Best, sources: Sources) -> Best:
+    """The same with what all markets that count show at these prices: for a book that trades there."""
+    bids, asks = [], []
+    for source in sources:
+        if source.quoted_at > best.at - STALE_NS and not source.is_crossed:
+            if source.bid == best.bid:
+                bids.append(source.bid_size)
+            if source.ask == best.ask:
+                asks.append(source.ask_size)
+    return msgspec.structs.replace(
+        best,
+        bid_size=None if best.bid is None else _sum(bids),
+        ask_size=None if best.ask is None else _sum(asks),
+    )
+
+
+def _sum(sizes: list[int | None]) -> int | None:
+    known = [size for size in sizes if size is not None]
+    return sum(known) if known and len(known) == len(sizes) else None
+
+
 def reference_of(symbol: str, best: Best, told: Best) -> SetReferencePrices:
     """What the order book hears: what has not changed is left out, zero says that there is no such price any more."""
+    is_same_bid = (best.bid, best.bid_size) == (told.bid, told.bid_size)
+    is_same_ask = (best.ask, best.ask_size) == (told.ask, told.ask_size)
     return SetReferencePrices(
         symbol,
         best.at,
-        None if best.bid == told.bid else best.bid or 0,
-        None if best.ask == told.ask else best.ask or 0,
+        None if is_same_bid else best.bid or 0,
+        None if is_same_ask else best.ask or 0,
         None if best.last == told.last else best.last or 0,
+        None if is_same_bid else best.bid_size,
+        None if is_same_ask else best.ask_size,
     )

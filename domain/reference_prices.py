@@ -10,9 +10,12 @@ from typing import Any
 from domain import stops
 from domain.book_events import LastPriceSet
 from domain.book_rows import Event, State
+from domain.books import Book
 from domain.entering import cascade
 from domain.quotes import NO_QUOTE, ReferencePricesSet, quote_after
-from schemas.order_books import SetReferencePrices
+from domain.trades import HOUSE
+from schemas.enums import Side
+from schemas.order_books import SetReferencePrices, TradeExecuted
 
 
 def set_prices(state: State, command: SetReferencePrices) -> Iterator[Event]:
@@ -21,7 +24,7 @@ def set_prices(state: State, command: SetReferencePrices) -> Iterator[Event]:
     before = state.quotes.get(symbol) or NO_QUOTE
     if instrument is None or instrument.has_expired(state.now) or command.quoted_at < before.quoted_at:
         return
-    quote, book = quote_after(before, command, instrument.tick), state.book(symbol)
+    quote, book = quote_after(before, command, instrument), state.book(symbol)
     yield ReferencePricesSet(symbol, quote)
     if book.quote is not None:
         if quote.last is not None and quote.last != before.last:
@@ -38,6 +41,15 @@ def _set(state: State, event: ReferencePricesSet) -> None:
         book.quote, book.last = quote, quote.last
         book.sequence += 1
         state.moved[symbol] = book
+
+
+def taken(state: State, book: Book, trade: TradeExecuted) -> None:
+    """Somebody traded with the house: the quote shows less, where it says how much it shows."""
+    assert book.quote is not None
+    quote = book.quote.less(Side.BUY if trade.sell_account_id == HOUSE else Side.SELL, trade.quantity)
+    if quote is not book.quote:
+        book.quote = quote
+        state.quotes.put(trade.symbol, quote)
 
 
 def _last_price_set(state: State, event: LastPriceSet) -> None:

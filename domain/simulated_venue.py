@@ -1,8 +1,9 @@
 """Venue SIM: orders trade with the house at prices from a market elsewhere, in place of trading with each other.
 
-An order that comes in, or is triggered, and may trade at the quote trades all it wants there: a buy at the ask, a sale
-at the bid. What rests trades at its own limit, all of it, as soon as the quote touches it; the best limit first, then
-the oldest. Stops look at the last price of that market, whatever trades here. Sizes of the quote are no bound.
+An order that comes in, or is triggered, and may trade at the quote trades there: a buy at the ask, a sale at the bid.
+What rests trades at its own limit as soon as the quote touches it; the best limit first, then the oldest. Together they
+trade as much as the quote shows, and no more until that side of it changes; where nobody said how much, all they want.
+Stops look at the last price of that market, whatever trades here.
 """
 
 from collections.abc import Generator, Iterator
@@ -18,8 +19,8 @@ from schemas.enums import ReasonCode, Side
 
 
 def reachable(quote: Quote, order: RestingOrder) -> int:
-    """Units that the order could trade now: all of them, or none."""
-    return order.quantity if meets(quote, order) else 0
+    """Units that the order could trade now."""
+    return quote.units_for(order.side, order.quantity) if meets(quote, order) else 0
 
 
 def meets(quote: Quote, order: RestingOrder) -> bool:
@@ -35,7 +36,9 @@ def take(state: State, book: Book, quote: Quote, order: RestingOrder) -> Generat
     instrument, price = book.instrument, quote.price_for(order.side)
     assert instrument is not None
     assert price is not None
-    quantity = order.leaves if order.money is None else min(order.leaves, affordable(instrument, order.money, price))
+    quantity = quote.units_for(order.side, order.leaves)
+    if order.money is not None:
+        quantity = min(quantity, affordable(instrument, order.money, price))
     if not quantity:
         return order
     if value_of(quantity, price, instrument.multiplier) > AMOUNT_MAX:
@@ -47,9 +50,9 @@ def take(state: State, book: Book, quote: Quote, order: RestingOrder) -> Generat
     return after_trade(order, trade, is_buy=order.side is Side.BUY)
 
 
-def fill_touched(state: State, book: Book, quote: Quote) -> Generator[Event, None, bool]:
+def fill_touched(state: State, book: Book) -> Generator[Event, None, bool]:
     """What rests and is touched by the quote trades -> whether all did: one record does a bounded amount of work."""
-    while (order := _touched(book, quote)) is not None:
+    while (order := _touched(book)) is not None:
         if not state.steps_left:
             return False
         state.steps_left -= 1
@@ -57,20 +60,24 @@ def fill_touched(state: State, book: Book, quote: Quote) -> Generator[Event, Non
     return True
 
 
-def _touched(book: Book, quote: Quote) -> RestingOrder | None:
-    for side, levels in ((Side.BUY, book.bids), (Side.SELL, book.asks)):
-        best, price = levels.best, quote.price_for(side)
-        if best is not None and price is not None:
+def _touched(book: Book) -> RestingOrder | None:
+    """Who is next; each trade leaves less of the quote."""
+    assert book.quote is not None
+    for levels in (book.bids, book.asks):
+        best = levels.best
+        if best is not None:
             order = next(iter(best.values()))
-            if meets(quote, order):
+            if meets(book.quote, order):
                 return order
     return None
 
 
 def _give(state: State, book: Book, order: RestingOrder) -> Iterator[Event]:
     """An order that rests trades at its limit."""
-    taker = _of_house(order, order.leaves, order.limit_price)
-    yield executed(state, book, order, taker, order.leaves, order.limit_price)
+    assert book.quote is not None
+    quantity = book.quote.units_for(order.side, order.leaves)
+    taker = _of_house(order, quantity, order.limit_price)
+    yield executed(state, book, order, taker, quantity, order.limit_price)
     yield from cancel_siblings(book, order)
 
 

@@ -189,7 +189,8 @@ def book_state(symbol: str, rows: Rows, rested: int) -> dict[str, Any]:
         "session": None if session is None else session_state(session),
     }
     if quote is not None:
-        prices = {name: text_or_none(getattr(quote, name)) for name in ("bid", "ask", "last")}
+        names = ("bid", "bid_size", "ask", "ask_size", "last")
+        prices = {name: text_or_none(getattr(quote, name)) for name in names}
         state["reference"] = prices | {"quoted_at": time_text(quote.quoted_at)}
     return state
 

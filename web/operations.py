@@ -123,17 +123,17 @@ async def cancel_all(request: web.Request) -> web.Response:
 
 
 async def set_reference_prices(request: web.Request) -> web.Response:
-    """POST /api/v1/admin/reference-prices {symbol, bid, ask, last}: prices of a market elsewhere, as of a feed."""
+    """POST /api/v1/admin/reference-prices {symbol, bid, bid_size, ask, ask_size, last}: as of a market elsewhere."""
     symbol, body = await _asked(request)
-    prices = {name: nanos_or_none(body, name) for name in ("bid", "ask", "last")}
+    prices = {name: nanos_or_none(body, name) for name in ("bid", "ask", "last", "bid_size", "ask_size")}
     for name, price in prices.items():
         if price is not None and price < 0:
-            raise Problem(400, "BAD_PRICE", f"{name} is a price, or zero where there is none", field=name)
+            raise Problem(400, "BAD_PRICE", f"{name} is zero or more", field=name)
     if prices["bid"] and prices["ask"] and prices["bid"] > prices["ask"]:
         raise Problem(400, "CROSSED_QUOTE", "bid is above ask", field="bid")
     known = envelope(new_id())
-    bid, ask, last = prices.values()
-    command = SetReferencePrices(symbol, known["timestamp"], bid, ask, last, **known)
+    bid, ask, last, bid_size, ask_size = prices.values()
+    command = SetReferencePrices(symbol, known["timestamp"], bid, ask, last, bid_size, ask_size, **known)
     return await _told(request, command)
 
 

@@ -5343,6 +5343,10 @@ class SetReferencePrices(Message, frozen=True):
     """Best ask."""
     last: int | None = None
     """Price of the last trade."""
+    bid_size: int | None = None
+    """Units that are bid for at that bid, null where nobody said how many. Counts only beside a bid."""
+    ask_size: int | None = None
+    """Units that are offered at that ask, null where nobody said how many. Counts only beside an ask."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -5364,6 +5368,8 @@ class SetReferencePrices(Message, frozen=True):
                 b"\0" if self.bid is None else b"\2" + NANOS_BYTES[self.bid],
                 b"\0" if self.ask is None else b"\2" + NANOS_BYTES[self.ask],
                 b"\0" if self.last is None else b"\2" + NANOS_BYTES[self.last],
+                b"\0" if self.bid_size is None else b"\2" + NANOS_BYTES[self.bid_size],
+                b"\0" if self.ask_size is None else b"\2" + NANOS_BYTES[self.ask_size],
                 LONG[self.quoted_at],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -5403,6 +5409,24 @@ class SetReferencePrices(Message, frozen=True):
             at += 1
             end = at + NANOS_SIZE_AT[data[at]]
             last = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
+        bid_size: int | None = None
+        if data[at]:
+            is_there(data[at])
+            at += 1
+            end = at + NANOS_SIZE_AT[data[at]]
+            bid_size = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
+        ask_size: int | None = None
+        if data[at]:
+            is_there(data[at])
+            at += 1
+            end = at + NANOS_SIZE_AT[data[at]]
+            ask_size = NANOS_FROM[data[at:end]]
             at = end
         else:
             at += 1
@@ -5448,7 +5472,19 @@ class SetReferencePrices(Message, frozen=True):
         if at != len(data):
             raise ValueError(f"{len(data)} bytes, not {at}")
         return cls(
-            symbol, quoted_at, bid, ask, last, event_id, command_id, correlation_id, caused_by, actor_id, timestamp
+            symbol,
+            quoted_at,
+            bid,
+            ask,
+            last,
+            bid_size,
+            ask_size,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
         )
 
     @classmethod
@@ -5460,6 +5496,8 @@ class SetReferencePrices(Message, frozen=True):
             bid=None if data["bid"] is None else bytes_to_nanos(data["bid"]),
             ask=None if data["ask"] is None else bytes_to_nanos(data["ask"]),
             last=None if data["last"] is None else bytes_to_nanos(data["last"]),
+            bid_size=None if data["bid_size"] is None else bytes_to_nanos(data["bid_size"]),
+            ask_size=None if data["ask_size"] is None else bytes_to_nanos(data["ask_size"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],

@@ -51,8 +51,10 @@ def prices(
     *,
     at: int = 0,
     symbol: str = "ADAUSDT",
+    bid_size: float | None = None,
+    ask_size: float | None = None,
 ) -> SetReferencePrices:
-    found = [None if price is None else units(price) for price in (bid, ask, last)]
+    found = [None if price is None else units(price) for price in (bid, ask, last, bid_size, ask_size)]
     return SetReferencePrices(symbol, at, *found)
 
 
@@ -185,6 +187,70 @@ def test_a_fill_of_one_order_of_a_group_cancels_the_others() -> None:
     profit, loss = (special(order, oco_group="g") for order in (enter("1", SELL, 5, 99), stop("2", SELL, 5, 90)))
     market = market_with(profit, loss)
     assert heard(market.run(prices(99, 100))) == [traded("1", 5, 99, "maker"), ended("2", 5, ReasonCode.OCO)]
+
+
+# How much the quote shows.
+
+
+def test_a_market_order_takes_what_the_quote_shows_and_the_rest_of_it_is_cancelled() -> None:
+    market = market_with(prices("94.90", "95.10", bid_size=4, ask_size=7))
+    assert heard(market.run(enter("1", BUY, 10, None, kind=MARKET))) == [
+        traded("1", 7, "95.10"),
+        ended("1", 3, ReasonCode.MARKET_REMAINDER),
+    ]
+    assert heard(market.run(enter("2", BUY, 1, None, kind=MARKET))) == [ended("2", 1, ReasonCode.MARKET_REMAINDER)]
+    assert heard(market.run(enter("3", SELL, 3, None, kind=MARKET))) == [traded("3", 3, "94.90")]
+
+
+def test_the_rest_of_a_limit_rests_and_trades_at_its_limit_when_the_quote_shows_more() -> None:
+    market = market_with(prices("94.90", "95.10", bid_size=4, ask_size=7))
+    assert heard(market.run(enter("1", BUY, 20, 96))) == [traded("1", 7, "95.10")]
+    assert levels(market) == [("buy", 96, 13, ["1"])]
+    assert heard(market.run(prices(last=95))) == [], "nobody said that there is more"
+    assert heard(market.run(prices(ask="95.10", ask_size=5))) == [traded("1", 5, 96, "maker")]
+    assert heard(market.run(prices(ask="95.20"))) == [traded("1", 8, 96, "maker")], "no size is no bound"
+
+
+def test_those_who_rest_share_what_the_quote_shows_the_best_first_then_the_oldest() -> None:
+    market = market_with(enter("old", BUY, 5, 94), enter("new", BUY, 5, 94), enter("best", BUY, 5, "94.5"))
+    assert heard(market.run(prices(93, 94, ask_size=8))) == [
+        traded("best", 5, "94.5", "maker"),
+        traded("old", 3, 94, "maker"),
+    ]
+    assert levels(market) == [("buy", 94, 7, ["old", "new"])]
+    market = market.rebuilt()
+    assert heard(market.run(enter("late", BUY, 1, 99, tif=IOC))) == [ended("late", 1, ReasonCode.IOC_REMAINDER)]
+
+
+def test_an_order_that_must_fill_entirely_does_so_up_to_what_the_quote_shows() -> None:
+    market = market_with(prices(ask="95.10", ask_size=7))
+    assert heard(market.run(enter("1", BUY, "7.001", 96, tif=FOK))) == [ended("1", "7.001", ReasonCode.FOK_UNFILLABLE)]
+    assert heard(market.run(enter("2", BUY, 7, 96, tif=FOK))) == [traded("2", 7, "95.10")]
+
+
+def test_money_that_finds_too_little_to_buy_is_left_over() -> None:
+    market = market_with(prices(ask="95.10", ask_size=1))
+    by_money = special(enter("1", BUY, 0, None, kind=MARKET), spend=units(951))
+    assert heard(market.run(by_money)) == [traded("1", 1, "95.10"), ended("1", 0, ReasonCode.MARKET_REMAINDER)]
+
+
+def test_of_what_is_shown_whole_lots_count_and_a_size_of_zero_is_nothing() -> None:
+    market = market_with(prices(bid="94.90", bid_size="2.0009", ask="95.10", ask_size=0))
+    assert heard(market.run(enter("1", SELL, 3, 90, tif=IOC))) == [
+        traded("1", 2, "94.90"),
+        ended("1", 1, ReasonCode.IOC_REMAINDER),
+    ]
+    assert heard(market.run(enter("2", BUY, 1, None, kind=MARKET))) == [ended("2", 1, ReasonCode.MARKET_REMAINDER)]
+    assert of_type(market.run(special(enter("3", BUY, 1, 96), is_post_only=True)), OrderRested)
+
+
+def test_a_stop_that_fires_sells_what_is_bid_for() -> None:
+    fired = market_with(stop("1", SELL, 10, 95)).run(prices("94.90", "95.10", 95, bid_size=4))
+    assert heard(fired) == [
+        ("triggered", "1"),
+        traded("1", 4, "94.90"),
+        ended("1", 6, ReasonCode.MARKET_REMAINDER),
+    ]
 
 
 # Stops.
@@ -347,6 +413,7 @@ def _prices(rng: Random, _number: int, at: int) -> SetReferencePrices:
         bid,
         (bid + spread if bid and rng.random() < 0.8 else ask),
         rng.choice((None, *PRICES, 95 * NANOS + 3)),
+        *(rng.choice((None, 0, 5 * NANOS + 7, *[NANOS * size for size in (1, 4, 9, 30)])) for _ in range(2)),
     )
 
 
@@ -362,14 +429,16 @@ def _phase(rng: Random, _number: int, _at: int) -> ChangePhase:
 @pytest.mark.parametrize("seed", seeds(60))
 def test_the_venue_and_a_naive_one_say_the_same(seed: int) -> None:
     rng = Random(seed)
-    machine, naive = book_with(venue=Venue.SIM), NaiveSimulatedVenue(CENT)
+    machine, naive = book_with(venue=Venue.SIM), NaiveSimulatedVenue(CENT, NANOS // 1_000)
     for command in random_commands(rng, 300):
         naive.said.clear()
         events = machine.run(command)
         naive.play(command)
         assert heard(events) == naive.said, command
         book = machine.state.book("ADAUSDT")
-        assert set(book.orders) == {order.order_id for order in naive.resting}
+        assert {order.order_id: order.leaves for order in book.orders.values()} == {
+            order.order_id: order.leaves for order in naive.resting
+        }
         assert set(book.stops) == {order.order_id for order in naive.stops}
         if rng.random() < 0.05:
             machine = machine.rebuilt()

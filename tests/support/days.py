@@ -322,7 +322,8 @@ class Day:
         bid = rng.choice([None, 0, *PRICES["AAPL"] * 2])
         ask = bid + rng.choice((-1, 0, 1, 2)) * CENT if bid else rng.choice([None, *PRICES["AAPL"]])
         last = rng.choice([None, *PRICES["AAPL"]])
-        return MarketDataEvent(symbol, bid_price=bid, ask_price=ask, last_price=last)
+        sizes = [rng.choice((None, None, 0, NANOS // 2, 3 * NANOS, 12 * NANOS)) for _ in range(2)]
+        return MarketDataEvent(symbol, "", bid, ask, *sizes, last)
 
     def _desk(self) -> Any:
         """What clients and dealers say to each other, and operators to both."""
@@ -460,7 +461,7 @@ def check_books(state: Any) -> None:
     for symbol, book in state.by_symbol.items():
         bid, ask = book.bids.best_price, book.asks.best_price
         is_open = book.phase is TradingPhase.CONTINUOUS and symbol not in state.busy
-        against = (ask, bid) if book.quote is None else (book.quote.ask, book.quote.bid)
+        against = (ask, bid) if book.quote is None else (book.quote.price_for(BUY), book.quote.price_for(SELL))
         for limit, price, sign in ((bid, against[0], 1), (ask, against[1], -1)):
             is_apart = limit is None or price is None or sign * limit < sign * price
             assert not is_open or is_apart, f"{symbol} is crossed: {bid} {ask} {book.quote}"

@@ -21,6 +21,11 @@ class Working:
         self.quantity, self.stop, self.trail = entered.quantity, entered.stop_price, entered.trail
         self.is_buy = self.side is BUY
         self.limit = entered.limit_price
+        self.filled = 0
+
+    @property
+    def leaves(self) -> int:
+        return self.quantity - self.filled
 
     @property
     def is_market(self) -> bool:
@@ -38,11 +43,13 @@ class Working:
 class NaiveSimulatedVenue:
     """One instrument. `said` is what the world hears."""
 
-    def __init__(self, tick: int) -> None:
-        self.tick = tick
+    def __init__(self, tick: int, lot: int) -> None:
+        self.tick, self.lot = tick, lot
         self.bid: int | None = None
         self.ask: int | None = None
         self.last: int | None = None
+        self.left: dict[bool, int | None] = {True: None, False: None}
+        """What the ask and the bid still show; None where nobody said how much."""
         self.at = self.count = 0
         self.is_open = True
         self.resting: list[Working] = []
@@ -72,9 +79,11 @@ class NaiveSimulatedVenue:
     def price_for(self, order: Working) -> int | None:
         """The quote, if the order may trade there."""
         price = self.ask if order.is_buy else self.bid
-        if price is None or order.limit is None:
-            return price
-        return price if (order.limit >= price if order.is_buy else order.limit <= price) else None
+        if price is None or self.left[order.is_buy] == 0:
+            return None
+        return (
+            price if order.limit is None or (order.limit >= price if order.is_buy else order.limit <= price) else None
+        )
 
     def enter(self, command: EnterOrder) -> None:
         order = Working(command, self.number())
@@ -91,28 +100,37 @@ class NaiveSimulatedVenue:
             self.look()
 
     def act(self, order: Working) -> None:
-        price = self.price_for(order)
+        price, left = self.price_for(order), self.left[order.is_buy]
         force = order.entered.time_in_force
+        is_enough = price is not None and (left is None or left >= order.quantity)
+        if force is TimeInForce.FOK and not is_enough:
+            self.end(order, "FOK_UNFILLABLE")
+            return
         if price is not None:
             self.trade(order, price, "taker")
-        elif force is TimeInForce.FOK:
-            self.end(order, "FOK_UNFILLABLE")
-        elif order.is_market or force is TimeInForce.IOC:
+        if order.leaves and (order.is_market or force is TimeInForce.IOC):
             self.end(order, "MARKET_REMAINDER" if order.is_market else "IOC_REMAINDER")
-        else:
+        elif order.leaves:
             order.number = self.number()
             self.resting.append(order)
 
     def trade(self, order: Working, price: int, liquidity: str) -> None:
-        self.said.append(("trade", order.order_id, order.quantity, price, liquidity))
-        self.gone(order)
+        left = self.left[order.is_buy]
+        quantity = order.leaves if left is None else min(left, order.leaves)
+        if left is not None:
+            self.left[order.is_buy] = left - quantity
+        self.said.append(("trade", order.order_id, quantity, price, liquidity))
+        order.filled += quantity
+        if not order.leaves:
+            self.gone(order)
         group = order.entered.oco_group
         siblings = [each for each in [*self.resting, *self.stops] if group and each.entered.oco_group == group]
         for sibling in sorted(siblings, key=lambda each: each.entered.order_number):
-            self.end(sibling, "OCO")
+            if sibling is not order:
+                self.end(sibling, "OCO")
 
     def end(self, order: Working, reason: str) -> None:
-        self.said.append(("end", order.order_id, order.quantity, reason))
+        self.said.append(("end", order.order_id, order.leaves, reason))
         self.gone(order)
 
     def gone(self, order: Working) -> None:
@@ -124,6 +142,9 @@ class NaiveSimulatedVenue:
             would_cross = self.is_open and order.entered.is_post_only and self._crosses(order, command.limit_price)
             if not self.is_open or would_cross:
                 continue
+            if command.quantity <= order.filled:
+                self.gone(order)
+                continue
             stays = command.limit_price == order.limit and command.quantity <= order.quantity
             order.limit, order.quantity = command.limit_price, command.quantity
             if not stays and order in self.stops:
@@ -133,13 +154,15 @@ class NaiveSimulatedVenue:
                 price = self.price_for(order)
                 if price is not None:
                     self.trade(order, price, "taker")
-                else:
+                if order.leaves:
                     order.number = self.number()
                     self.resting.append(order)
 
     def _crosses(self, order: Working, limit: int) -> bool:
         price = self.ask if order.is_buy else self.bid
-        return price is not None and (limit >= price if order.is_buy else limit <= price)
+        return (
+            price is not None and self.left[order.is_buy] != 0 and (limit >= price if order.is_buy else limit <= price)
+        )
 
     def quote(self, command: SetReferencePrices) -> None:
         if command.quoted_at < self.at:
@@ -147,8 +170,10 @@ class NaiveSimulatedVenue:
         self.at, tick = command.quoted_at, self.tick
         if command.bid is not None:
             self.bid = command.bid // tick * tick or None
+            self.left[False] = None if command.bid_size is None else command.bid_size // self.lot * self.lot
         if command.ask is not None:
             self.ask = (command.ask + tick - 1) // tick * tick or None
+            self.left[True] = None if command.ask_size is None else command.ask_size // self.lot * self.lot
         if self.bid is not None and self.ask is not None and self.bid > self.ask:
             if command.ask is None:
                 self.ask = None

@@ -1,6 +1,7 @@
 """Instruments of every kind: options by the hundred that end, halts, venues of others; and prices from outside."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 from confluent_kafka import Producer
@@ -97,7 +98,7 @@ async def test_prices_of_others_reach_the_account_that_buys_at_the_market_and_ba
 ) -> None:
     body = {"symbol": "MSFT", "base": "MSFT", "quote": "USD", "tick": "0.01", "lot": "1", "venue": "sim"}
     await system.post("/api/v1/admin/instruments", body)
-    await system.deposit("trader", "USD", "1000")
+    await system.deposit("trader", "USD", "2000")
     order = {"account_id": "trader", "symbol": "MSFT", "side": "buy", "qty": "1", "type": "market"}
     status, problem = await system.ask("POST", "/api/v1/orders", order)
     assert (status, problem["code"]) == (422, "NO_REFERENCE_PRICE")
@@ -117,9 +118,14 @@ async def test_prices_of_others_reach_the_account_that_buys_at_the_market_and_ba
 
     await system.eventually(is_bought)  # as soon as the account has heard of the price
     late = price("MSFT", "1", "2", "1", timestamp=7)
-    newer = price("MSFT", "409.99", "410.01", "410")
+    newer = price("MSFT", "409.99", "410.01", "410", bidSize=Decimal(9), askSize=Decimal(1))
     await asyncio.to_thread(send, system, late, newer, **tell)
     await system.eventually(lambda: is_known(system, "MSFT", "409.99", "410.01", "410"))
+    two = await system.post("/api/v1/orders", order | {"type": "limit", "limit_price": "410.02", "qty": "2"})
+    filled = await system.status(two["order_id"], "PARTIALLY_FILLED")
+    assert (filled["filled_qty"], filled["held"]) == ("1", "410.02"), "no more than was shown"
+    reference = (await system.get("/api/v1/orderbook/MSFT"))["reference"]
+    assert (reference["bid_size"], reference["ask_size"]) == ("9", "0")
     await system.conserved()
 
 
