@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from domain.desk_terms import LAST_LOOK_NS_MAX
 from domain.inquiry_life import (
     ANSWERS,
     COUNTER_ROUNDS_MAX,
@@ -18,6 +19,7 @@ from domain.inquiry_life import (
     Step,
 )
 from schemas.enums import InquiryStatus
+from schemas.wire import NANOS
 
 DOCUMENT = Path(__file__).parents[1] / "docs/inquiry-life.md"
 INTRODUCTION = """# The life of an inquiry
@@ -33,6 +35,14 @@ are no more (`COUNTER_ROUNDS`). Three clocks run: `due_time` until a quote is th
 dealer's counter is open, `expire_time` always. At the time of a clock it is over: what comes with that time or later
 comes too late, whenever a timer fires. Versions are 1, 2, 3, … without a gap; an `expected_version` that is another one
 is `VERSION_CONFLICT`.
+
+What a client accepts is booked in the same step. Terms of a book may lay down a last look (`last_look_ns`, at most
+{LAST_LOOK_NS_MAX // NANOS} s; usually zero): the inquiry stays ACCEPTED until `look_until`, and its units count as
+pending. One rule decides: the trade stands, unless the reference price has moved by more than `last_look_tolerance`
+since the dealer named its price, up or down, whomever that favours; then it is REJECTED with `LAST_LOOK`. The
+auto-trader decides at once where its reference price is not stale, else when it hears one. A person may confirm
+(DEALER_ACCEPT) or refuse (PASS) meanwhile. At `look_until` the rule decides by the last price there is. Limits and
+kill switches hold as for every booking.
 """
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
@@ -15,6 +15,7 @@ from app.logs import FrequentLines
 from app.machine import Origin
 from schemas.accounts import OrderEvent, PlaceOrder, RiskChecked
 from schemas.enums import OrderStatus
+from schemas.inquiries import InquiryEvent
 from schemas.market_data import RecordObservations, TickDropped
 from schemas.order_books import TradeExecuted
 
@@ -87,6 +88,13 @@ ticks_dropped = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+last_look_duration = Histogram(
+    "inquiry_last_look_seconds",
+    "From the acceptance of a client to the end of the dealer's last look.",
+    ["outcome"],
+    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+    registry=REGISTRY,
+)
 orders_rejected = Counter("orders_rejected_total", "Orders that were refused.", ["reason"], registry=REGISTRY)
 ledger_imbalance = Gauge(
     "ledger_imbalance", "Units by which a ledger does not sum to zero; anything else is an alarm.", registry=REGISTRY
@@ -131,6 +139,12 @@ def _tick_dropped_told(event: TickDropped, _origin: Origin) -> None:
     ticks_dropped.labels(event.reason).inc()
 
 
+def _inquiry_told(event: InquiryEvent, _origin: Origin) -> None:
+    if event.look_until and event.outcome is not None:
+        seconds = (event.ended_at - event.accepted_at) / SECOND_NS
+        last_look_duration.labels(event.outcome.value).observe(seconds)
+
+
 def _order_told(event: OrderEvent, _origin: Origin) -> None:
     if event.status is OrderStatus.REJECTED:
         orders_rejected.labels(event.reason_code).inc()
@@ -144,6 +158,7 @@ TOLD: dict[type, Callable[[Any, Origin], None]] = {
     OrderEvent: _order_told,
     RiskChecked: _risk_told,
     TickDropped: _tick_dropped_told,
+    InquiryEvent: _inquiry_told,
 }
 """What is counted of commands and events. Reads the wall clock, which machines never do."""
 

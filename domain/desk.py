@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain import desk_terms
+from domain import desk_terms, inquiry_last_look
 from domain.inquiry_life import Step
 from domain.inquiry_rows import (
     DONE,
@@ -18,7 +18,7 @@ from domain.inquiry_rows import (
     Switched,
     TermsSet,
 )
-from domain.inquiry_steps import expired, moved
+from domain.inquiry_steps import moved
 from domain.money import AMOUNT_MAX
 from schemas.accounts import AccountKindChanged, ResetAccounts
 from schemas.enums import InquiryOutcome, InquiryReason, InquiryStatus
@@ -46,11 +46,12 @@ def heard(_state: State, command: Heard) -> Iterator[Event]:
     yield command
 
 
-def priced(_state: State, command: UpdateReferencePrices) -> Iterator[Event]:
+def priced(state: State, command: UpdateReferencePrices) -> Iterator[Event]:
     """Prices of the market; what cannot be a price is passed over."""
     prices = tuple(each for each in command.prices if 0 < each.mid <= AMOUNT_MAX)
     if prices:
         yield UpdateReferencePrices(prices)
+        yield from inquiry_last_look.priced(state, prices)
 
 
 def quoted(state: State, command: SetReferencePrices) -> Iterator[Event]:
@@ -61,7 +62,8 @@ def quoted(state: State, command: SetReferencePrices) -> Iterator[Event]:
     if (bid, ask) != (before.bid, before.ask):
         yield SidesMoved(command.symbol, Sides(bid, ask))
     if bid and ask:
-        yield UpdateReferencePrices((ReferencePrice(command.symbol, (bid + ask) // 2, command.quoted_at),))
+        price = ReferencePrice(command.symbol, (bid + ask) // 2, command.quoted_at)
+        yield from priced(state, UpdateReferencePrices((price,)))
 
 
 def set_terms(state: State, command: SetDeskTerms) -> Iterator[Event]:
@@ -97,6 +99,8 @@ def switch(state: State, command: SetDeskSwitch) -> Iterator[Event]:
 
 def _stopped(state: State, inquiry: Inquiry, reason: InquiryReason) -> Inquiry:
     """The inquiry ends by the dealer's will: a quote is withdrawn, anything else is refused."""
+    if inquiry.status is InquiryStatus.ACCEPTED:
+        return moved(state, inquiry, Step.NOT_BOOK, reason_code=reason)
     if inquiry.status is InquiryStatus.QUOTED:
         return moved(state, inquiry, Step.WITHDRAW, reason_code=reason)
     return moved(state, inquiry, Step.PASS, reason_code=reason, outcome=InquiryOutcome.REJECTED)
@@ -108,7 +112,7 @@ def tick(state: State, _command: Tick) -> Iterator[Event]:
         first = state.first_due()
         if first is None or first[0] > state.now:
             return
-        yield expired(state, state.open[first[1]])
+        yield from inquiry_last_look.over(state, state.open[first[1]])
     yield Tick(is_manual=False)
 
 

@@ -13,6 +13,8 @@ from schemas.wire import NANOS
 TIERS_MAX = 20
 HOUR_NS = 3_600 * NANOS
 HASH_LENGTH = 16
+LAST_LOOK_NS_MAX = 10 * NANOS
+"""No client waits for longer."""
 
 
 class DeskTerms(msgspec.Struct, frozen=True, gc=False):
@@ -41,6 +43,10 @@ class DeskTerms(msgspec.Struct, frozen=True, gc=False):
     ref_age_max_ns: int = 2 * NANOS
     firm_ns: int = 10 * NANOS
     life_ns: int = 300 * NANOS
+    last_look_ns: int = 0
+    """For how long the dealer may look at what a client accepted; zero: not at all, as is usual."""
+    last_look_tolerance: int | None = None
+    """By how much the market may move meanwhile, up or down; None: by any amount."""
     config_hash: str = "default"
 
     def markup_of(self, tier: str) -> int:
@@ -51,7 +57,10 @@ class DeskTerms(msgspec.Struct, frozen=True, gc=False):
 DEFAULT = DeskTerms()
 """Of books for which nothing was laid down."""
 FIELDS = tuple(name for name in DeskTerms.__struct_fields__ if name != "config_hash")
-_AMOUNTS = ("volatility", "signal_max", "size_premium", "counter_band", "risk_aversion", "horizon")
+_AMOUNTS = (
+    *("volatility", "signal_max", "size_premium", "counter_band", "risk_aversion", "horizon"),
+    *("last_look_ns", "last_look_tolerance"),
+)
 _POSITIVE = ("arrival_decay", "inventory_lot", "typical_quantity", "ref_age_max_ns", "firm_ns", "life_ns")
 _LIMITS = ("quantity_max", "position_max", "credit_max")
 
@@ -80,6 +89,8 @@ def fault(command: SetDeskTerms) -> str | None:
             return f"{name} is out of range"
     if max(command.ref_age_max_ns, command.firm_ns, command.life_ns) > HOUR_NS * 24 * 366:
         return "no clock runs for longer than a year"
+    if command.last_look_ns > LAST_LOOK_NS_MAX:
+        return f"a last look takes at most {LAST_LOOK_NS_MAX // NANOS} s"
     return _tiers_fault(command)
 
 

@@ -7,8 +7,9 @@ record, whatever happens to the process.
 from collections.abc import Iterator
 
 from domain import quoting
+from domain.inquiry_facts import key_of, pending_of, side_of
 from domain.inquiry_life import COUNTER_ROUNDS_MAX, Step
-from domain.inquiry_rows import TRADES_FROM, Event, Inquiry, State, key_of, pending_of
+from domain.inquiry_rows import TRADES_FROM, Event, Inquiry, State
 from domain.inquiry_steps import market_stop, moved
 from domain.instruments import Instrument
 from domain.money import NUMBERS_PER_COUNT, value_of
@@ -135,6 +136,7 @@ def offered(state: State, inquiry: Inquiry, decision: Decision, firm_ns: int, by
         skew=decision.skew,
         size_adj=decision.size_adj,
         tier_adj=decision.tier_adj,
+        quote_mid=decision.ref_mid,
         firm_until=firm_until(state, inquiry, firm_ns),
         quoted_at=inquiry.quoted_at or state.now,
         **by,
@@ -154,15 +156,8 @@ def can_counter(inquiry: Inquiry) -> bool:
     return inquiry.counter_rounds < COUNTER_ROUNDS_MAX
 
 
-def side_of(inquiry: Inquiry) -> Side:
-    """What the client does, where that is known without asking."""
-    if inquiry.client_side is InquirySide.TWO_WAY:
-        return inquiry.counter_side
-    return Side(inquiry.client_side.value)
-
-
 def booked(state: State, inquiry: Inquiry, side: Side, price: int, quantity: int) -> Iterator[Event]:
-    """Books what was accepted, unless something forbids it by now: the limit, or a kill switch (no last look)."""
+    """Books what was accepted, unless something forbids it by now: the limit, or a kill switch."""
     instrument = state.instruments.get(inquiry.instrument_id)
     assert instrument is not None
     reason = market_stop(state, inquiry, instrument) or _limit_fault(state, inquiry, side, quantity)

@@ -1,7 +1,8 @@
 """What is wrong with what clients and dealers ask: the first that applies, or None."""
 
 from domain import quoting
-from domain.inquiry_booking import can_counter, exposure_of, side_of, units_of
+from domain.inquiry_booking import can_counter, exposure_of, units_of
+from domain.inquiry_facts import side_of
 from domain.inquiry_rows import Inquiry, State
 from domain.inquiry_steps import market_stop, price_fault, quantity_fault
 from domain.money import AMOUNT_MAX
@@ -51,7 +52,9 @@ def dealer_price_fault(state: State, inquiry: Inquiry, command: DecideInquiry) -
 
 
 def dealer_accept_fault(state: State, inquiry: Inquiry, _command: DecideInquiry) -> InquiryReason | None:
-    """Only a price can be taken."""
+    """Only a price can be taken; what is looked at once more has one, and is checked when it is booked."""
+    if inquiry.status is InquiryStatus.ACCEPTED:
+        return None
     is_counter = inquiry.status is InquiryStatus.COUNTERED
     if not is_counter and (inquiry.requested_price is None or inquiry.price_type is not PriceType.PRICE):
         return InquiryReason.BAD_PRICE

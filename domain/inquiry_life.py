@@ -32,7 +32,7 @@ class Step(StrEnum):
     DEALER_COUNTER = "DEALER_COUNTER"
     """The dealer names another price than the one that was asked for."""
     DEALER_ACCEPT = "DEALER_ACCEPT"
-    """The dealer takes the price that the client named."""
+    """The dealer takes the price that the client named; in a last look, it confirms what the client took."""
     PASS = "PASS"  # noqa: S105 - what a dealer says
     """The dealer does not want to deal."""
     WITHDRAW = "WITHDRAW"
@@ -49,7 +49,7 @@ class Step(StrEnum):
     BOOK = "BOOK"
     """The trade is booked, and the position changes with it."""
     NOT_BOOK = "NOT_BOOK"
-    """A limit was in the way of what was accepted."""
+    """A limit, or what a last look showed, was in the way of what was accepted."""
     EXPIRE = "EXPIRE"
     """One of its clocks has run out."""
 
@@ -60,8 +60,8 @@ ANSWERS: dict[Step, dict[InquiryStatus | None, InquiryStatus]] = {
     Step.ENRICHED: {NEW: ENRICHED},
     Step.QUOTE: {ENRICHED: QUOTED, QUOTED: QUOTED, COUNTERED: QUOTED},
     Step.DEALER_COUNTER: {ENRICHED: COUNTERED},
-    Step.DEALER_ACCEPT: {ENRICHED: ACCEPTED, COUNTERED: ACCEPTED},
-    Step.PASS: {ENRICHED: REJECTED, QUOTED: REJECTED, COUNTERED: REJECTED},
+    Step.DEALER_ACCEPT: {ENRICHED: ACCEPTED, COUNTERED: ACCEPTED, ACCEPTED: BOOKED},
+    Step.PASS: {ENRICHED: REJECTED, QUOTED: REJECTED, COUNTERED: REJECTED, ACCEPTED: REJECTED},
     Step.WITHDRAW: {QUOTED: WITHDRAWN},
     Step.TAKE_OVER: {ENRICHED: ENRICHED, QUOTED: QUOTED, COUNTERED: COUNTERED},
     Step.CLIENT_ACCEPT: {QUOTED: ACCEPTED, COUNTERED: ACCEPTED},
@@ -78,6 +78,7 @@ REQUESTS = frozenset(Step) - {Step.RECEIVED, Step.REFUSED, Step.ENRICHED, Step.B
 """Steps that somebody asks for: answered in every state. The others happen where they can."""
 OUTCOMES = {
     Step.REFUSED: InquiryOutcome.REJECTED,
+    Step.DEALER_ACCEPT: InquiryOutcome.DONE,
     Step.PASS: InquiryOutcome.PASSED,
     Step.WITHDRAW: InquiryOutcome.WITHDRAWN,
     Step.CLIENT_REJECT: InquiryOutcome.REJECTED,

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from domain import inquiry_life
 from domain.inquiry_booking import by_auto_trader
+from domain.inquiry_facts import key_of
 from domain.inquiry_life import Step
-from domain.inquiry_rows import Event, Inquiry, State, key_of
+from domain.inquiry_rows import Event, Inquiry, State
 from domain.inquiry_steps import answered, expired, moved, price_fault, quantity_fault
 from domain.instruments import Instrument
 from domain.money import NUMBERS_PER_COUNT

@@ -8,18 +8,12 @@ then ends before it is answered.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from domain import inquiry_faults, inquiry_life
-from domain.inquiry_booking import (
-    MANUAL,
-    booked,
-    by_auto_trader,
-    firm_until,
-    side_of,
-    units_of,
-)
+from domain import inquiry_faults, inquiry_last_look, inquiry_life
+from domain.inquiry_booking import MANUAL, booked, by_auto_trader, firm_until, units_of
+from domain.inquiry_facts import deadline_of, side_of
 from domain.inquiry_life import Step
-from domain.inquiry_rows import Event, Inquiry, State, deadline_of
-from domain.inquiry_steps import Request, answered, expired, moved, refusal
+from domain.inquiry_rows import Event, Inquiry, State
+from domain.inquiry_steps import Request, answered, moved, refusal
 from schemas.enums import (
     DealerDecision,
     DeskParty,
@@ -28,7 +22,6 @@ from schemas.enums import (
     InquiryResponse,
     InquirySide,
     InquiryStatus,
-    Side,
 )
 from schemas.inquiries import DecideInquiry, QuoteInquiry, RespondToInquiry
 
@@ -63,8 +56,9 @@ def request(state: State, command: QuoteInquiry | RespondToInquiry | DecideInqui
         yield from answered(state, command, InquiryReason.UNKNOWN_INQUIRY)
         return
     if inquiry.inquiry_id in state.open and state.now >= deadline_of(inquiry):
-        inquiry = expired(state, inquiry)
-        yield inquiry
+        yield from inquiry_last_look.over(state, inquiry)
+        inquiry = state.inquiries.get(command.inquiry_id)
+        assert inquiry is not None
     step = _step_of(command)
     reason = _fault(state, inquiry, command, step)
     if reason is None:
@@ -117,7 +111,9 @@ def _quote(state: State, inquiry: Inquiry, command: QuoteInquiry) -> Iterator[Ev
 def _by_hand(state: State, inquiry: Inquiry) -> dict[str, Any]:
     """A person answered: nothing that a policy said of an earlier quote is true of this one."""
     nothing = dict.fromkeys(("half_spread", "skew", "size_adj", "tier_adj"))
-    return nothing | {"policy_id": MANUAL, "policy_config_hash": "", "quoted_at": inquiry.quoted_at or state.now}
+    price = state.prices.get(inquiry.instrument_id)
+    said = {"policy_id": MANUAL, "policy_config_hash": "", "quoted_at": inquiry.quoted_at or state.now}
+    return nothing | said | {"quote_mid": None if price is None else price.mid}
 
 
 def _dealer_counter(state: State, inquiry: Inquiry, command: DecideInquiry) -> Iterator[Event]:
@@ -140,6 +136,9 @@ def _dealer_counter(state: State, inquiry: Inquiry, command: DecideInquiry) -> I
 
 
 def _dealer_accept(state: State, inquiry: Inquiry, _command: DecideInquiry) -> Iterator[Event]:
+    if inquiry.status is InquiryStatus.ACCEPTED:
+        yield from inquiry_last_look.confirmed(state, inquiry)
+        return
     price = inquiry.counter_price if inquiry.status is InquiryStatus.COUNTERED else inquiry.requested_price
     assert price is not None
     side, units = side_of(inquiry), units_of(inquiry)
@@ -150,14 +149,13 @@ def _dealer_accept(state: State, inquiry: Inquiry, _command: DecideInquiry) -> I
 
 def _client_accept(state: State, inquiry: Inquiry, command: RespondToInquiry) -> Iterator[Event]:
     side = inquiry_faults.client_side(inquiry, command)
-    assert side is not None
-    price = inquiry.ask_price if side is Side.BUY else inquiry.bid_price
-    assert price is not None
-    units = units_of(inquiry)
-    said = {"counter_side": side} if inquiry.client_side is InquirySide.TWO_WAY else {}
-    inquiry = moved(state, inquiry, Step.CLIENT_ACCEPT, **said)
+    said: dict[str, Any] = {"counter_side": side} if inquiry.client_side is InquirySide.TWO_WAY else {}
+    look_ns = state.terms_of(inquiry.book_id, inquiry.instrument_id).last_look_ns
+    if look_ns:
+        said["look_until"] = state.now + look_ns
+    inquiry = moved(state, inquiry, Step.CLIENT_ACCEPT, accepted_at=state.now, **said)
     yield inquiry
-    yield from booked(state, inquiry, side, price, units)
+    yield from inquiry_last_look.accepted(state, inquiry)
 
 
 def _client_counter(state: State, inquiry: Inquiry, command: RespondToInquiry) -> Iterator[Event]:
@@ -183,8 +181,11 @@ def _ends(step: Step, reason: InquiryReason) -> Callable[[State, Inquiry, Any], 
 
 
 def _passed(state: State, inquiry: Inquiry, _command: DecideInquiry) -> Iterator[Event]:
-    by_hand = {"policy_id": MANUAL, "quoted_at": inquiry.quoted_at or state.now}
-    yield moved(state, inquiry, Step.PASS, reason_code=InquiryReason.PASSED, **by_hand)
+    by_hand: dict[str, Any] = {"policy_id": MANUAL, "quoted_at": inquiry.quoted_at or state.now}
+    by_hand["reason_code"] = InquiryReason.PASSED
+    if inquiry.status is InquiryStatus.ACCEPTED:
+        by_hand |= {"reason_code": InquiryReason.LAST_LOOK, "outcome": InquiryOutcome.REJECTED}
+    yield moved(state, inquiry, Step.PASS, **by_hand)
 
 
 def _take_over(state: State, inquiry: Inquiry, _command: DecideInquiry) -> Iterator[Event]:

@@ -6,13 +6,14 @@ from heapq import heapify, heappop, heappush
 import msgspec
 
 from domain.desk_terms import DEFAULT, DeskTerms
+from domain.inquiry_facts import deadline_of, is_looked_at, key_of, pending_of
 from domain.inquiry_life import FINAL
 from domain.instruments import Instrument
 from domain.money import NUMBERS_PER_COUNT
 from domain.positions import Position
 from domain.state import Table
 from schemas.accounts import AccountKindChanged, ResetAccounts
-from schemas.enums import DeskParty, InquiryOutcome, InquiryReason, InquirySide, InquiryStatus, TradingPhase
+from schemas.enums import InquiryOutcome, InquiryReason, InquiryStatus, TradingPhase
 from schemas.inquiries import (
     DeskPositionChanged,
     DeskSwitched,
@@ -133,36 +134,6 @@ Event = (
 )
 
 
-def key_of(inquiry: InquiryEvent) -> str:
-    """Book and instrument: what has one position, and one order of events."""
-    return f"{inquiry.book_id}|{inquiry.instrument_id}"
-
-
-def deadline_of(inquiry: Inquiry) -> int:
-    """The earliest of its clocks that runs in its state."""
-    expires = inquiry.expire_time
-    if inquiry.status in (InquiryStatus.NEW, InquiryStatus.ENRICHED):
-        return min(expires, inquiry.due_time) if inquiry.due_time else expires
-    return min(expires, inquiry.firm_until) if is_firm(inquiry) else expires
-
-
-def is_firm(inquiry: Inquiry) -> bool:
-    """Whether the client may take what the dealer named."""
-    if inquiry.status is InquiryStatus.QUOTED:
-        return True
-    return inquiry.status is InquiryStatus.COUNTERED and inquiry.countered_by is DeskParty.DEALER
-
-
-def pending_of(inquiry: Inquiry) -> tuple[int, int]:
-    """Units that the book would buy, and sell, if the client took what is open."""
-    if not is_firm(inquiry):
-        return 0, 0
-    units = inquiry.quote_qty or 0
-    buys = inquiry.bid_price is not None and inquiry.client_side is not InquirySide.BUY
-    sells = inquiry.ask_price is not None and inquiry.client_side is not InquirySide.SELL
-    return units if buys else 0, units if sells else 0
-
-
 class State:
     """Rows of one shard."""
 
@@ -202,6 +173,8 @@ class State:
         self.open: dict[str, Inquiry] = {}
         self._due: list[tuple[int, str]] = []
         self._pending: dict[str, tuple[int, int]] = {}
+        self.looked_at: dict[str, dict[str, None]] = {}
+        """Inquiries in a last look, by instrument."""
         for _, inquiry in self.inquiries.scan():
             self.follow(None, inquiry)
         heapify(self._due)
@@ -226,6 +199,8 @@ class State:
             if buys or sells:
                 known = self._pending.get(key_of(inquiry), (0, 0))
                 self._pending[key_of(inquiry)] = (known[0] + sign * buys, known[1] + sign * sells)
+        if inquiry.look_until:
+            self._follow_look(inquiry)
         if inquiry.status in FINAL:
             self.open.pop(inquiry.inquiry_id, None)
             return
@@ -234,6 +209,15 @@ class State:
         if len(self._due) > 4 * len(self.open) + STALE_TIMES_MAX:
             self._due = [(deadline_of(each), inquiry_id) for inquiry_id, each in self.open.items()]
             heapify(self._due)
+
+    def _follow_look(self, inquiry: Inquiry) -> None:
+        names = self.looked_at.setdefault(inquiry.instrument_id, {})
+        if is_looked_at(inquiry):
+            names[inquiry.inquiry_id] = None
+        else:
+            names.pop(inquiry.inquiry_id, None)
+        if not names:
+            del self.looked_at[inquiry.instrument_id]
 
     def first_due(self) -> tuple[int, str] | None:
         """The open inquiry whose time is over first; of equal ones the id that sorts first."""

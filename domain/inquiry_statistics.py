@@ -9,7 +9,7 @@ import msgspec
 
 from domain.inquiry_rows import Inquiry
 from domain.money import half_even
-from schemas.enums import InquiryOutcome, InquirySide, Side
+from schemas.enums import InquiryOutcome, InquiryReason, InquirySide, Side
 from schemas.wire import NANOS
 
 GROUPS: Mapping[str, Callable[[Inquiry], str]] = {
@@ -44,6 +44,13 @@ class Figures(msgspec.Struct):
     responses: int = 0
     response_ns_sum: int = 0
     response_ns_max: int = 0
+    looks: int = 0
+    """Acceptances at which the dealer was allowed a last look."""
+    look_rejects: int = 0
+    """That it refused then."""
+    look_ns_sum: int = 0
+    look_ns_max: int = 0
+    """For how long clients were held."""
 
     @property
     def hit_ratio(self) -> int | None:
@@ -60,6 +67,16 @@ class Figures(msgspec.Struct):
     def response_ns(self) -> int | None:
         """On average; None where the desk never answered."""
         return half_even(self.response_ns_sum, self.responses) if self.responses else None
+
+    @property
+    def look_reject_ratio(self) -> int | None:
+        """Refused, of those that were looked at; in billionths. None where nothing was."""
+        return half_even(self.look_rejects * NANOS, self.looks) if self.looks else None
+
+    @property
+    def look_ns(self) -> int | None:
+        """On average; None where nothing was looked at."""
+        return half_even(self.look_ns_sum, self.looks) if self.looks else None
 
 
 def figures(
@@ -83,6 +100,12 @@ def _add(sums: Figures, inquiry: Inquiry, mid: int | None) -> None:
         sums.responses += 1
         sums.response_ns_sum += response_ns
         sums.response_ns_max = max(sums.response_ns_max, response_ns)
+    if inquiry.look_until:
+        look_ns = inquiry.ended_at - inquiry.accepted_at
+        sums.looks += 1
+        sums.look_rejects += inquiry.reason_code is InquiryReason.LAST_LOOK
+        sums.look_ns_sum += look_ns
+        sums.look_ns_max = max(sums.look_ns_max, look_ns)
     distance = cover_distance(inquiry)
     if distance is not None:
         sums.covers += 1

@@ -19,7 +19,7 @@ PLAIN = (
 DECIMALS = (
     *("requested_price", "position_qty", "position_notional", "pending_buy_qty", "pending_sell_qty", "ref_mid"),
     *("bid_price", "ask_price", "quote_qty", "half_spread", "skew", "size_adj", "tier_adj"),
-    *("counter_price", "trade_price", "cover_price"),
+    *("counter_price", "trade_price", "cover_price", "quote_mid"),
 )
 TIMES = {
     "due_time": "due_at",
@@ -27,13 +27,16 @@ TIMES = {
     "expire_time": "expires_at",
     "received_at": "received_at",
     "quoted_at": "quoted_at",
+    "accepted_at": "accepted_at",
+    "look_until": "look_until",
     "ended_at": "ended_at",
 }
 TERMS = (
     *("risk_aversion", "volatility", "arrival_decay", "horizon", "inventory_lot", "signal_max", "size_premium"),
     *("typical_quantity", "counter_band", "quantity_max", "position_max", "credit_max"),
+    "last_look_tolerance",
 )
-CLOCKS = {"ref_age_max_ns": "ref_age_max_s", "firm_ns": "firm_s", "life_ns": "life_s"}
+CLOCKS = {"ref_age_max_ns": "ref_age_max_s", "firm_ns": "firm_s", "life_ns": "life_s", "last_look_ns": "last_look_s"}
 
 
 def inquiry(row: InquiryEvent) -> dict[str, Any]:

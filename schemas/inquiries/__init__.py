@@ -675,6 +675,10 @@ class DeskTermsChanged(Message, frozen=True):
     """Nanoseconds for which a quote is firm, where nobody says otherwise."""
     life_ns: int = 300000000000
     """Nanoseconds that an inquiry lives, where nobody says otherwise."""
+    last_look_ns: int = 0
+    """Nanoseconds for which the dealer may look at what a client accepted, at most; zero: not at all."""
+    last_look_tolerance: int | None = None
+    """Quote units by which the market may move, up or down, and the trade stands; null: by any."""
     config_hash: str = ""
     """Names these terms in every decision."""
     event_id: str = ""
@@ -713,6 +717,8 @@ class DeskTermsChanged(Message, frozen=True):
                 LONG[self.ref_age_max_ns],
                 LONG[self.firm_ns],
                 LONG[self.life_ns],
+                LONG[self.last_look_ns],
+                b"\0" if self.last_look_tolerance is None else b"\2" + NANOS_BYTES[self.last_look_tolerance],
                 (COUNT[len(self.tiers)] + b"".join([item.encoded() for item in self.tiers]) if self.tiers else b"")
                 + b"\0",
                 STRING[self.config_hash],
@@ -798,6 +804,16 @@ class DeskTermsChanged(Message, frozen=True):
         ref_age_max_ns, at = read_long(data, at)
         firm_ns, at = read_long(data, at)
         life_ns, at = read_long(data, at)
+        last_look_ns, at = read_long(data, at)
+        last_look_tolerance: int | None = None
+        if data[at]:
+            is_there(data[at])
+            at += 1
+            end = at + NANOS_SIZE_AT[data[at]]
+            last_look_tolerance = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
         tiers, at = read_items(data, at, TierMarkup.decoded)
         size = data[at]
         at += 1
@@ -866,6 +882,8 @@ class DeskTermsChanged(Message, frozen=True):
             ref_age_max_ns,
             firm_ns,
             life_ns,
+            last_look_ns,
+            last_look_tolerance,
             config_hash,
             event_id,
             command_id,
@@ -899,6 +917,10 @@ class DeskTermsChanged(Message, frozen=True):
             ref_age_max_ns=data["ref_age_max_ns"],
             firm_ns=data["firm_ns"],
             life_ns=data["life_ns"],
+            last_look_ns=data["last_look_ns"],
+            last_look_tolerance=None
+            if data["last_look_tolerance"] is None
+            else bytes_to_nanos(data["last_look_tolerance"]),
             config_hash=data["config_hash"],
             event_id=data["event_id"],
             command_id=data["command_id"],
@@ -1223,6 +1245,8 @@ class InquiryEvent(Message, frozen=True):
     """Premium for size."""
     tier_adj: int | None = None
     """Markup of the client's class."""
+    quote_mid: int | None = None
+    """Reference price when the dealer named its price: what a last look compares with."""
     policy_id: str = ""
     """What decided; empty while nothing did, MANUAL for a person."""
     policy_config_hash: str = ""
@@ -1245,6 +1269,10 @@ class InquiryEvent(Message, frozen=True):
     """When it came in."""
     quoted_at: int = 0
     """When the desk first answered; zero while it did not."""
+    accepted_at: int = 0
+    """When the client took a price of the dealer; zero while it did not."""
+    look_until: int = 0
+    """Of a trade that the dealer may look at once more: when that ends at the latest; zero without a last look."""
     ended_at: int = 0
     """When it ended; zero while it is open."""
     event_id: str = ""
@@ -1306,6 +1334,7 @@ class InquiryEvent(Message, frozen=True):
                 b"\0" if self.skew is None else b"\2" + NANOS_BYTES[self.skew],
                 b"\0" if self.size_adj is None else b"\2" + NANOS_BYTES[self.size_adj],
                 b"\0" if self.tier_adj is None else b"\2" + NANOS_BYTES[self.tier_adj],
+                b"\0" if self.quote_mid is None else b"\2" + NANOS_BYTES[self.quote_mid],
                 STRING[self.policy_id],
                 STRING[self.policy_config_hash],
                 b"\0" if self.counter_price is None else b"\2" + NANOS_BYTES[self.counter_price],
@@ -1317,6 +1346,8 @@ class InquiryEvent(Message, frozen=True):
                 b"\0" if self.cover_price is None else b"\2" + NANOS_BYTES[self.cover_price],
                 LONG[self.received_at],
                 LONG[self.quoted_at],
+                LONG[self.accepted_at],
+                LONG[self.look_until],
                 LONG[self.ended_at],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
@@ -1590,6 +1621,15 @@ class InquiryEvent(Message, frozen=True):
             at = end
         else:
             at += 1
+        quote_mid: int | None = None
+        if data[at]:
+            is_there(data[at])
+            at += 1
+            end = at + NANOS_SIZE_AT[data[at]]
+            quote_mid = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1653,6 +1693,10 @@ class InquiryEvent(Message, frozen=True):
         received_at, at = read_time(data, at) if known is None else (known, at + 9)
         known = TIME_AT.get(data[at : at + 9])
         quoted_at, at = read_time(data, at) if known is None else (known, at + 9)
+        known = TIME_AT.get(data[at : at + 9])
+        accepted_at, at = read_time(data, at) if known is None else (known, at + 9)
+        known = TIME_AT.get(data[at : at + 9])
+        look_until, at = read_time(data, at) if known is None else (known, at + 9)
         known = TIME_AT.get(data[at : at + 9])
         ended_at, at = read_time(data, at) if known is None else (known, at + 9)
         size = data[at]
@@ -1737,6 +1781,7 @@ class InquiryEvent(Message, frozen=True):
             skew,
             size_adj,
             tier_adj,
+            quote_mid,
             policy_id,
             policy_config_hash,
             counter_price,
@@ -1748,6 +1793,8 @@ class InquiryEvent(Message, frozen=True):
             cover_price,
             received_at,
             quoted_at,
+            accepted_at,
+            look_until,
             ended_at,
             event_id,
             command_id,
@@ -1803,6 +1850,7 @@ class InquiryEvent(Message, frozen=True):
             skew=None if data["skew"] is None else bytes_to_nanos(data["skew"]),
             size_adj=None if data["size_adj"] is None else bytes_to_nanos(data["size_adj"]),
             tier_adj=None if data["tier_adj"] is None else bytes_to_nanos(data["tier_adj"]),
+            quote_mid=None if data["quote_mid"] is None else bytes_to_nanos(data["quote_mid"]),
             policy_id=data["policy_id"],
             policy_config_hash=data["policy_config_hash"],
             counter_price=None if data["counter_price"] is None else bytes_to_nanos(data["counter_price"]),
@@ -1814,6 +1862,8 @@ class InquiryEvent(Message, frozen=True):
             cover_price=None if data["cover_price"] is None else bytes_to_nanos(data["cover_price"]),
             received_at=data["received_at"],
             quoted_at=data["quoted_at"],
+            accepted_at=data["accepted_at"],
+            look_until=data["look_until"],
             ended_at=data["ended_at"],
             event_id=data["event_id"],
             command_id=data["command_id"],
@@ -3296,6 +3346,10 @@ class SetDeskTerms(Message, frozen=True):
     """Nanoseconds for which a quote is firm, where nobody says otherwise."""
     life_ns: int = 300000000000
     """Nanoseconds that an inquiry lives, where nobody says otherwise."""
+    last_look_ns: int = 0
+    """Nanoseconds for which the dealer may look at what a client accepted, at most; zero: not at all."""
+    last_look_tolerance: int | None = None
+    """Quote units by which the market may move, up or down, and the trade stands; null: by any."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -3332,6 +3386,8 @@ class SetDeskTerms(Message, frozen=True):
                 LONG[self.ref_age_max_ns],
                 LONG[self.firm_ns],
                 LONG[self.life_ns],
+                LONG[self.last_look_ns],
+                b"\0" if self.last_look_tolerance is None else b"\2" + NANOS_BYTES[self.last_look_tolerance],
                 (COUNT[len(self.tiers)] + b"".join([item.encoded() for item in self.tiers]) if self.tiers else b"")
                 + b"\0",
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
@@ -3416,6 +3472,16 @@ class SetDeskTerms(Message, frozen=True):
         ref_age_max_ns, at = read_long(data, at)
         firm_ns, at = read_long(data, at)
         life_ns, at = read_long(data, at)
+        last_look_ns, at = read_long(data, at)
+        last_look_tolerance: int | None = None
+        if data[at]:
+            is_there(data[at])
+            at += 1
+            end = at + NANOS_SIZE_AT[data[at]]
+            last_look_tolerance = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
         tiers, at = read_items(data, at, TierMarkup.decoded)
         size = data[at]
         at += 1
@@ -3477,6 +3543,8 @@ class SetDeskTerms(Message, frozen=True):
             ref_age_max_ns,
             firm_ns,
             life_ns,
+            last_look_ns,
+            last_look_tolerance,
             event_id,
             command_id,
             correlation_id,
@@ -3509,6 +3577,10 @@ class SetDeskTerms(Message, frozen=True):
             ref_age_max_ns=data["ref_age_max_ns"],
             firm_ns=data["firm_ns"],
             life_ns=data["life_ns"],
+            last_look_ns=data["last_look_ns"],
+            last_look_tolerance=None
+            if data["last_look_tolerance"] is None
+            else bytes_to_nanos(data["last_look_tolerance"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],

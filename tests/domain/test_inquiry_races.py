@@ -61,13 +61,13 @@ class People:
     def _inquire(self) -> Any:
         rng = self.rng
         side = rng.choice((CLIENT_BUYS, CLIENT_SELLS, TWO_WAY))
-        clocks = sorted(rng.choice((0, 0, self.now + 1, self.now + NANOS, self.now + 20 * NANOS)) for _ in range(3))
+        clocks = sorted(rng.choice((*[0] * 9, self.now + 1, self.now + NANOS, self.now + 20 * NANOS)) for _ in range(3))
         return inquire(
             f"i{self.count}" if rng.random() < 0.95 else f"i{rng.randrange(self.count)}",
             side,
-            rng.choice((1, 10, 100, 0.5)),
+            rng.choice((1, 10, 20, 50, 100, 100, 100, 0.5)),
             None if side is TWO_WAY or rng.random() < 0.3 else self._price(),
-            client=rng.choice(("cpt1", "cpt2", "nobody")),
+            client=rng.choice((*["cpt1", "cpt2"] * 6, "nobody")),
             book=rng.choice(BOOKS),
             **dict(zip(("due_time", "firm_until", "expire_time"), clocks, strict=True)),
         )
@@ -93,7 +93,7 @@ class People:
         return self._some(quote("none", bid, ask))
 
     def _respond(self) -> Any:
-        response = self.rng.choice([*InquiryResponse, *[InquiryResponse.ACCEPT] * 3, *[InquiryResponse.COUNTER] * 3])
+        response = self.rng.choice([*InquiryResponse, *[InquiryResponse.ACCEPT] * 9, *[InquiryResponse.COUNTER] * 3])
         side = self.rng.choice((Side.UNKNOWN, BUY, SELL))
         return self._some(respond("none", response, self._price(), side=side))
 
@@ -102,13 +102,18 @@ class People:
 
     def _operate(self) -> Any:
         rng = self.rng
-        limits = {"position_max": rng.choice((None, units(100), units(500))), "book_id": rng.choice(("", *BOOKS))}
+        limits = {
+            "position_max": rng.choice((None, units(100), units(500))),
+            "book_id": rng.choice(("", *BOOKS)),
+            "last_look_ns": rng.choice((0, NANOS // 10, 3 * NANOS, 3 * NANOS)),
+            "last_look_tolerance": rng.choice((None, 0, 0)),
+        }
         return rng.choice(
             (
                 terms(rng.choice((DeskPolicy.INVENTORY, DeskPolicy.MOCK, DeskPolicy.PARITY)), **limits),
                 by_hand(**limits),
-                market(self._price(), at=self.now - rng.choice((0, NANOS, 5 * NANOS))),
-                SetDeskSwitch(is_on=rng.random() < 0.3, book_id=rng.choice(("", *BOOKS))),
+                *[market(self._price(), at=self.now - rng.choice((0, 0, NANOS, 5 * NANOS)))] * 3,
+                SetDeskSwitch(is_on=rng.random() < 0.1, book_id=rng.choice(("", *BOOKS))),
                 Tick(is_manual=False),
             )
         )
@@ -131,10 +136,11 @@ def test_whatever_people_do_every_promise_is_kept(seed: int) -> None:
     machine, promises, log = day(seed, 300)
     rows = machine.snapshot()
     assert machine.rebuilt().state.pending(f"{BOOK}|{AAPL}") == machine.state.pending(f"{BOOK}|{AAPL}")
+    assert machine.rebuilt().state.looked_at == machine.state.looked_at
     again = Machine("inquiries", now=START)
     again.run_all(log)
     assert again.snapshot() == rows, "the same commands give the same rows"
-    end = max(row.expire_time for _, row in machine.state.inquiries.scan())
+    end = max(max(row.expire_time, row.look_until) for _, row in machine.state.inquiries.scan())
     while machine.state.open:
         promises.look(machine, None, machine.run(Tick(is_manual=False, timestamp=end)))
     assert machine.state.pending(f"{BOOK}|{AAPL}") == (0, 0)
@@ -161,7 +167,8 @@ def test_days_have_something_of_everything() -> None:
     assert outcomes - {None} == {
         *("DONE", "TIED", "COVERED", "TRADED_AWAY", "PASSED", "REJECTED", "EXPIRED", "CANCELLED", "WITHDRAWN")
     }
-    assert {"KILL_SWITCH", "POSITION_LIMIT", "STALE", "PRICE_TOO_FAR", "FIRM_TIME_PASSED", "DRAWN"} <= reasons
+    assert {"KILL_SWITCH", "POSITION_LIMIT", "STALE", "PRICE_TOO_FAR", "DRAWN"} <= reasons
+    assert {"FIRM_TIME_PASSED", "LAST_LOOK"} <= reasons
     assert refused > 1_000
 
 

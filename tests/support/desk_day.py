@@ -36,6 +36,8 @@ class Desk:
             "ref_age_max_ns": 10**16,
             "counter_band": 3 * CENT,
             "volatility": CENT,
+            "last_look_ns": 5 * NANOS,
+            "last_look_tolerance": CENT,
         }
         yield desk.terms(**usual)
         yield desk.terms(DeskPolicy.PARITY, book_id=DESK[1], **usual)

@@ -44,7 +44,7 @@ class Promises:
                 case Cleared(is_first=True):
                     for known in (self.inquiries, self.positions, self.notionals):
                         known.clear()
-        assert len(of_type(events, InquiryBooked)) == len(of_type(events, TradeExecuted)) <= 1
+        assert len(of_type(events, InquiryBooked)) == len(of_type(events, TradeExecuted))
         self._rows(machine)
 
     def _inquiry(self, event: InquiryEvent) -> None:

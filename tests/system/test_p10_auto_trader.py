@@ -127,3 +127,34 @@ async def _check_faults(system: System) -> None:
     shown = await system.get("/api/v1/admin/auto-trader")
     assert shown["killed"] == ["BOOK1"]
     assert shown["terms"][0]["is_on"] is False
+
+
+async def test_a_book_with_a_last_look_confirms_refuses_or_lets_the_time_pass(fresh_system: System) -> None:
+    system = fresh_system
+    await clock(system, 0)
+    await open_desk(system, "BOOK1", "cpt1", is_on=False, last_look_s="2", last_look_tolerance="0.10")
+    await system.post("/api/v1/admin/desk-prices", {"instrument_id": "AAPL", "mid": "100.00"})
+    held = []
+    for _ in range(3):
+        asked = await system.post("/api/v1/inquiries", KEY | {"side": "buy"}, 201)
+        path = f"/api/v1/inquiries/{asked['inquiry_id']}"
+        await system.post(f"{path}/quote", {"ask": "100.10"}, 200)
+        accepted = await system.post(f"{path}/accept", {}, 200)
+        assert about(accepted, "status", "outcome", "quote_mid") == ("ACCEPTED", None, "100")
+        held.append(path)
+    confirmed = await system.post(f"{held[0]}/accept", {"by": "dealer"}, 200)
+    assert about(confirmed, "outcome", "trade_price") == ("DONE", "100.1")
+    refused = await system.post(f"{held[1]}/pass", {}, 200)
+    assert about(refused, "outcome", "reason_code") == ("REJECTED", "LAST_LOOK")
+    await clock(system, 2)
+
+    async def is_over() -> bool:
+        return (await system.get(held[2]))["outcome"] == "DONE"
+
+    await system.eventually(is_over)
+    figures = (await system.get("/api/v1/inquiries/statistics?by=book&window_s=600"))["groups"]["BOOK1"]
+    expected = (3, "0.333333333", 2000)
+    assert about(figures, "last_looks", "last_look_reject_ratio", "last_look_ms_max") == expected
+    async with system.http.get(f"{system.base}/metrics") as answer:
+        assert 'inquiry_last_look_seconds_count{outcome="REJECTED"} 1.0' in await answer.text()
+    await system.conserved()

@@ -1,0 +1,50 @@
+"""What follows from an inquiry alone: where it lives, what it is about, and when its time is over."""
+
+from schemas.enums import DeskParty, InquirySide, InquiryStatus, Side
+from schemas.inquiries import InquiryEvent
+
+
+def key_of(inquiry: InquiryEvent) -> str:
+    """Book and instrument: what has one position, and one order of events."""
+    return f"{inquiry.book_id}|{inquiry.instrument_id}"
+
+
+def deadline_of(inquiry: InquiryEvent) -> int:
+    """The earliest of its clocks that runs in its state."""
+    expires = inquiry.expire_time
+    if inquiry.status in (InquiryStatus.NEW, InquiryStatus.ENRICHED):
+        return min(expires, inquiry.due_time) if inquiry.due_time else expires
+    if is_looked_at(inquiry):
+        return inquiry.look_until
+    return min(expires, inquiry.firm_until) if is_firm(inquiry) else expires
+
+
+def is_firm(inquiry: InquiryEvent) -> bool:
+    """Whether the client may take what the dealer named."""
+    if inquiry.status is InquiryStatus.QUOTED:
+        return True
+    return inquiry.status is InquiryStatus.COUNTERED and inquiry.countered_by is DeskParty.DEALER
+
+
+def is_looked_at(inquiry: InquiryEvent) -> bool:
+    """Whether the dealer looks once more at what the client accepted."""
+    return inquiry.status is InquiryStatus.ACCEPTED and inquiry.look_until > 0
+
+
+def side_of(inquiry: InquiryEvent) -> Side:
+    """What the client does, where that is known without asking."""
+    if inquiry.client_side is InquirySide.TWO_WAY:
+        return inquiry.counter_side
+    return Side(inquiry.client_side.value)
+
+
+def pending_of(inquiry: InquiryEvent) -> tuple[int, int]:
+    """Units that the book would buy, and sell, if the client took what is open, or the dealer confirmed it."""
+    units = inquiry.quote_qty or 0
+    if is_looked_at(inquiry):
+        return (0, units) if side_of(inquiry) is Side.BUY else (units, 0)
+    if not is_firm(inquiry):
+        return 0, 0
+    buys = inquiry.bid_price is not None and inquiry.client_side is not InquirySide.BUY
+    sells = inquiry.ask_price is not None and inquiry.client_side is not InquirySide.SELL
+    return units if buys else 0, units if sells else 0
