@@ -185,6 +185,8 @@ class State:
         self.by_symbol: dict[str, Book] = {}
         self.busy = {symbol for symbol, _ in self.waiting.scan()}
         self.marks_due_at = self.shard_row().marks_sent_at + MARKS_INTERVAL_NS_MIN
+        self.due_at = self._expiry_at = NEVER
+        """Until when nothing ends by itself: no phase of a book, no order, no instrument; it may be too early."""
         self.trade_count = 0
         self.moved: dict[str, Book] = {}
         """Books whose rows are behind."""
@@ -201,8 +203,8 @@ class State:
             self.book(symbol).sharing = None if sharing is None else Shares(sharing)
         for symbol, breaker in self.breakers.scan():
             self.book(symbol).breaker = Breaker(breaker)
-        self.timed, self.phase_due_at = dict[str, int](), NEVER
-        """When the phases of books end by themselves; the first of them."""
+        self.timed = dict[str, int]()
+        """When the phases of books end by themselves."""
         for symbol, session in self.sessions.scan():
             self.book(symbol).session = session
         for symbol, auction in self.auctions.scan():
@@ -227,7 +229,7 @@ class State:
         """The book of a symbol, an empty one at first."""
         found = self.by_symbol.get(symbol)
         if found is None:
-            found = self.by_symbol[symbol] = Book()
+            found = self.by_symbol[symbol] = Book(self._hear_of_expiry)
         return found
 
     def store(self, symbol: str, book: Book) -> None:
@@ -252,7 +254,22 @@ class State:
         self.timed.pop(symbol, None)
         if times:
             self.timed[symbol] = min(times)
-        self.phase_due_at = min(self.timed.values(), default=NEVER)
+        self.due_at = min((self._expiry_at, *self.timed.values()))
+
+    def _hear_of_expiry(self, at: int) -> None:
+        self._expiry_at = min(self._expiry_at, at)
+        self.due_at = min(self.due_at, at)
+
+    def look_ahead(self) -> None:
+        """Finds out anew until when nothing ends by itself."""
+        due = [at for book in self.by_symbol.values() if (at := book.next_end(self.now)) is not None]
+        self._expiry_at = min(due, default=NEVER)
+        self.due_at = min((self._expiry_at, *self.timed.values()))
+
+    def is_behind(self, symbol: str) -> bool:
+        """Whether something in the book should have ended by now: one record does a bounded amount of work."""
+        first = self.book(symbol).next_expiry()
+        return (first is not None and first <= self.now) or self.timed.get(symbol, NEVER) <= self.now
 
     def is_stale(self, symbol: str, auction: AuctionRow) -> bool:
         """Whether something happened in the book since somebody looked what its auction would bring."""

@@ -1,6 +1,6 @@
 """The book of one symbol: price levels, each a queue in order of arrival. Derived from rows, and rebuilt from them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from domain.account_index import AccountIndex
 from domain.auction_books import AuctionOrder, Gathering
@@ -20,10 +20,15 @@ NO_BAND = (None, None)
 """Limits may be anywhere. The very object, where a book has no band."""
 
 
+def nobody_hears(_at: int) -> None:
+    """Nobody wants to know when orders end."""
+
+
 class Book:
     """Both sides, stops, and every order by its id; and what is known beside them."""
 
     __slots__ = (
+        "_hear_of_expiry",
         "asks",
         "auction",
         "band",
@@ -52,7 +57,9 @@ class Book:
         "stops",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, hear_of_expiry: Callable[[int], None] = nobody_hears) -> None:
+        """Who is told when an order comes that ends by itself, and when it does."""
+        self._hear_of_expiry = hear_of_expiry
         self.bids, self.asks = Levels[RestingOrder](-1), Levels[RestingOrder](1)
         self.orders: dict[str, RestingOrder] = {}
         self.owners = AccountIndex[RestingOrder](self.orders, lambda order: order)
@@ -97,6 +104,8 @@ class Book:
     def bind(self, instrument: Instrument, quote: Quote | None) -> None:
         """Trades as the instrument says, whose prices elsewhere are these."""
         self.instrument, self.expires_at = instrument, instrument.expires_at
+        if self.expires_at:
+            self._hear_of_expiry(self.expires_at)
         if instrument.venue is Venue.SIM:
             self.quote = quote or NO_QUOTE
         is_by_time = instrument.allocation is Allocation.PRICE_TIME
@@ -116,6 +125,11 @@ class Book:
         if self.expires_at and (self.orders or self.stops or self.gatherings):
             return self.expires_at if first is None else min(first, self.expires_at)
         return first
+
+    def next_end(self, now: int) -> int | None:
+        """The same, and the instrument's end where nothing is in the book yet."""
+        first = self.next_expiry()
+        return self.expires_at if first is None and self.expires_at > now else first
 
     @property
     def has_trailing_stops(self) -> bool:
@@ -233,6 +247,7 @@ class Book:
             self.groups.setdefault(instructions.oco_group, {})[order.order_id] = None
         if instructions.expires_at:
             self.expiries.add(order, instructions.expires_at)
+            self._hear_of_expiry(instructions.expires_at)
         elif instructions.time_in_force is TimeInForce.DAY:
             self.days.add(order, 0)
 

@@ -67,12 +67,7 @@ def decide(state: State, command: Any) -> Iterable[Event]:
     """What the command brings about. Each event must be evolved before the next is asked for."""
     state.steps_left = STEPS_PER_RECORD_MAX
     quick_decider = _QUICK.get(type(command))
-    if (
-        quick_decider is not None
-        and not state.busy
-        and state.now < state.marks_due_at
-        and state.now < state.phase_due_at
-    ):
+    if quick_decider is not None and not state.busy and state.now < state.marks_due_at and state.now < state.due_at:
         events = quick_decider(state, command)
         if events is not None:
             return events
@@ -81,9 +76,9 @@ def decide(state: State, command: Any) -> Iterable[Event]:
 
 def _decided(state: State, command: Any) -> Iterator[Event]:
     going_on = state.busy - {command.symbol} if type(command) is ContinueMatching else set(state.busy)
-    if state.now >= state.phase_due_at:
+    if state.now >= state.due_at:
         yield from phases.advance(state)
-    if state.busy and type(command) in ORDERED and command.symbol in state.busy:
+    if type(command) in ORDERED and _waits(state, command.symbol):
         yield CommandParked(command)
     else:
         yield from _DECIDERS[type(command)](state, command)
@@ -98,12 +93,19 @@ def _decided(state: State, command: Any) -> Iterator[Event]:
             yield MarkPrices(marks=marks)
 
 
+def _waits(state: State, symbol: str) -> bool:
+    """Whether others come first: who is at work in the book, or what should have ended before."""
+    return symbol in state.busy or (state.now >= state.due_at and state.is_behind(symbol))
+
+
 def _go_on(state: State, command: ContinueMatching) -> Iterator[Event]:
     """What was paused goes on: an order, an uncross, or stops that act one after the other; then who waited for it."""
     symbol = command.symbol
     if state.is_paused(symbol):
         yield from _resume(state, symbol)
     while symbol in state.busy and not state.is_paused(symbol) and state.steps_left:
+        if state.now >= state.due_at and state.is_behind(symbol):
+            return
         parked, steps = first_parked(state, symbol), state.steps_left
         yield CommandTaken(parked)
         yield from _DECIDERS[type(parked)](state, parked)
@@ -124,8 +126,9 @@ def _resume(state: State, symbol: str) -> Iterator[Event]:
     yield from entering.cascade(state, book, symbol)
 
 
-def _tick(state: State, _command: Tick) -> Iterator[Event]:
-    return book_changes.expire(state)
+def _tick(_state: State, _command: Tick) -> Iterator[Event]:
+    """It tells the time: what is due has been done."""
+    return iter(())
 
 
 _QUICK: dict[type, Callable[[State, Any], Iterable[Event] | None]] = {

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 
 from domain import auction_orders, sessions
 from domain.auctions import close, trade_on
-from domain.book_changes import expire_in
+from domain.book_changes import expire, expire_in
 from domain.book_events import CallBegun
 from domain.book_rows import NEVER, Event, State
 from domain.books import Book
@@ -73,7 +73,7 @@ def rearm_breaker(state: State, command: RearmBreaker) -> Iterator[Event]:
 def schedule_session(state: State, command: ScheduleSession) -> Iterator[Event]:
     """The next session is known; it may have begun already."""
     yield from sessions.schedule(state, command)
-    if state.now >= state.phase_due_at:
+    if state.now >= state.due_at:
         yield from advance(state)
 
 
@@ -91,14 +91,17 @@ def change_calendar(state: State, symbol: str) -> Iterator[Event]:
 
 
 def advance(state: State) -> Iterator[Event]:
-    """Auctions end, sessions open and close whose time has come: in every book one after the other, as they would have.
+    """Auctions end, sessions open and close, orders expire whose time has come: in every book as they would have.
 
-    A book that has begun something that goes on in records of its own is left alone until it is done.
+    The time of whatever comes next decides, and not how soon somebody tells the time. A book that has begun something
+    that goes on in records of its own is left alone until it is done.
     """
     for symbol in sorted(state.timed):
         while (due := state.timed.get(symbol, NEVER)) <= state.now and not state.is_paused(symbol):
             if not (yield from _next(state, symbol, due)):
                 break
+    yield from expire(state)
+    state.look_ahead()
 
 
 def _next(state: State, symbol: str, due: int) -> Generator[Event, None, bool]:

@@ -25,11 +25,12 @@ REQUIRED = {
 }
 NUMBERS = (
     *("id", "qty", "price", "stop", "trail", "by", "now", "expire", "display", "quote", "slip"),
-    *("opens", "closes", "tick", "lot", "last", "auction"),
+    *("opens", "closes", "tick", "lot", "last", "auction", "most", "at"),
 )
 WORDS = {
     "side": ("buy", "sell"),
-    "tif": ("gtc", "ioc", "fok", "day", "gtd"),
+    "tif": ("gtc", "ioc", "fok", "day", "gtd", "opg", "cls"),
+    "kind": ("opening", "closing"),
     "stp": ("none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"),
     "state": ("auction", "continuous", "halt"),
     "allocation": ("price_time", "pro_rata"),

@@ -169,6 +169,8 @@ class Player:
 
     def play(self, command: dict[str, Any]) -> None:
         op = command["op"]
+        if "at" in command:
+            self._come_at(command)
         if op in (*LIMITS, *TYPES):
             self._enter(command, op)
         elif op in ("cancel", "reduce", "modify"):
@@ -183,6 +185,13 @@ class Player:
             self._configure(command)
         else:
             raise ValueError(f"no such op: {op}")
+
+    def _come_at(self, command: dict[str, Any]) -> None:
+        """The command tells the time; but what is answered here, and not by the book, has to hear it first."""
+        self.machine.now = max(self.machine.now, command["at"] * UNIT)
+        order = self.book.find(str(command.get("id")))
+        if order is not None and command["op"] != "cancel":
+            self._hear(self.machine.now)
 
     def _hear(self, now: int) -> None:
         """The shard hears the time until all is done that is due."""
@@ -324,6 +333,7 @@ class Player:
     # --- what is found ------------------------------------------------------------------------------------------------
 
     def found(self) -> dict[str, Any]:
+        self._hear(self.machine.now)
         book = self.book
         sides = [
             (name, price, list(level.values()))

@@ -83,6 +83,13 @@ class Chance:
         return self.rng.random() < share
 
     def _command(self, op: str) -> dict[str, Any]:
+        command = self._what(op)
+        if op != "clock" and self._is(0.15):  # most tell nothing of the time
+            self.now += self.rng.randint(0, 5)
+            command["at"] = self.now
+        return command
+
+    def _what(self, op: str) -> dict[str, Any]:
         if op in ORDERS:
             return self._order(op)
         return self._change(op) if op in ("cancel", "reduce", "modify") else {"op": op} | self._of_the_venue(op)

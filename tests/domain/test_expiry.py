@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from examples import (
     BUY,
+    FOK,
     SECOND,
     SELL,
     accounts_with,
@@ -18,20 +19,25 @@ from examples import (
     listing,
     place,
     replace,
+    take_out,
     units,
 )
 from machines import of_type
 
 from domain.book_rows import MARKS_INTERVAL_NS_MIN
 from schemas.accounts import OrderEvent
-from schemas.enums import InstrumentType, OptionRight, OrderStatus, OrderType, ReasonCode, Venue
+from schemas.enums import InstrumentType, OptionRight, OrderStatus, OrderType, ReasonCode, TimeInForce, Venue
 from schemas.order_books import (
+    CancelRefused,
+    ContinueMatching,
     EnterOrder,
     InstrumentListed,
     InstrumentRefused,
     OrderCancelled,
+    OrderRested,
     ReplaceRefused,
     SetReferencePrices,
+    TradeExecuted,
 )
 from schemas.shared import Tick
 from schemas.wire import NANOS
@@ -103,6 +109,46 @@ def test_between_the_end_and_the_tick_that_tells_it_nothing_changes_or_trades() 
     (refused,) = of_type(book.run(replace("1", 1, 2), at=END), ReplaceRefused)
     assert refused.reason_code is ReasonCode.TOO_LATE
     assert book.run(SetReferencePrices("ADAUSDT", END, units(1), units(1), units(1))) == []
+
+
+def until(order: EnterOrder, at: int) -> EnterOrder:
+    return msgspec.structs.replace(order, time_in_force=TimeInForce.GTD, expires_at=at)
+
+
+def test_the_time_of_an_order_decides_whom_it_meets_however_late_the_shard_is_told_the_time() -> None:
+    book = book_with(until(enter("late", SELL, 1, 1), END), until(enter("good", SELL, 1, 1), END + 1))
+    assert of_type(book.run(enter("1", BUY, 1, 1), at=END - 1), TradeExecuted)
+    book = book_with(until(enter("late", SELL, 1, 1), END), until(enter("good", SELL, 1, 1), END + 1))
+    events = book.run(enter("1", BUY, 1, 1), at=END)
+    assert reasons(events) == [("late", ReasonCode.EXPIRED)]
+    assert [trade.sell_order_id for trade in of_type(events, TradeExecuted)] == ["good"]
+
+
+def test_what_has_expired_is_nobody_a_fok_counts_on_nor_the_price_that_a_post_only_order_would_cross() -> None:
+    book = book_with(until(enter("late", SELL, 1, 1), END), enter("good", SELL, 1, 1))
+    assert reasons(book.run(enter("1", BUY, 2, 1, tif=FOK), at=END))[1] == ("1", ReasonCode.FOK_UNFILLABLE)
+    book = book_with(until(enter("late", SELL, 1, 1), END))
+    post_only = msgspec.structs.replace(enter("1", BUY, 1, 1), is_post_only=True)
+    assert reasons(book.run(post_only, at=END)) == [("late", ReasonCode.EXPIRED)]
+    assert levels(book) == [("buy", 1, 1, ["1"])]
+
+
+def test_a_cancel_that_comes_at_the_deadline_is_too_late() -> None:
+    book = book_with(until(enter("1", SELL, 1, 1), END))
+    events = book.run(take_out("1"), at=END)
+    assert reasons(events) == [("1", ReasonCode.EXPIRED)]
+    assert [refused.reason_code for refused in of_type(events, CancelRefused)] == [ReasonCode.TOO_LATE]
+
+
+def test_an_order_waits_until_all_have_expired_whose_time_came_before_it() -> None:
+    book = book_with(*[until(enter(str(number), SELL, 1, 1), END) for number in range(300)])
+    events = book.run(enter("1000", BUY, 1, 1), at=END)
+    assert len(reasons(events)) == 250
+    (more,) = of_type(events, ContinueMatching)
+    events = book.rebuilt().run(more)
+    assert len(reasons(events)) == 50
+    assert not of_type(events, TradeExecuted)
+    assert of_type(events, OrderRested)
 
 
 def test_an_instrument_may_be_given_another_end_but_stays_what_it_is() -> None:

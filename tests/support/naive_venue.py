@@ -93,6 +93,7 @@ What the format, D30 and D31 leave open is decided here; whoever builds an engin
 36. They stand beside the book, and trade in the uncross with those in it by price and time; market orders first, as
     they take any price. Where one of them waits, the last price is a candidate, too. What is left ends when their
     auction does, or when the session opens or closes without it. auction_orders is in order of age.
+37. `at` of any command is when it comes: the clock is there first, and what should have ended by then has.
 """
 
 import copy
@@ -140,6 +141,8 @@ class NaiveVenue(Rules):
             field: value for field, value in command.items() if value is not None or field in ("band", "breaker")
         }
         op = command["op"]
+        if "at" in command:
+            self.apply({"op": "clock", "now": command["at"]})
         if op in ENTRIES:
             self._enter(command)
         elif op in OTHERS:
