@@ -20,7 +20,7 @@ from domain.book_rows import Event, State
 from domain.book_waiting import hit_of
 from domain.books import Book
 from domain.entering import cascade, pause
-from domain.levels import Levels
+from domain.levels import BookSide, Levels
 from domain.matching import cancelled, executed
 from domain.resting import RestingOrder
 from schemas.enums import ReasonCode, TradingPhase
@@ -84,7 +84,8 @@ def indication(book: Book) -> Indication | None:
     if book.quote is not None:
         return None
     gathering = book.gathering
-    bids, asks = [book.bids], [book.asks]
+    bids: list[Levels[RestingOrder]] = [book.bids]
+    asks: list[Levels[RestingOrder]] = [book.asks]
     if gathering is not None:
         bids.append(gathering.bids)
         asks.append(gathering.asks)
@@ -114,7 +115,10 @@ def _wanted(sides: list[Levels[RestingOrder]], prices: list[int], sign: int) -> 
     for levels in sides:
         for price, queue in levels.levels.items():
             if sign * price <= worst:
-                units[sign * price] += sum(order.leaves for order in queue.values())
+                if isinstance(levels, BookSide):
+                    units[sign * price] += levels.units_at(price)
+                else:
+                    units[sign * price] += sum(order.leaves for order in queue.values())
     limits = sorted(units)
     total = list(accumulate((units[limit] for limit in limits), initial=0))
     return [total[bisect_right(limits, sign * price)] for price in prices]

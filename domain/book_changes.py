@@ -1,11 +1,10 @@
 """Amending, reducing and cancelling what is in a book."""
 
 from collections.abc import Iterator
-from heapq import nsmallest
 
 import msgspec
 
-from domain import stops
+from domain import roll_calls, stops
 from domain.book_events import BandSet, LastPriceSet
 from domain.book_rows import Event, State
 from domain.books import Book, crosses
@@ -28,6 +27,7 @@ from schemas.order_books import (
     SetLastPrice,
     SetPriceBand,
 )
+from schemas.shared import Tick
 
 
 def replace(state: State, command: ReplaceOrder) -> Iterator[Event]:
@@ -154,14 +154,17 @@ def _cancel_refused(command: ReduceOrder | CancelRestingOrder) -> CancelRefused:
 
 def cancel_all(state: State, command: CancelAllOrders) -> Iterator[Event]:
     """Takes out all orders of an account, or of everybody, of one side or both; the oldest number first."""
-    newest, book = command.order_number_max, state.book(command.symbol)
-    found = [
-        order
-        for order in (book.orders_of(command.account_id) if command.account_id else book.all_orders())
-        if command.side in (Side.UNKNOWN, order.side) and (not newest or order.order_number <= newest)
-    ]
-    found = nsmallest(state.steps_left + 1, found, key=lambda order: order.order_number)
+    book = state.book(command.symbol)
+    cause = (CancelAllOrders, command.account_id, command.side, command.order_number_max)
+    found = roll_calls.called(book, cause, lambda: _asked_for(book, command), state.steps_left + 1)
     yield from _cancel_some(state, found, command.reason_code, command)
+
+
+def _asked_for(book: Book, command: CancelAllOrders) -> Iterator[RestingOrder]:
+    newest = command.order_number_max
+    for order in book.orders_of(command.account_id) if command.account_id else book.all_orders():
+        if command.side in (Side.UNKNOWN, order.side) and (not newest or order.order_number <= newest):
+            yield order
 
 
 def end_session(state: State, command: EndSession) -> Iterator[Event]:
@@ -198,7 +201,7 @@ def expire(state: State) -> Iterator[Event]:
 def expire_in(state: State, book: Book, until: int) -> Iterator[Event]:
     """The same in one book, of those whose time comes until then."""
     if book.has_expired(until):
-        due = sorted(book.all_orders(), key=lambda order: order.order_number)[: state.steps_left]
+        due = roll_calls.called(book, (Tick, book.expires_at), book.all_orders, state.steps_left)
     else:
         due = [order for each in book.expiries.due(until, state.steps_left) if (order := book.find(each))]
     state.steps_left -= len(due)

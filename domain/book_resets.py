@@ -1,9 +1,8 @@
 """Listing what may be traded, and the clean sheet."""
 
 from collections.abc import Iterator
-from itertools import islice
 
-from domain import phases
+from domain import phases, roll_calls
 from domain.book_events import ResetAsked
 from domain.book_rows import Event, State
 from domain.instruments import from_listing, is_same_contract, listing_fault
@@ -49,7 +48,7 @@ def go_on(state: State, command: ContinueReset) -> Iterator[Event]:
     """Cancels what one record may; what books have begun, and commands that wait for it, come before."""
     for symbol in () if state.busy else sorted(state.by_symbol):
         book = state.by_symbol[symbol]
-        some = list(islice(book.all_orders(), state.steps_left))
+        some = roll_calls.called(book, (ResetBooks, command.reset_id), book.all_orders, state.steps_left)
         state.steps_left -= len(some)
         for order in some:
             yield cancelled(book, order, order.leaves, ReasonCode.RESET)

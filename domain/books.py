@@ -1,13 +1,14 @@
 """The book of one symbol: price levels, each a queue in order of arrival. Derived from rows, and rebuilt from them."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from domain.account_index import AccountIndex
 from domain.auction_books import AuctionOrder, Gathering
 from domain.auction_rows import AuctionRow
 from domain.breaker_rows import Breaker
 from domain.instruments import Instrument
-from domain.levels import Expiries, Levels, Stops
+from domain.levels import BookSide, Expiries, Stops
 from domain.pro_rata import Shares
 from domain.quotes import NO_QUOTE, Quote
 from domain.resting import RestingOrder, StopOrder
@@ -25,7 +26,10 @@ def nobody_hears(_at: int) -> None:
 
 
 class Book:
-    """Both sides, stops, and every order by its id; and what is known beside them."""
+    """Both sides, stops, and every order by its id; and what is known beside them.
+
+    Who wants to hear it is told when an order or an instrument comes that ends by itself, and when it does.
+    """
 
     __slots__ = (
         "_hear_of_expiry",
@@ -47,9 +51,11 @@ class Book:
         "marked",
         "orders",
         "owners",
+        "pairs",
         "phase",
         "quote",
         "rises",
+        "roll_call",
         "sequence",
         "session",
         "sharing",
@@ -58,9 +64,8 @@ class Book:
     )
 
     def __init__(self, hear_of_expiry: Callable[[int], None] = nobody_hears) -> None:
-        """Who is told when an order comes that ends by itself, and when it does."""
         self._hear_of_expiry = hear_of_expiry
-        self.bids, self.asks = Levels[RestingOrder](-1), Levels[RestingOrder](1)
+        self.bids, self.asks = BookSide(-1), BookSide(1)
         self.orders: dict[str, RestingOrder] = {}
         self.owners = AccountIndex[RestingOrder](self.orders, lambda order: order)
         self.rises, self.falls = Stops(1), Stops(-1)
@@ -70,9 +75,10 @@ class Book:
         """Stops whose price has come, in the order in which they act."""
         self.groups: dict[str, dict[str, None]] = {}
         """Ids of the orders of each OCO group."""
-        self.expiries = Expiries()
-        self.days = Expiries()
-        """Orders for the day, by number."""
+        self.pairs: dict[str, None] = {}
+        """Groups of which two orders or more stand on one side of the book."""
+        self.expiries, self.days = Expiries(), Expiries()
+        """Orders that end at a time, and those for the day, by number."""
         self.sequence = 0
         self.last: int | None = None
         self.marked: tuple[int | None, int | None, int | None] = (None, None, None)
@@ -92,18 +98,20 @@ class Book:
         """What it trades, and how; None before that is listed."""
         self.is_plain = False
         """Whether nothing is special about the instrument itself: it trades here, by time, and without an end."""
+        self.roll_call: Any = None  # of domain/roll_calls.py
         self.quote: Quote | None = None
         """Where orders trade at prices from elsewhere: these; None where they trade with each other."""
         self.expires_at = 0
         """When the instrument ends; zero where it does not."""
 
-    def opposite(self, side: Side) -> Levels[RestingOrder]:
+    def opposite(self, side: Side) -> BookSide:
         """The side with which such an order trades."""
         return self.asks if side is Side.BUY else self.bids
 
     def bind(self, instrument: Instrument, quote: Quote | None) -> None:
         """Trades as the instrument says, whose prices elsewhere are these."""
         self.instrument, self.expires_at = instrument, instrument.expires_at
+        self.roll_call = None
         if self.expires_at:
             self._hear_of_expiry(self.expires_at)
         if instrument.venue is Venue.SIM:
@@ -186,6 +194,8 @@ class Book:
         price, order_id = order.limit_price, order.order_id
         levels = self.bids if order.side is _BUY else self.asks
         level = levels.levels.get(price) or levels.begin(price)
+        if levels.units:
+            levels.count(price, level.get(order_id), order)
         level[order_id] = self.orders[order_id] = order
         if order.instructions is not None:
             self._index(order)
@@ -195,6 +205,8 @@ class Book:
         price, order_id = order.limit_price, order.order_id
         levels = self.bids if order.side is _BUY else self.asks
         level = levels.levels[price]
+        if levels.units:
+            levels.count(price, level[order_id], None)
         del level[order_id], self.orders[order_id]
         if not level:
             levels.end(price)
@@ -245,6 +257,7 @@ class Book:
             return
         if instructions.oco_group:
             self.groups.setdefault(instructions.oco_group, {})[order.order_id] = None
+            self._pair(instructions.oco_group)
         if instructions.expires_at:
             self.expiries.add(order, instructions.expires_at)
             self._hear_of_expiry(instructions.expires_at)
@@ -258,12 +271,20 @@ class Book:
         if instructions.oco_group:
             group = self.groups[instructions.oco_group]
             del group[order.order_id]
+            self._pair(instructions.oco_group)
             if not group:
                 del self.groups[instructions.oco_group]
         if instructions.expires_at:
             self.expiries.remove(order)
         elif instructions.time_in_force is TimeInForce.DAY:
             self.days.remove(order)
+
+    def _pair(self, name: str) -> None:
+        sides = [order.side for each in self.groups[name] if (order := self.orders.get(each)) is not None]
+        if len(sides) > len(set(sides)):
+            self.pairs[name] = None
+        else:
+            self.pairs.pop(name, None)
 
 
 def crosses(side: Side, limit_price: int, price: int) -> bool:

@@ -71,12 +71,12 @@ class Levels(Generic[Entry]):
             heappop(heap)
         self.best = self.best_price = None
 
-    def until(self, price: int) -> list[Entry]:
-        """Entries up to that price, in the order of their queues; costs what it finds."""
+    def until(self, price: int, count: int) -> list[Entry]:
+        """Entries up to that price, from the best level on: whole levels, until they are so many or more."""
         found: list[Entry] = []
         heap, levels, sign = self._heap, self.levels, self._sign
         taken: list[int] = []
-        while heap and heap[0] <= sign * price:
+        while heap and heap[0] <= sign * price and len(found) < count:
             signed = heappop(heap)
             level = levels.get(sign * signed)
             if level is not None and not (taken and taken[-1] == signed):
@@ -90,6 +90,32 @@ class Levels(Generic[Entry]):
         """Queues from the best on."""
         for signed in sorted(self._sign * price for price in self.levels):
             yield self._sign * signed, self.levels[self._sign * signed]
+
+
+class BookSide(Levels[RestingOrder]):
+    """One side of a book."""
+
+    __slots__ = ("units",)
+
+    def __init__(self, sign: int) -> None:
+        super().__init__(sign)
+        self.units: dict[int, int] = {}
+        """What stands at those prices of which somebody asked it; kept from then on, as long as there is something."""
+
+    def units_at(self, price: int) -> int:
+        """What stands at a price, hidden quantity included."""
+        found = self.units.get(price)
+        if found is None:
+            found = self.units[price] = sum(order.leaves for order in self.levels[price].values())
+        return found
+
+    def count(self, price: int, before: RestingOrder | None, after: RestingOrder | None) -> None:
+        """An order at the price changes."""
+        if price not in self.units:
+            return
+        self.units[price] += (0 if after is None else after.leaves) - (0 if before is None else before.leaves)
+        if not self.units[price]:
+            del self.units[price]
 
 
 class Stops:

@@ -16,6 +16,8 @@ def reachable(state: State, book: Book, order: RestingOrder) -> int:
 
     What self-trade prevention stops does not count, nor do orders whose sibling of an OCO group trades before them, nor
     what stands behind a trade that trips the breaker. Where prices are shared, that depends on who trades with whom.
+    Prices are added up as wholes, however many orders stand there; but for one at which an own order stops it, or the
+    breaker, and for books in which two orders of one group stand on one side.
     """
     if book.quote is not None:
         return simulated_venue.reachable(book.quote, order)
@@ -27,19 +29,33 @@ def reachable(state: State, book: Book, order: RestingOrder) -> int:
     if instrument.allocation is Allocation.PRO_RATA and not is_plain:
         return Trial(book, order, instrument.lot, state.now).run()
     hit: set[str] = set()
+    side, has_pairs = book.opposite(order.side), bool(book.pairs) or order.group in book.groups
+    own = _own_units(book, order) if prevention is not SelfTradePrevention.NONE else {}
     sweep = None if book.breaker is None else Sweep(book.breaker, state.now)
     found = 0
-    for price, level in book.opposite(order.side).from_best():
+    for price, level in side.from_best():
         if found >= order.quantity or not crosses(order.side, order.limit_price, price):
             break
         is_last = sweep is not None and sweep.trips(price)
-        units, is_over = _reachable_at(level.values(), order, prevention, hit, is_last=is_last)
+        if is_last or has_pairs or (price in own and prevention is not SelfTradePrevention.CANCEL_OLDEST):
+            units, is_over = _reachable_at(level.values(), order, prevention, hit, is_last=is_last)
+        else:
+            units, is_over = side.units_at(price) - own.get(price, 0), False
         found += units
         if is_over or (is_last and units):
             break
         if sweep is not None and units:
             sweep.take(price)
     return min(found, order.quantity)
+
+
+def _own_units(book: Book, order: RestingOrder) -> dict[int, int]:
+    """What the order's account has on the other side, by price."""
+    found: dict[int, int] = {}
+    for maker in book.owners.of(order.account_id):
+        if maker.side is not order.side:
+            found[maker.limit_price] = found.get(maker.limit_price, 0) + maker.leaves
+    return found
 
 
 def _reachable_at(

@@ -24,9 +24,10 @@ def elect(state: State, book: Book) -> Generator[Event, None, bool]:
     last = book.last
     if last is None:
         return True
-    found = [*book.rises.armed.until(last), *book.falls.armed.until(last)]
-    found.sort(key=lambda stop: (-abs(_price(stop) - last), stop.number))
-    some = found[: state.steps_left * MOVES_PER_STEP]
+    room = state.steps_left * MOVES_PER_STEP
+    found = [stop for stops in (book.rises, book.falls) for stop in stops.armed.until(last, room + 1)]
+    found.sort(key=lambda stop: (-abs(_price(stop) - last), stop.number))  # levels come in this order already
+    some = found[:room]
     state.steps_left -= len(some) // MOVES_PER_STEP
     place = next(reversed(book.elected.values())).elected if book.elected else 0
     for number, stop in enumerate(some, place + 1):

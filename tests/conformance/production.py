@@ -335,6 +335,7 @@ class Player:
     def found(self) -> dict[str, Any]:
         self._hear(self.machine.now)
         book = self.book
+        self._recount()
         sides = [
             (name, price, list(level.values()))
             for name, side in (("buy", book.bids), ("sell", book.asks))
@@ -357,6 +358,14 @@ class Player:
             "state": next(name for name, phase in PHASES.items() if phase is book.phase),
             "indication": self._indication(),
         }
+
+    def _recount(self) -> None:
+        """What the book keeps to be fast is what a count finds."""
+        for side in (self.book.bids, self.book.asks):
+            for price, units in side.units.items():
+                assert units == sum(order.leaves for order in side.levels[price].values())
+        sides = [(order.group, order.side) for order in self.book.orders.values() if order.group]
+        assert self.book.pairs.keys() == {group for group, side in sides if sides.count((group, side)) > 1}
 
     def _indication(self) -> Any:
         found = indication(self.book) if self.book.auction is not None else None
