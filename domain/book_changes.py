@@ -10,6 +10,7 @@ from domain.book_rows import Event, State
 from domain.books import Book, crosses
 from domain.entering import SHUT, act, cascade
 from domain.matching import cancelled
+from domain.money import NUMBERS_PER_COUNT
 from domain.order_terms import shows_too_little
 from domain.parking import CommandParked
 from domain.resting import Instructions, RestingOrder, StopOrder
@@ -153,7 +154,10 @@ def _cancel_refused(command: ReduceOrder | CancelRestingOrder) -> CancelRefused:
 
 
 def cancel_all(state: State, command: CancelAllOrders) -> Iterator[Event]:
-    """Takes out all orders of an account, or of everybody, of one side or both; the oldest number first."""
+    """Takes out all orders of an account, or of everybody, of one side or both; the oldest number first.
+
+    Up to a number means: of those to whom the shard of accounts gave numbers that speaks here.
+    """
     book = state.book(command.symbol)
     cause = (CancelAllOrders, command.account_id, command.side, command.order_number_max)
     found = roll_calls.called(book, cause, lambda: _asked_for(book, command), state.steps_left + 1)
@@ -163,8 +167,13 @@ def cancel_all(state: State, command: CancelAllOrders) -> Iterator[Event]:
 def _asked_for(book: Book, command: CancelAllOrders) -> Iterator[RestingOrder]:
     newest = command.order_number_max
     for order in book.orders_of(command.account_id) if command.account_id else book.all_orders():
-        if command.side in (Side.UNKNOWN, order.side) and (not newest or order.order_number <= newest):
+        if command.side in (Side.UNKNOWN, order.side) and (not newest or is_given_by(newest, order.order_number)):
             yield order
+
+
+def is_given_by(newest: int, order_number: int) -> bool:
+    """Whether the number is that one, or an earlier one of the same shard."""
+    return order_number <= newest and (newest - order_number) % NUMBERS_PER_COUNT == 0
 
 
 def end_session(state: State, command: EndSession) -> Iterator[Event]:

@@ -1,11 +1,15 @@
-"""Up to which order of an account all were cancelled: exits of those do not go to a book any more.
+"""Up to which order of an account, or of everybody, all were cancelled: exits of those do not go to a book any more.
 
 A fill may be on its way when all orders of an account are asked to go: then its exits are in no book yet, and would
-enter one behind the cancel. They go with the order with which they were placed.
+enter one behind the cancel. They go with the order with which they were placed. What is remembered of everybody are
+three rows an instrument at most.
 """
+
+from itertools import product
 
 import msgspec
 
+from domain.risk_rows import EVERYBODY
 from domain.state import Table
 from schemas.accounts import CancelOpenOrders
 from schemas.enums import ReasonCode, Side
@@ -19,7 +23,10 @@ class CancelMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class CancelMarked(msgspec.Struct, frozen=True, gc=False):
-    """All open orders of an account up to this number go: in one symbol or in all, of one side or of both."""
+    """All open orders of an account up to this number go: in one symbol or in all, of one side or of both.
+
+    Of every account of the shard where that is empty.
+    """
 
     account_id: str
     symbol: str
@@ -41,11 +48,10 @@ def reason_of(
     marks: Table[CancelMark], account_id: str, symbol: str, side: Side, order_number: int
 ) -> ReasonCode | None:
     """Why such an order was asked to go with all others; None where it was not."""
-    for each in ("", symbol):
-        for one in (Side.UNKNOWN, side):
-            mark = marks.get(_key(account_id, each, one))
-            if mark is not None and order_number <= mark.order_number_max:
-                return mark.reason_code
+    for key in product((EVERYBODY, account_id), ("", symbol), (Side.UNKNOWN, side)):
+        mark = marks.get(_key(*key))
+        if mark is not None and order_number <= mark.order_number_max:
+            return mark.reason_code
     return None
 
 

@@ -7,13 +7,14 @@ entry was there go, too, even where its fill is on its way (domain/cancel_marks.
 The timer is a dead man's switch: whoever trades sets it again and again, and when he does so no more, his orders go.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from domain import cancel_marks
 from domain.account_rows import Event, State
 from domain.instruments import Instrument
 from domain.ledger import answer
 from domain.money import NUMBERS_PER_COUNT
+from domain.risk_rows import EVERYBODY
 from domain.timers import TimerSet
 from schemas.accounts import CancelOpenOrders, SetCancelTimer
 from schemas.enums import ReasonCode, Side
@@ -53,8 +54,11 @@ def cancel_open_orders(state: State, command: CancelOpenOrders) -> Iterator[Even
         )
 
 
-def _symbols(state: State, command: CancelOpenOrders) -> Iterator[str]:
+def _symbols(state: State, command: CancelOpenOrders) -> Iterable[str]:
     """Where the account may have orders, in order."""
+    if command.account_id == EVERYBODY:
+        is_empty = not state.shard_row().orders  # then there is no number, either, that bounds them
+        return () if is_empty else _all_symbols(state, command)
     reserved: dict[str, bool] = {}
 
     def has_reserved(asset: str) -> bool:
@@ -68,14 +72,12 @@ def _symbols(state: State, command: CancelOpenOrders) -> Iterator[str]:
         buys = command.side is not Side.SELL and has_reserved(instrument.quote)
         return buys or (command.side is not Side.BUY and has_reserved(instrument.base))
 
-    if command.symbol:
-        instrument = state.instruments.get(command.symbol)
-        if instrument is not None and may_be_in(instrument):
-            yield command.symbol
-        return
-    for symbol, instrument in state.instruments.scan():
-        if may_be_in(instrument):
-            yield symbol
+    named = ((symbol, state.instruments.get(symbol)) for symbol in _all_symbols(state, command))
+    return [symbol for symbol, instrument in named if instrument is not None and may_be_in(instrument)]
+
+
+def _all_symbols(state: State, command: CancelOpenOrders) -> list[str]:
+    return [command.symbol] if command.symbol else [symbol for symbol, _ in state.instruments.scan()]
 
 
 def cancel_all(state: State, command: CancelOpenOrders) -> Iterator[Event]:
@@ -91,7 +93,7 @@ def cancel_all(state: State, command: CancelOpenOrders) -> Iterator[Event]:
 
 
 def _fault(state: State, command: CancelOpenOrders) -> ReasonCode | None:
-    if state.accounts.get(command.account_id) is None:
+    if command.account_id != EVERYBODY and state.accounts.get(command.account_id) is None:
         return ReasonCode.UNKNOWN_ACCOUNT
     is_known = not command.symbol or state.instruments.get(command.symbol) is not None
     return None if is_known else ReasonCode.UNKNOWN_SYMBOL

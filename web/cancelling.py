@@ -11,7 +11,7 @@ from schemas.accounts import CancelOpenOrders, SetCancelTimer
 from schemas.enums import OrderStatus, ReasonCode, Side
 from schemas.wire import NANOS
 from web import answers, orders
-from web.commands import happens, is_taken, place_in_line, send, wants_no_answer
+from web.commands import happens, is_taken, place_in_line, send, send_to_all, wants_no_answer
 from web.gateway import opened
 from web.numbers import nanos, parse
 from web.problems import Problem, refused
@@ -71,6 +71,12 @@ async def set_cancel_timer(request: web.Request) -> web.Response:
             return answers.answer({"account_id": account_id, "command_id": command.command_id}, 202)
     at: int | None = opened().accounts.of(account_id).rows["cancel_timers"].get(account_id)
     return answers.answer({"account_id": account_id, "cancel_at": None if at is None else answers.time_text(at)})
+
+
+async def is_asked_of_everybody(command: CancelOpenOrders) -> bool:
+    """Whether every shard of accounts has taken the command; false where that takes too long."""
+    replicas = opened().accounts.replicas
+    return all([await is_taken(replicas[sent.partition], sent) for sent in await send_to_all("accounts", command)])
 
 
 async def asked(request: web.Request, command: CancelOpenOrders | SetCancelTimer) -> Outcome | None:

@@ -116,9 +116,12 @@ async def cancel_all(request: web.Request) -> web.Response:
     symbol, body = await _asked(request)
     account_id = "" if body.get("account_id") is None else orders.name("account_id", body["account_id"])
     side = Side.UNKNOWN if body.get("side") is None else orders.word("side", body["side"], SIDES)
-    if account_id:  # it has exits, perhaps, that are in no book yet
-        with place_in_line():
-            await cancelling.asked(request, CancelOpenOrders(account_id, symbol, side, **envelope(new_id())))
+    with place_in_line():  # accounts have exits, perhaps, that are in no book yet
+        asked = CancelOpenOrders(account_id, symbol, side, **envelope(new_id()))
+        if account_id:
+            await cancelling.asked(request, asked)
+        elif not await cancelling.is_asked_of_everybody(asked):
+            return answers.answer({"command_id": asked.command_id}, 202)
     return await _told(request, CancelAllOrders(symbol, account_id, side, **envelope(new_id())))
 
 

@@ -964,7 +964,7 @@ class CancelOpenOrders(Message, frozen=True):
     schema_name: ClassVar[str] = "accounts.CancelOpenOrders"
 
     account_id: str
-    """Account whose orders."""
+    """Account whose orders; empty for those of every account of the shard."""
     symbol: str = ""
     """Only those in this instrument; empty for all."""
     side: Side = Side.UNKNOWN

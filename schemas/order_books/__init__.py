@@ -750,7 +750,7 @@ class CancelAllOrders(Message, frozen=True):
     reason_code: ReasonCode = ReasonCode.MASS_CANCEL
     """Why, as the orders will say."""
     order_number_max: int = 0
-    """Only orders with numbers up to this one: those that came later stay. Zero for all."""
+    """Only orders with numbers up to this one that the same shard of accounts gave: those that came later stay. Zero for all."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""

@@ -119,12 +119,26 @@ def test_a_book_takes_out_the_orders_of_the_account_up_to_the_last_one_that_was_
     assert [ids for *_, ids in levels(machine)] == [["2", "4"]]
 
 
+def test_everybodys_orders_are_asked_to_go_by_each_shard_those_to_which_it_gave_numbers() -> None:
+    mine = {"symbol": "ADAUSDT", "account_id": "", "reason_code": LOST}
+    machine = three_markets(place("1"), place("2", symbol="ETHUSDT"))
+    newest = machine.state.orders.get("2").order_number
+    (told,) = asked(machine, account="", symbol="ADAUSDT")
+    assert {name: getattr(told, name) for name in mine} == mine
+    assert told.order_number_max == newest
+    assert [each.symbol for each in asked(machine, account="", command_id="in all")] == ["ADAUSDT", "ETHADA", "ETHUSDT"]
+    assert asked(three_markets(), account="") == [], "a shard that gave no numbers has nobody's orders"
+    book = book_with(numbered("1", 100), numbered("2", 201, account="bob"), numbered("3", 300, account="cid"))
+    events = book.run(CancelAllOrders("ADAUSDT", "", reason_code=LOST, order_number_max=200))
+    assert [each.order_id for each in of_type(events, OrderCancelled)] == ["1"]
+
+
 def test_a_book_with_more_of_them_than_one_record_may_takes_them_out_one_record_after_the_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(order_books, "STEPS_PER_RECORD_MAX", 3)
-    machine = book_with(*[numbered(str(number), number) for number in range(1, 9)])
-    commands: list[Any] = [CancelAllOrders("ADAUSDT", "ann", reason_code=LOST, order_number_max=7)]
+    machine = book_with(*[numbered(str(number), 100 * number) for number in range(1, 9)])
+    commands: list[Any] = [CancelAllOrders("ADAUSDT", "ann", reason_code=LOST, order_number_max=700)]
     counts = []
     while commands:
         events = machine.run(commands.pop())

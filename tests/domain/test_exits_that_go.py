@@ -22,7 +22,7 @@ def bracket(order: str = "1", **more: Any) -> Any:
 
 
 def all_go(**more: Any) -> CancelOpenOrders:
-    return CancelOpenOrders("ann", **({"command_id": "all"} | more))
+    return CancelOpenOrders(**({"account_id": "ann", "command_id": "all"} | more))
 
 
 def entered(*given: Any) -> Machine:
@@ -34,7 +34,16 @@ def reasons(machine: Machine) -> list[tuple[OrderStatus, ReasonCode | None]]:
     return [(row.status, row.reason_code) for row in rows]
 
 
-@pytest.mark.parametrize("wanted", [{}, {"symbol": "ADAUSDT"}, {"side": Side.BUY}])
+EVERYBODY = {"account_id": ""}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        *({}, {"symbol": "ADAUSDT"}, {"side": Side.BUY}),
+        *(EVERYBODY, EVERYBODY | {"symbol": "ADAUSDT"}, EVERYBODY | {"symbol": "ADAUSDT", "side": Side.BUY}),
+    ],
+)
 def test_a_fill_that_was_on_its_way_brings_no_exits_behind_a_cancel_of_all_orders(wanted: dict[str, Any]) -> None:
     machine = entered(all_go(**wanted))
     events = machine.rebuilt().run(fill("1", 10, 2, 0))
@@ -51,7 +60,9 @@ def test_nor_behind_a_timer_that_ran_out() -> None:
     assert reasons(machine) == [(OrderStatus.CANCELLED, ReasonCode.CANCEL_TIMER)] * 2
 
 
-@pytest.mark.parametrize("wanted", [{"symbol": "ETHUSDT"}, {"side": Side.SELL}])
+@pytest.mark.parametrize(
+    "wanted", [{"symbol": "ETHUSDT"}, {"side": Side.SELL}, EVERYBODY | {"symbol": "ETHUSDT", "side": Side.BUY}]
+)
 def test_what_was_not_meant_has_its_exits(wanted: dict[str, Any]) -> None:
     machine = entered(listed(symbol="ETHUSDT", base="ETH"), all_go(**wanted))
     assert len(of_type(machine.run(fill("1", 10, 2, 0)), EnterOrder)) == 2
@@ -68,11 +79,20 @@ def test_a_reset_forgets_what_was_asked() -> None:
     assert machine.tables["cancel_marks"].rows == {}
 
 
-def test_a_cancel_of_all_orders_races_the_fill_of_an_entry_and_no_exit_is_left() -> None:
+def test_what_is_remembered_of_everybody_is_a_few_rows_however_often_they_are_asked_to_go() -> None:
+    machine = entered()
+    for number in range(50):
+        for side in (Side.UNKNOWN, Side.BUY, Side.SELL):
+            machine.run(all_go(account_id="", symbol="ADAUSDT", side=side, command_id=f"{number} {side}"))
+    assert len(machine.tables["cancel_marks"].rows) == 3
+
+
+@pytest.mark.parametrize("whose", ["ann", ""])
+def test_a_cancel_of_all_orders_races_the_fill_of_an_entry_and_no_exit_is_left(whose: str) -> None:
     start = (listing(), deposit(1000), deposit(1000, "ADA", "bob"), bracket())
     found = set()
     sale = place("hit", SELL, 10, 2, account="bob")
-    for race in in_every_order(lambda: Race(start), [all_go()], [sale]):
+    for race in in_every_order(lambda: Race(start), [all_go(account_id=whose)], [sale]):
         check_at_rest(race, race.seen)
         events = [event for event in of_type(race.public, OrderEvent) if event.account_id == "ann"]
         last = {event.order_id: event.status for event in events}

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -15,6 +16,7 @@ from venues import Venue
 from app.topics import partition_of
 from domain import exposures, guards
 from domain.account_rows import CLEARING, FINAL, Answered, Cleared, Order
+from domain.cancel_marks import CancelMarked
 from domain.entering import NO_LIMIT
 from domain.money import NUMBERS_PER_COUNT
 from domain.order_life import ANSWERS, EXEC_TYPES, Step
@@ -273,6 +275,7 @@ class Day:
                 *[RearmBreaker(symbol, rng.choice((0, NANOS // 10)))] * 2,
                 CancelAllOrders(symbol, rng.choice(ACCOUNTS), Side.UNKNOWN),
                 CancelOpenOrders(rng.choice(ACCOUNTS), rng.choice(("", symbol)), reason_code=ReasonCode.DISCONNECTED),
+                CancelOpenOrders("", rng.choice(("", symbol, symbol)), rng.choice((Side.UNKNOWN, Side.BUY))),
                 SetCancelTimer(rng.choice(ACCOUNTS), rng.choice((0, NANOS // 10, NANOS, 10 * NANOS))),
             )
         )
@@ -496,6 +499,8 @@ class Invariants:
         self.trades: list[TradeExecuted] = []
         self.marks: dict[str, int] = {}
         """The newest order of each account when all of its open orders were asked to go."""
+        self.everybody: dict[tuple[int, str, Side], int] = {}
+        """The same of all accounts of a shard, by symbol and side."""
         self.desks: defaultdict[int, Promises] = defaultdict(Promises)
         self.records = 0
 
@@ -574,10 +579,14 @@ class Invariants:
             if event.parent_id is not None and event.exec_type == EXEC_TYPES[Step.RELEASED]:
                 parent = machine.state.orders.get(event.parent_id)
                 assert parent.order_number > self.marks.get(event.account_id, 0)
+                for symbol, side in product(("", parent.symbol), (Side.UNKNOWN, parent.side)):
+                    assert parent.order_number > self.everybody.get((machine.place.partition, symbol, side), 0)
         newest = machine.state.shard_row().orders * NUMBERS_PER_COUNT + machine.place.partition
         is_of_all = type(command) is CancelOpenOrders and not command.symbol and command.side is Side.UNKNOWN
         if is_of_all and any(not each.outcome.reason_code for each in of_type(events, Answered)):
             self.marks[command.account_id] = newest
+        if type(command) is CancelOpenOrders and not command.account_id and of_type(events, CancelMarked):
+            self.everybody[machine.place.partition, command.symbol, command.side] = newest
         for event in of_type(events, TimerSet):
             if not event.at and type(command) is Tick:
                 self.marks[event.account_id] = newest

@@ -25,7 +25,7 @@ from app.settings import Profile
 from app.topics import DESK_KEY, INBOXES, ROUTES, key_of, partition_of, partitions_of
 from domain.ingress import Refused
 from domain.parking import CommandTaken
-from schemas.accounts import ResetAccounts, SetFeeSchedule, SetKillSwitch, SetLimits, SetMarginRates
+from schemas.accounts import CancelOpenOrders, ResetAccounts, SetFeeSchedule, SetKillSwitch, SetLimits, SetMarginRates
 from schemas.feeds import MarketDataEvent
 from schemas.order_books import (
     CancelAllOrders,
@@ -80,7 +80,7 @@ def door_of(command: Any) -> tuple[str, str | None]:
     if type(command) in (*INQUIRY_COMMANDS, *OF_THE_DESK):
         return _door_of_the_desk(command)
     is_for_all = isinstance(command, ResetAccounts | SetFeeSchedule | SetMarginRates) or (
-        isinstance(command, SetKillSwitch | SetLimits) and not command.account_id
+        isinstance(command, SetKillSwitch | SetLimits | CancelOpenOrders) and not command.account_id
     )
     return "accounts", None if is_for_all else command.account_id
 

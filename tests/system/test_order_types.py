@@ -255,6 +255,10 @@ async def test_orders_for_the_day_end_with_the_session_and_a_halt_takes_no_order
     await funded.post("/api/v1/admin/price-bands", {"symbol": "ADAUSDT", "low": "0.80", "high": "1.20"}, 200)
     beyond = await placed(funded, "bob", "sell", "1", limit_price="1.21")
     assert (await funded.status(beyond["order_id"], "REJECTED"))["reason_code"] == "PRICE_BAND"
+    everybodys = [await placed(funded, account, "buy", "1", limit_price="0.90") for account in ("ann", "cid")]
+    await funded.post("/api/v1/admin/mass-cancels", {"symbol": "ADAUSDT"}, 200)
+    for order in everybodys:
+        assert (await funded.status(order["order_id"], "CANCELLED"))["reason_code"] == "MASS_CANCEL"
     await funded.conserved()
 
 
