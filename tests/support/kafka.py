@@ -19,7 +19,7 @@ from app.processes import die_with_parent, is_locked
 START_TIMEOUT_S = 60.0
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+def wait_until(condition: Callable[[], object], timeout_s: float = START_TIMEOUT_S) -> None:
     """Return as soon as `condition` holds."""
     deadline = time.monotonic() + timeout_s
     while not condition():

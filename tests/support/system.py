@@ -23,6 +23,8 @@ from kafka import free_port, stop_broker
 ROOT = Path(__file__).parents[2]
 FAUST = [str(Path(sys.executable).with_name("faust")), "-A", "app", "worker", "-l", "info"]
 READY_S = 60.0
+PATIENCE_S = 60.0
+"""A wait ends with the state that it waits for; this ends one for a state that will never come."""
 PUBLIC = (
     "order-events",
     "trade-events",
@@ -145,7 +147,7 @@ class System:
         body = {"account_id": account_id, "symbol": symbol, "side": side, "type": "limit", "qty": qty}
         return await self.post("/api/v1/orders", body | {"limit_price": price} | more)
 
-    async def eventually(self, check: Callable[[], Any], within_s: float = 5.0) -> Any:
+    async def eventually(self, check: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
         """Waits until the check, which may be a coroutine function, returns something true -> that."""
         deadline = time.monotonic() + within_s
         while True:
@@ -196,7 +198,7 @@ class System:
             for tp in tps:
                 consumer.seek(tp, self.marks.get(tp, 0))
             found: list[dict[str, Any]] = []
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + PATIENCE_S
             while True:
                 ends = await consumer.end_offsets(tps)
                 for records in (await consumer.getmany(timeout_ms=100)).values():

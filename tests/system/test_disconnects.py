@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from system import System
+from system import PATIENCE_S, System
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def lose(socket: Any) -> None:
 async def test_orders_go_with_a_connection_that_breaks(funded: System) -> None:
     mine, other = await rests(funded, "ann"), await rests(funded, "bob")
     async with connected(funded, "account_id=ann&cancel_on_disconnect=true") as socket:
-        first = await socket.receive_json(timeout=10)
+        first = await socket.receive_json(timeout=PATIENCE_S)
         assert mine in {each["order_id"] for each in first["orders"]}
         assert {each["user_id"] for each in first["orders"]} == {"ann"}
         await funded.status(mine, "OPEN")
@@ -51,14 +51,14 @@ async def test_orders_go_with_a_connection_that_breaks(funded: System) -> None:
 async def test_orders_go_with_a_connection_that_is_closed(funded: System) -> None:
     mine = await rests(funded, "ann")
     async with connected(funded, "account_id=ann&cancel_on_disconnect=true") as socket:
-        await socket.receive_json(timeout=10)
+        await socket.receive_json(timeout=PATIENCE_S)
     assert (await funded.status(mine, "CANCELLED"))["reason_code"] == "DISCONNECTED"
 
 
 async def test_orders_of_who_did_not_ask_for_it_stay(funded: System) -> None:
     mine = await rests(funded, "ann")
     async with connected(funded, "account_id=ann") as socket:
-        await socket.receive_json(timeout=10)
+        await socket.receive_json(timeout=PATIENCE_S)
         lose(socket)
     later = await rests(funded, "ann")
     await asyncio.gather(*(funded.status(each, "OPEN") for each in (mine, later)))

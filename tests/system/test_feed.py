@@ -88,7 +88,7 @@ async def test_a_simulated_market_is_the_same_for_the_same_seed_and_other_events
         status, body = await system.ask("GET", "/api/v1/quotes/WALK")
         return status == 200 and Decimal(body["last"] or 0) * NANOS == last
 
-    await system.eventually(is_known, 30)
+    await system.eventually(is_known)
     assert [letter for letter in await system.records("dead-letters") if letter["topic"] == "market-data"] == []
 
 
@@ -110,7 +110,7 @@ async def test_a_recorded_day_of_ticks_becomes_the_bars_of_the_vendor(fresh_syst
         last = max(rows)
         return made if last in made and made[last]["volume"] == rows[last]["volume"] else None
 
-    made = await fresh_system.eventually(bars, 60)
+    made = await fresh_system.eventually(bars)
     assert sum(row["regular_session"] == "1" for row in rows.values()) == 353
     for at, row in rows.items():
         prices = [Decimal(made[at][name]) * 10_000 for name in ("open", "high", "low", "close")]

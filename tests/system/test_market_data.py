@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 from outside import MARKET_DATA, MARKET_DATA_SCHEMA, price, send
-from system import ROOT, System
+from system import PATIENCE_S, ROOT, System
 
 from schemas.wire import NANOS
 
@@ -176,7 +176,7 @@ async def test_the_socket_of_prices_tells_what_is_known_and_every_move(system: S
 
 
 async def frame(socket: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
-    found = await socket.receive_json(timeout=10)
+    found = await socket.receive_json(timeout=PATIENCE_S)
     assert found["type"] == "PRICE_UPDATE"
     data: dict[str, Any] = found["data"]
     return data

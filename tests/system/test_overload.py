@@ -21,7 +21,7 @@ from chaos_load import Sender
 from chaos_system import Broker, Worker
 from chaos_watch import Watch
 from examples import BUY, SELL, listing
-from system import System
+from system import PATIENCE_S, System
 
 from app import reading
 from app.settings import NOUNS, Profile, Settings
@@ -197,7 +197,7 @@ async def test_a_flooded_gateway_tells_those_beyond_its_bound_to_come_again_and_
 
         orders = [asyncio.create_task(order()) for _ in range(IN_FLIGHT_MAX + 200)]
         try:
-            await system.eventually(lambda: len(refused) == 200, within_s=20)
+            await system.eventually(lambda: len(refused) == 200, within_s=PATIENCE_S)
         finally:
             os.kill(engine, signal.SIGCONT)
         await asyncio.gather(*orders)

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import Any
 
-from system import System
+from system import PATIENCE_S, System
 
 
 async def test_three_clients_hear_two_trades(system: System) -> None:
@@ -20,7 +20,9 @@ async def test_three_clients_hear_two_trades(system: System) -> None:
             await system.status(order["order_id"], "OPEN")
         buy = await system.post("/orders", {"quantity": 40, "price": 14, "side": "buy"})
         for socket in sockets:
-            messages = [json.loads((await socket.receive(timeout=3)).data, parse_float=Decimal) for _ in range(2)]
+            messages = [
+                json.loads((await socket.receive(timeout=PATIENCE_S)).data, parse_float=Decimal) for _ in range(2)
+            ]
             assert [(message["price"], message["quantity"]) for message in messages] == [(10, 30), (14, 10)]
             assert [message["ask_order_id"] for message in messages] == [first["order_id"], second["order_id"]]
             assert {message["bid_order_id"] for message in messages} == {buy["order_id"]}

@@ -103,12 +103,12 @@ async def test_every_position_is_exact_one_by_one_and_in_a_burst(fresh_system: S
         await system.eventually(lambda: people.frames)
         for number in range(20):
             sender.send(older(number, 0))
-            await system.eventually(lambda number=number: len(people.outcomes()) > number, 20)
+            await system.eventually(lambda number=number: len(people.outcomes()) > number)
         assert [int(each["inquiry_id"]) for each in people.outcomes()] == list(range(20))
         await _check_first_half(system, people)
         sender.send(*[older(number, 20) for number in range(20, 40)])
-        await system.eventually(lambda: len(people.outcomes()) == len(machines.outcomes()) == 40, 20)
-        await system.eventually(lambda: len(people.positions()) == len(machines.positions()) == 20, 20)
+        await system.eventually(lambda: len(people.outcomes()) == len(machines.outcomes()) == 40)
+        await system.eventually(lambda: len(people.positions()) == len(machines.positions()) == 20)
         _check_burst(people)
         _check_that_both_forms_say_the_same(people, machines)
     await _until_position(system, "-40", "-4000")
@@ -174,7 +174,7 @@ async def _check_ledger(system: System) -> None:
         found = await system.get("/api/v1/positions?account_id=BOOK1")
         return [(each["symbol"], each["position_qty"]) for each in found["positions"]] == [("AAPL", "-40")]
 
-    await system.eventually(is_booked, 20)
+    await system.eventually(is_booked)
     balances = (await system.get("/api/v1/balances?account_id=cpt1"))["balances"]
     assert {each["asset"]: each["total"] for each in balances} == {"AAPL": "40", "USD": "-3999"}
     await system.conserved()

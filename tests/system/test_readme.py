@@ -107,7 +107,7 @@ async def _walk(system: System) -> None:
             assert "POST" not in step.command or fits(wanted, said), (step, said)
             return fits(wanted, said)
 
-        await system.eventually(is_so, within_s=10)
+        await system.eventually(is_so)
 
 
 async def _send_from_another_system(system: System) -> None:

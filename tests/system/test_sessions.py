@@ -34,7 +34,7 @@ async def told(system: System, session: str) -> dict[str, Any]:
         found = await system.get("/api/v1/orderbook/STOCK")
         return found if found["session"] and found["session"]["session"] == session else None
 
-    found: dict[str, Any] = await system.eventually(knows, within_s=20)
+    found: dict[str, Any] = await system.eventually(knows)
     return found
 
 

@@ -87,7 +87,7 @@ async def test_a_killed_worker_comes_back_and_goes_on_where_it_was(workers: Syst
     orders = [await workers.order("killed", "ADAUSDT", "buy", "1", f"{price}.00") for price in range(1, 9)]
     pid = process_of(supervisor)
     os.kill(pid, signal.SIGKILL)
-    await workers.eventually(lambda: process_of(supervisor) not in (0, pid), 10)
+    await workers.eventually(lambda: process_of(supervisor) not in (0, pid))
     await workers.until_ready()
     assert supervisor.poll() is None
     for order in orders:
@@ -113,7 +113,7 @@ async def make_anew(system: System, topic: str) -> None:
 
     try:
         await admin.delete_topics([topic])
-        await system.eventually(is_made, 10)
+        await system.eventually(is_made)
     finally:
         await admin.close()
 
@@ -162,7 +162,7 @@ async def test_an_inbox_made_anew_stops_its_shards_alone_until_an_operator_adopt
         found = [reason for reason in await reasons(workers) or [] if "is quarantined" in reason]
         return found if len(found) == len(shards) else None
 
-    found = await workers.eventually(is_quarantined, 30)
+    found = await workers.eventually(is_quarantined)
     for shard, why in zip(shards, sorted(found), strict=True):
         assert why.startswith(f"shard {shard} is quarantined: {shard} ")
         assert "made anew" in why
@@ -217,7 +217,7 @@ async def test_an_inbox_made_anew_below_a_sleeper_that_it_outgrows_is_noticed(wo
         lines = [line.split() for line in said.splitlines() if line.startswith(POSITIONS)]
         return len(lines) == len(shards) and all(int(next_) > 0 and int(lag) == 0 for _, next_, lag, *_ in lines)
 
-    await workers.eventually(have_all_taken_something, 30)
+    await workers.eventually(have_all_taken_something)
     records = await first_records(workers, POSITIONS)
     os.kill(process_of(supervisor), signal.SIGSTOP)
     await make_anew(workers, POSITIONS)
@@ -228,7 +228,7 @@ async def test_an_inbox_made_anew_below_a_sleeper_that_it_outgrows_is_noticed(wo
         found = [reason for reason in await reasons(workers) or [] if "is quarantined" in reason]
         return found if len(found) == len(shards) else None
 
-    for why in await workers.eventually(is_quarantined, 30):
+    for why in await workers.eventually(is_quarantined):
         assert "made anew" in why
     await asyncio.gather(*(adopted(workers, shard) for shard in shards))
     await workers.until_ready()
@@ -238,7 +238,7 @@ async def test_of_two_workers_with_one_name_one_ends_and_says_why(workers: Syste
     (first,) = workers.workers
     port = free_port()
     second = start(workers, INSTANCE_ID="worker-0", WEB_PORT=str(port))  # as the first one is called
-    ended = await workers.eventually(lambda: [worker for worker in (first, second) if worker.poll() is not None], 30)
+    ended = await workers.eventually(lambda: [worker for worker in (first, second) if worker.poll() is not None])
     assert [worker.returncode for worker in ended] == [EX_CONFIG]
     assert "another process has joined the group as worker-0" in workers.log
     assert "each needs an INSTANCE_ID of its own" in workers.log
