@@ -95,6 +95,7 @@ INQUIRIES: tuple[type[Message], ...] = (
     order_books.PhaseChanged,
     order_books.SetReferencePrices,
     accounts.AccountKindChanged,
+    accounts.ExposuresReported,
     shared.Tick,
 )
 

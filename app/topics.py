@@ -149,6 +149,7 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         order_books.CancelAllOrders: (Route(BOOKS, "symbol"),),
         **{event: (Route("risk-events", "account_id"),) for event in inbox_messages.RISK_EVENTS},
         accounts.AccountKindChanged: (Route("risk-events", "account_id"), Route(INQUIRIES, None)),
+        accounts.ExposuresReported: (Route(INQUIRIES, None),),
         inquiries.ResetInquiries: (Route(INQUIRIES, None),),
         **dict.fromkeys(
             (

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from domain import cancel_marks, exposures
+from domain import cancel_marks, desk_exposures, exposures
 from domain.account_rows import (
     BEGUN,
     CLEARING,
@@ -37,12 +37,14 @@ from domain.fees import FEE_EVOLVERS
 from domain.instruments import from_listing
 from domain.oco_groups import group_key
 from domain.risk_evolution import RISK_EVOLVERS
+from domain.risk_rows import BookingCounted
 from domain.timers import TimerSet
 from schemas.accounts import (
     AccountOpened,
     BalanceEvent,
+    ExposuresReported,
 )
-from schemas.enums import OrderStatus, Side
+from schemas.enums import BalanceReason, OrderStatus, Side
 from schemas.order_books import (
     InstrumentListed,
     MarkPrices,
@@ -64,6 +66,8 @@ def _balance(state: State, event: BalanceEvent) -> None:
     state.balances.put(f"{event.account_id}|{event.asset}", Balance(event.total, event.reserved, event.version))
     if event.account_id in state.risk.tracked:
         exposures.follow_money(state, event)
+        if event.reason is BalanceReason.TRADE and event.account_id in state.risk.margin_accounts:
+            desk_exposures.follow(state, event.account_id, event.asset, -event.change)
 
 
 def _contra(state: State, event: Contra) -> None:
@@ -100,6 +104,8 @@ def _filled(state: State, event: Filled) -> None:
         _gain(state, CLEARING, base, -sign * fill.quantity)
     if fill.fee:
         _gain(state, FEES, quote, fill.fee)
+    if account_id in state.risk.margin_accounts:
+        desk_exposures.follow(state, account_id, quote, (fill.value if is_buy else -fill.value) + fill.fee)
     _store(state, order)
     if order.status in FINAL:
         _finish(state, order)
@@ -266,6 +272,8 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     ResetBegun: _reset_begun,
     BookEmptied: _book_emptied,
     Cleared: _cleared,
+    ExposuresReported: desk_exposures.reported,
+    BookingCounted: desk_exposures.count,
     **RISK_EVOLVERS,
     **FEE_EVOLVERS,
 }

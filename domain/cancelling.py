@@ -9,7 +9,7 @@ The timer is a dead man's switch: whoever trades sets it again and again, and wh
 
 from collections.abc import Iterable, Iterator
 
-from domain import cancel_marks
+from domain import cancel_marks, desk_exposures
 from domain.account_rows import Event, State
 from domain.instruments import Instrument
 from domain.ledger import answer
@@ -120,7 +120,7 @@ def ring(state: State) -> Iterator[Event]:
         first = state.timers.first()
         if first is None or first[0] > state.now:
             return
-        yield from _run_out(state, first[1])
+        yield from desk_exposures.report(state) if first[1] == desk_exposures.TIMER else _run_out(state, first[1])
     first = state.timers.first()
     if first is not None and first[0] <= state.now:
         yield Tick(is_manual=False)

@@ -20,7 +20,7 @@ from domain.inquiry_rows import (
 )
 from domain.inquiry_steps import moved
 from domain.money import AMOUNT_MAX
-from schemas.accounts import AccountKindChanged, ResetAccounts
+from schemas.accounts import AccountKindChanged, ExposuresReported, ResetAccounts
 from schemas.enums import InquiryOutcome, InquiryReason, InquiryStatus
 from schemas.inquiries import (
     DeskSwitched,
@@ -38,7 +38,7 @@ from schemas.shared import Tick
 STEPS_PER_RECORD_MAX = 250
 """Inquiries that one record ends; the shard sends itself another one for the others."""
 
-Heard = InstrumentListed | PhaseChanged | AccountKindChanged
+Heard = InstrumentListed | PhaseChanged | AccountKindChanged | ExposuresReported
 
 
 def heard(_state: State, command: Heard) -> Iterator[Event]:

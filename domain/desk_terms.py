@@ -40,6 +40,7 @@ class DeskTerms(msgspec.Struct, frozen=True, gc=False):
     quantity_max: int | None = None
     position_max: int | None = None
     credit_max: int | None = None
+    exposure_max: int | None = None
     ref_age_max_ns: int = 2 * NANOS
     firm_ns: int = 10 * NANOS
     life_ns: int = 300 * NANOS
@@ -62,7 +63,7 @@ _AMOUNTS = (
     *("last_look_ns", "last_look_tolerance"),
 )
 _POSITIVE = ("arrival_decay", "inventory_lot", "typical_quantity", "ref_age_max_ns", "firm_ns", "life_ns")
-_LIMITS = ("quantity_max", "position_max", "credit_max")
+_LIMITS = ("quantity_max", "position_max", "credit_max", "exposure_max")
 
 
 def terms_of(command: SetDeskTerms) -> DeskTerms:

@@ -9,7 +9,7 @@ from typing import Any
 from domain import desk, inquiry_opening, inquiry_requests
 from domain.inquiry_evolution import evolve
 from domain.inquiry_rows import Event, State
-from schemas.accounts import AccountKindChanged
+from schemas.accounts import AccountKindChanged, ExposuresReported
 from schemas.inquiries import (
     DecideInquiry,
     OpenInquiry,
@@ -37,6 +37,7 @@ Command = (
     | PhaseChanged
     | SetReferencePrices
     | AccountKindChanged
+    | ExposuresReported
     | ResetInquiries
     | Tick
 )
@@ -65,6 +66,7 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     PhaseChanged: desk.heard,
     SetReferencePrices: desk.quoted,
     AccountKindChanged: desk.heard,
+    ExposuresReported: desk.heard,
     ResetInquiries: desk.reset,
     Tick: desk.tick,
 }

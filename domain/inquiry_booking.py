@@ -93,16 +93,17 @@ def exposure_of(state: State, inquiry: Inquiry) -> Exposure:
     """What the book has, and what other open quotes may make of it."""
     key = key_of(inquiry)
     (buys, sells), (own_buys, own_sells) = state.pending(key), pending_of(inquiry)
-    net = state.credits.get(inquiry.client_id) or 0
-    return Exposure(state.position(key).quantity, buys - own_buys, sells - own_sells, net)
+    nets = state.net_paid(inquiry.client_id), state.net_paid(inquiry.book_id)
+    return Exposure(state.position(key).quantity, buys - own_buys, sells - own_sells, *nets)
 
 
 def _market(state: State, inquiry: Inquiry, instrument: Instrument) -> Market:
     price, stop = state.prices.get(inquiry.instrument_id), market_stop(state, inquiry, instrument)
     if price is None:
-        return Market(instrument.tick, stop=stop)
+        return Market(instrument.tick, multiplier=instrument.multiplier, stop=stop)
     age_ns = max(0, state.now - price.quoted_at)
-    return Market(instrument.tick, price.mid, age_ns, price.signal or 0, price.volatility, stop)
+    signal = price.signal or 0
+    return Market(instrument.tick, price.mid, age_ns, signal, price.volatility, instrument.multiplier, stop)
 
 
 def _told(state: State, inquiry: Inquiry, decision: Decision) -> QuoteDecided:
@@ -160,7 +161,8 @@ def booked(state: State, inquiry: Inquiry, side: Side, price: int, quantity: int
     """Books what was accepted, unless something forbids it by now: the limit, or a kill switch."""
     instrument = state.instruments.get(inquiry.instrument_id)
     assert instrument is not None
-    reason = market_stop(state, inquiry, instrument) or _limit_fault(state, inquiry, side, quantity)
+    value = value_of(quantity, price, instrument.multiplier)
+    reason = market_stop(state, inquiry, instrument) or _limit_fault(state, inquiry, side, quantity, value)
     if reason is not None:
         yield moved(state, inquiry, Step.NOT_BOOK, reason_code=reason)
         return
@@ -179,7 +181,7 @@ def booked(state: State, inquiry: Inquiry, side: Side, price: int, quantity: int
         seller,
         quantity,
         price,
-        value_of(quantity, price, instrument.multiplier),
+        value,
         instrument.multiplier,
         instrument.base,
         instrument.quote,
@@ -190,15 +192,18 @@ def booked(state: State, inquiry: Inquiry, side: Side, price: int, quantity: int
     yield _public(state, inquiry, trade)
 
 
-def _limit_fault(state: State, inquiry: Inquiry, side: Side, quantity: int) -> InquiryReason | None:
-    """The limit holds for what is booked, too: it may be lower than when the price was named."""
-    limit = state.terms_of(inquiry.book_id, inquiry.instrument_id).position_max
-    if limit is None:
+def _limit_fault(state: State, inquiry: Inquiry, side: Side, quantity: int, value: int) -> InquiryReason | None:
+    """Limits hold for what is booked, too: there may be less room than when the price was named."""
+    terms = state.terms_of(inquiry.book_id, inquiry.instrument_id)
+    limit = terms.position_max
+    if limit is not None:
+        change = -quantity if side is Side.BUY else quantity
+        position = state.position(key_of(inquiry)).quantity
+        if abs(position + change) > max(limit, abs(position)):
+            return InquiryReason.POSITION_LIMIT
+    if terms.credit_max is None and terms.exposure_max is None:
         return None
-    change = -quantity if side is Side.BUY else quantity
-    position = state.position(key_of(inquiry)).quantity
-    worse = abs(position + change) > max(limit, abs(position))
-    return InquiryReason.POSITION_LIMIT if worse else None
+    return quoting.money_fault(InquirySide(side.value), exposure_of(state, inquiry), value, terms)
 
 
 def _position_changed(state: State, inquiry: Inquiry, trade: InquiryBooked) -> DeskPositionChanged:

@@ -4,11 +4,21 @@ from collections.abc import Callable
 from typing import Any
 
 from domain.inquiry_life import FINAL
-from domain.inquiry_rows import Answered, Cleared, Event, Inquiry, ShardRow, SidesMoved, State, Switched, TermsSet
+from domain.inquiry_rows import (
+    Answered,
+    Cleared,
+    Credit,
+    Event,
+    Inquiry,
+    ShardRow,
+    SidesMoved,
+    State,
+    Switched,
+    TermsSet,
+)
 from domain.instruments import from_listing
 from domain.positions import Position
-from schemas.accounts import AccountKindChanged
-from schemas.enums import Side
+from schemas.accounts import AccountKindChanged, ExposuresReported
 from schemas.inquiries import DeskPositionChanged, InquiryBooked, UpdateReferencePrices
 from schemas.order_books import InstrumentListed, PhaseChanged
 
@@ -64,9 +74,20 @@ def _answered(state: State, event: Answered) -> None:
 
 def _booked(state: State, event: InquiryBooked) -> None:
     _count(state, bookings=1)
-    client = event.buy_account_id if event.side is Side.BUY else event.sell_account_id
-    paid = event.value if event.side is Side.BUY else -event.value
-    state.credits.put(client, (state.credits.get(client) or 0) + paid)
+    count = state.shard_row().bookings
+    for account_id, paid in ((event.buy_account_id, event.value), (event.sell_account_id, -event.value)):
+        if state.accounts.get(account_id) == event.quote:
+            state.credits.put(account_id, (state.credits.get(account_id) or Credit()).booked(paid, count))
+
+
+def _exposures_reported(state: State, event: ExposuresReported) -> None:
+    """During a reset nobody has paid anything: what is said then was so before."""
+    if state.resetting:
+        return
+    counted = {each.desk_shard: each.count for each in event.bookings}.get(state.partition, 0)
+    for each in event.exposures:
+        row = state.credits.get(each.account_id) or Credit()
+        state.credits.put(each.account_id, row.heard(each.net_paid, counted))
 
 
 def _position_changed(state: State, event: DeskPositionChanged) -> None:
@@ -86,9 +107,12 @@ def _phase_changed(state: State, event: PhaseChanged) -> None:
 
 
 def _kind_changed(state: State, event: AccountKindChanged) -> None:
+    before = state.accounts.get(event.account_id)
+    if before not in (None, event.margin_asset) and state.credits.get(event.account_id) is not None:
+        state.credits.delete(event.account_id)  # it was counted in another asset
     if event.margin_asset:
         state.accounts.put(event.account_id, event.margin_asset)
-    elif state.accounts.get(event.account_id) is not None:
+    elif before is not None:
         state.accounts.delete(event.account_id)
 
 
@@ -136,6 +160,7 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     InstrumentListed: _listed,
     PhaseChanged: _phase_changed,
     AccountKindChanged: _kind_changed,
+    ExposuresReported: _exposures_reported,
     UpdateReferencePrices: _priced,
     SidesMoved: _sides_moved,
     TermsSet: _terms_set,

@@ -5,7 +5,7 @@ from domain.inquiry_booking import can_counter, exposure_of, units_of
 from domain.inquiry_facts import side_of
 from domain.inquiry_rows import Inquiry, State
 from domain.inquiry_steps import market_stop, price_fault, quantity_fault
-from domain.money import AMOUNT_MAX
+from domain.money import AMOUNT_MAX, value_of
 from schemas.enums import InquiryReason, InquirySide, InquiryStatus, PriceType, Side
 from schemas.inquiries import DecideInquiry, QuoteInquiry, RespondToInquiry
 
@@ -30,15 +30,17 @@ def quote_fault(state: State, inquiry: Inquiry, command: QuoteInquiry) -> Inquir
         faults.append(InquiryReason.BAD_CLOCKS)
     faults.append(quantity_fault(instrument, quantity))
     found = next((fault for fault in faults if fault is not None), None)
-    return found or market_stop(state, inquiry, instrument) or _limit_fault(state, inquiry, side, quantity)
+    found = found or market_stop(state, inquiry, instrument)
+    return found or _limit_fault(state, inquiry, side, quantity, value_of(quantity, max(prices), instrument.multiplier))
 
 
-def _limit_fault(state: State, inquiry: Inquiry, side: InquirySide, quantity: int) -> InquiryReason | None:
+def _limit_fault(state: State, inquiry: Inquiry, side: InquirySide, quantity: int, value: int) -> InquiryReason | None:
     """Limits hold for people, too."""
-    limit = state.terms_of(inquiry.book_id, inquiry.instrument_id).position_max
+    terms, exposure = state.terms_of(inquiry.book_id, inquiry.instrument_id), exposure_of(state, inquiry)
     asked = quoting.Request(inquiry.inquiry_id, side, quantity)
-    is_over = limit is not None and quoting.exceeds_limit(asked, exposure_of(state, inquiry), limit)
-    return InquiryReason.POSITION_LIMIT if is_over else None
+    if terms.position_max is not None and quoting.exceeds_limit(asked, exposure, terms.position_max):
+        return InquiryReason.POSITION_LIMIT
+    return quoting.money_fault(side, exposure, value, terms)
 
 
 def dealer_price_fault(state: State, inquiry: Inquiry, command: DecideInquiry) -> InquiryReason | None:
@@ -60,8 +62,11 @@ def dealer_accept_fault(state: State, inquiry: Inquiry, _command: DecideInquiry)
         return InquiryReason.BAD_PRICE
     instrument = state.instruments.get(inquiry.instrument_id)
     assert instrument is not None
-    side = InquirySide(side_of(inquiry).value)
-    return market_stop(state, inquiry, instrument) or _limit_fault(state, inquiry, side, units_of(inquiry))
+    price = inquiry.counter_price if is_counter else inquiry.requested_price
+    assert price is not None
+    side, units = InquirySide(side_of(inquiry).value), units_of(inquiry)
+    value = value_of(units, price, instrument.multiplier)
+    return market_stop(state, inquiry, instrument) or _limit_fault(state, inquiry, side, units, value)
 
 
 def client_side_fault(_state: State, inquiry: Inquiry, command: RespondToInquiry) -> InquiryReason | None:

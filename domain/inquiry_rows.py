@@ -12,7 +12,7 @@ from domain.instruments import Instrument
 from domain.money import NUMBERS_PER_COUNT
 from domain.positions import Position
 from domain.state import Table
-from schemas.accounts import AccountKindChanged, ResetAccounts
+from schemas.accounts import AccountKindChanged, ExposuresReported, ResetAccounts
 from schemas.enums import InquiryOutcome, InquiryReason, InquiryStatus, TradingPhase
 from schemas.inquiries import (
     DeskPositionChanged,
@@ -48,6 +48,34 @@ class Sides(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     bid: int = 0
     ask: int = 0
+
+
+class Credit(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an account has paid, less received, in quote units: as accounts said, and what was booked here since."""
+
+    reported: int = 0
+    older: int = 0
+    older_to: int = 0
+    newer: int = 0
+    newer_to: int = 0
+    """Bookings up to these, which may not be in what was reported: two heaps, so that one is let go of as a whole."""
+
+    @property
+    def net(self) -> int:
+        """With all that may be missing."""
+        return self.reported + self.older + self.newer
+
+    def booked(self, paid: int, count: int) -> "Credit":
+        """After a booking of this shard."""
+        return Credit(self.reported, self.older, self.older_to, self.newer + paid, count)
+
+    def heard(self, reported: int, counted: int) -> "Credit":
+        """After a report that has bookings of this shard up to that one."""
+        if counted >= self.newer_to:
+            return Credit(reported)
+        if counted >= self.older_to:
+            return Credit(reported, self.newer, self.newer_to)
+        return Credit(reported, self.older, self.older_to, self.newer, self.newer_to)
 
 
 class ShardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -119,6 +147,7 @@ Event = (
     | InstrumentListed
     | PhaseChanged
     | AccountKindChanged
+    | ExposuresReported
     | UpdateReferencePrices
     | DeskTermsChanged
     | DeskSwitched
@@ -144,7 +173,7 @@ class State:
         answers: Table[Answer],
         answer_log: Table[str],
         positions: Table[Position],
-        credits: Table[int],  # noqa: A002 - it is the name of a table
+        credits: Table[Credit],  # noqa: A002 - it is the name of a table
         instruments: Table[Instrument],
         phases: Table[TradingPhase],
         accounts: Table[str],
@@ -237,6 +266,11 @@ class State:
     def position(self, key: str) -> Position:
         """What a book has of an instrument."""
         return self.positions.get(key) or Position()
+
+    def net_paid(self, account_id: str) -> int:
+        """What an account has paid in trades of all kinds, less received; in quote units."""
+        row = self.credits.get(account_id)
+        return 0 if row is None else row.net
 
     def terms_of(self, book_id: str, instrument_id: str) -> DeskTerms:
         """The terms of a book in an instrument: its own, those of the book, those of all, the usual ones."""

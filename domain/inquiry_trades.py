@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from domain.account_rows import CLEARING, Contra, Event, State
+from domain.desk_exposures import booking_of
 from domain.ledger import entry, open_account
 from domain.limits import tracked
 from schemas.accounts import AccountKindChanged
@@ -20,6 +21,7 @@ def booked(state: State, command: InquiryBooked) -> Iterator[Event]:
         for asset, gain in ((command.quote, -sign * command.value), (command.base, sign * command.quantity)):
             yield entry(state, account_id, asset, gain, 0, *about)
             yield Contra(CLEARING, asset, -gain)
+    yield booking_of(command)
 
 
 def _may_owe(state: State, account_id: str, asset: str) -> Iterator[Event]:

@@ -45,7 +45,9 @@ class Exposure(msgspec.Struct, frozen=True, gc=False):
     pending_sell: int = 0
     """Units of other open firm quotes."""
     client_net: int = 0
-    """Quote units that the client has paid, less what it received."""
+    """Quote units that the client has paid, less what it received, in trades of all kinds."""
+    book_net: int = 0
+    """The same of the book."""
 
 
 class Market(msgspec.Struct, frozen=True, gc=False):
@@ -56,6 +58,7 @@ class Market(msgspec.Struct, frozen=True, gc=False):
     age_ns: int = 0
     signal: int = 0
     volatility: int | None = None
+    multiplier: int = NANOS
     stop: InquiryReason | None = None
     """Why nothing may be quoted at all: a kill switch, a halt, a closed market."""
 
@@ -117,12 +120,25 @@ def _gate(inquiry: Request, position: Exposure, market: Market, config: DeskTerm
     if config.position_max is not None and exceeds_limit(inquiry, position, config.position_max):
         return InquiryReason.POSITION_LIMIT
     price = market.mid if inquiry.requested_price is None else inquiry.requested_price
-    if config.credit_max is not None and price is not None:
-        value = inquiry.quantity * price // NANOS
-        changes = [change for side, change in _GIVES.items() if inquiry.client_side in side]
-        worst = max(abs(position.client_net + change * value) for change in changes)
-        if worst > max(config.credit_max, abs(position.client_net)):
-            return InquiryReason.CLIENT_CREDIT
+    if price is None or (config.credit_max is None and config.exposure_max is None):
+        return None
+    value = inquiry.quantity * price * market.multiplier // NANOS**2
+    return money_fault(inquiry.client_side, position, value, config)
+
+
+def money_fault(side: InquirySide, position: Exposure, value: int, config: DeskTerms) -> InquiryReason | None:
+    """Which limit in money a trade of that value would exceed: of the client, or of the whole book.
+
+    What makes neither larger passes always.
+    """
+    changes = [change * value for sides, change in _GIVES.items() if side in sides]
+    for net, sign, limit, reason in (
+        (position.client_net, 1, config.credit_max, InquiryReason.CLIENT_CREDIT),
+        (position.book_net, -1, config.exposure_max, InquiryReason.BOOK_LIMIT),
+    ):
+        worst = max((abs(net + sign * change) for change in changes), default=0)
+        if limit is not None and worst > max(limit, abs(net)):
+            return reason
     return None
 
 

@@ -52,6 +52,10 @@ def _tracking_begun(state: State, event: TrackingBegun) -> None:
 def _kind_changed(state: State, event: AccountKindChanged) -> None:
     row = state.risk.of(event.account_id)
     state.risk.put(event.account_id, msgspec.structs.replace(row, margin_asset=event.margin_asset))
+    if row.margin_asset and row.margin_asset != event.margin_asset:  # counted in another asset, or not at all
+        for table in (state.risk.net_paid, state.risk.unreported):
+            if table.get(event.account_id) is not None:
+                table.delete(event.account_id)
 
 
 def _rates_changed(state: State, event: MarginRatesChanged) -> None:

@@ -8,6 +8,7 @@ from domain.state import Table
 from schemas.accounts import (
     AccountKindChanged,
     AccountStateChanged,
+    ExposuresReported,
     LimitsChanged,
     MarginRatesChanged,
     RiskChecked,
@@ -134,6 +135,13 @@ class TokensTaken(msgspec.Struct, frozen=True, gc=False):
     bucket: Bucket
 
 
+class BookingCounted(msgspec.Struct, frozen=True, gc=False):
+    """A booking of the desk is in the balances of the shard."""
+
+    desk_shard: str
+    count: int
+
+
 RiskEvent = (
     AccountStateChanged
     | AccountKindChanged
@@ -145,6 +153,8 @@ RiskEvent = (
     | TokensTaken
     | WatchMoved
     | WatchAccounts
+    | ExposuresReported
+    | BookingCounted
 )
 
 
@@ -162,9 +172,14 @@ class RiskTables:
         buckets: Table[Bucket],
         watching: Table[int],
         counting: Table[str],
+        net_paid: Table[int],
+        unreported: Table[int],
+        bookings: Table[int],
     ) -> None:
         self.risks, self.exposures, self.position_limits = risks, exposures, position_limits
         self.margin_rates, self._instruments = margin_rates, instruments
+        self.net_paid, self.unreported, self.bookings = net_paid, unreported, bookings
+        """What margin accounts have paid in trades, of whom the desk does not know yet, its bookings that are in."""
         self.counting = counting
         """Up to which account the open units of everybody in a symbol are counted, where that has begun."""
         self.watching = watching
@@ -229,7 +244,7 @@ class RiskTables:
     def clear(self) -> None:
         """Forgets everything."""
         rows = (self.risks, self.exposures, self.position_limits, self.margin_rates, self.reducing, self.buckets)
-        for table in (*rows, self.watching, self.counting):
+        for table in (*rows, self.watching, self.counting, self.net_paid, self.unreported):
             for key, _ in list(table.scan()):
                 table.delete(key)
         self.rebuild()

@@ -198,6 +198,7 @@ class InquiryReason(StrEnum):
     DRAWN = "DRAWN"
     AMOUNT_OUT_OF_RANGE = "AMOUNT_OUT_OF_RANGE"
     LAST_LOOK = "LAST_LOOK"
+    BOOK_LIMIT = "BOOK_LIMIT"
 
 
 INQUIRYREASON_AT, INQUIRYREASON_BYTES = positions(InquiryReason)

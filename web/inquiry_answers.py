@@ -33,7 +33,7 @@ TIMES = {
 }
 TERMS = (
     *("risk_aversion", "volatility", "arrival_decay", "horizon", "inventory_lot", "signal_max", "size_premium"),
-    *("typical_quantity", "counter_band", "quantity_max", "position_max", "credit_max"),
+    *("typical_quantity", "counter_band", "quantity_max", "position_max", "credit_max", "exposure_max"),
     "last_look_tolerance",
 )
 CLOCKS = {"ref_age_max_ns": "ref_age_max_s", "firm_ns": "firm_s", "life_ns": "life_s", "last_look_ns": "last_look_s"}

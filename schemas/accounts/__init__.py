@@ -66,6 +66,80 @@ from schemas.wire import (
 )
 
 
+class AccountExposure(msgspec.Struct, frozen=True):
+    """What an account has paid."""
+
+    account_id: str
+    """The account."""
+    net_paid: int
+    """Units of its margin asset paid in trades of both kinds, less received; fees as well."""
+
+    def encoded(self) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.account_id],
+                NANOS_BYTES[self.net_paid],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> tuple[Self, int]:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        net_paid = NANOS_FROM[data[at:end]]
+        at = end
+        return cls(account_id, net_paid), at
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            account_id=data["account_id"],
+            net_paid=bytes_to_nanos(data["net_paid"]),
+        )
+
+
+class BookingsCounted(msgspec.Struct, frozen=True):
+    """How far bookings of a shard of the desk are in."""
+
+    desk_shard: int
+    """The partition of the desk."""
+    count: int
+    """Its last booking that the shard of accounts has counted."""
+
+    def encoded(self) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                LONG[self.desk_shard],
+                LONG[self.count],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> tuple[Self, int]:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        desk_shard, at = read_long(data, at)
+        count, at = read_long(data, at)
+        return cls(desk_shard, count), at
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            desk_shard=data["desk_shard"],
+            count=data["count"],
+        )
+
+
 class FeeTier(msgspec.Struct, frozen=True):
     """Rates from a traded value on."""
 
@@ -1523,6 +1597,109 @@ class DepositFunds(Message, frozen=True):
             account_id=data["account_id"],
             asset=data["asset"],
             amount=bytes_to_nanos(data["amount"]),
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class ExposuresReported(Message, frozen=True):
+    """What margin accounts of one shard have paid for all that they traded, those that changed; for the desk."""
+
+    schema_name: ClassVar[str] = "accounts.ExposuresReported"
+
+    exposures: tuple[AccountExposure, ...]
+    """One entry an account, in order of their names."""
+    bookings: tuple[BookingsCounted, ...]
+    """One entry a shard of the desk, in order."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                (
+                    COUNT[len(self.exposures)] + b"".join([item.encoded() for item in self.exposures])
+                    if self.exposures
+                    else b""
+                )
+                + b"\0",
+                (
+                    COUNT[len(self.bookings)] + b"".join([item.encoded() for item in self.bookings])
+                    if self.bookings
+                    else b""
+                )
+                + b"\0",
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        exposures, at = read_items(data, at, AccountExposure.decoded)
+        bookings, at = read_items(data, at, BookingsCounted.decoded)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(exposures, bookings, event_id, command_id, correlation_id, caused_by, actor_id, timestamp)
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            exposures=tuple([AccountExposure.from_avro(item) for item in data["exposures"]]),
+            bookings=tuple([BookingsCounted.from_avro(item) for item in data["bookings"]]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -4039,6 +4216,7 @@ MESSAGES: tuple[type[Message], ...] = (
     ChangeAccountKind,
     ChangeAccountState,
     DepositFunds,
+    ExposuresReported,
     LimitsChanged,
     MarginRatesChanged,
     OpenAccount,

@@ -668,7 +668,9 @@ class DeskTermsChanged(Message, frozen=True):
     position_max: int | None = None
     """Most units, long or short, if every open quote were taken; null where there is no limit."""
     credit_max: int | None = None
-    """Most quote units that a client may owe or be owed here; null where there is no limit."""
+    """Most quote units that a client may have paid, or received, on balance, in trades of all kinds; null: no limit."""
+    exposure_max: int | None = None
+    """The same of the whole book, in all instruments."""
     ref_age_max_ns: int = 2000000000
     """Nanoseconds after which a reference price is too old."""
     firm_ns: int = 10000000000
@@ -714,6 +716,7 @@ class DeskTermsChanged(Message, frozen=True):
                 b"\0" if self.quantity_max is None else b"\2" + NANOS_BYTES[self.quantity_max],
                 b"\0" if self.position_max is None else b"\2" + NANOS_BYTES[self.position_max],
                 b"\0" if self.credit_max is None else b"\2" + NANOS_BYTES[self.credit_max],
+                b"\0" if self.exposure_max is None else b"\2" + NANOS_BYTES[self.exposure_max],
                 LONG[self.ref_age_max_ns],
                 LONG[self.firm_ns],
                 LONG[self.life_ns],
@@ -801,6 +804,15 @@ class DeskTermsChanged(Message, frozen=True):
             at = end
         else:
             at += 1
+        exposure_max: int | None = None
+        if data[at]:
+            is_there(data[at])
+            at += 1
+            end = at + NANOS_SIZE_AT[data[at]]
+            exposure_max = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
         ref_age_max_ns, at = read_long(data, at)
         firm_ns, at = read_long(data, at)
         life_ns, at = read_long(data, at)
@@ -879,6 +891,7 @@ class DeskTermsChanged(Message, frozen=True):
             quantity_max,
             position_max,
             credit_max,
+            exposure_max,
             ref_age_max_ns,
             firm_ns,
             life_ns,
@@ -914,6 +927,7 @@ class DeskTermsChanged(Message, frozen=True):
             quantity_max=None if data["quantity_max"] is None else bytes_to_nanos(data["quantity_max"]),
             position_max=None if data["position_max"] is None else bytes_to_nanos(data["position_max"]),
             credit_max=None if data["credit_max"] is None else bytes_to_nanos(data["credit_max"]),
+            exposure_max=None if data["exposure_max"] is None else bytes_to_nanos(data["exposure_max"]),
             ref_age_max_ns=data["ref_age_max_ns"],
             firm_ns=data["firm_ns"],
             life_ns=data["life_ns"],
@@ -3339,7 +3353,9 @@ class SetDeskTerms(Message, frozen=True):
     position_max: int | None = None
     """Most units, long or short, if every open quote were taken; null where there is no limit."""
     credit_max: int | None = None
-    """Most quote units that a client may owe or be owed here; null where there is no limit."""
+    """Most quote units that a client may have paid, or received, on balance, in trades of all kinds; null: no limit."""
+    exposure_max: int | None = None
+    """The same of the whole book, in all instruments."""
     ref_age_max_ns: int = 2000000000
     """Nanoseconds after which a reference price is too old."""
     firm_ns: int = 10000000000
@@ -3383,6 +3399,7 @@ class SetDeskTerms(Message, frozen=True):
                 b"\0" if self.quantity_max is None else b"\2" + NANOS_BYTES[self.quantity_max],
                 b"\0" if self.position_max is None else b"\2" + NANOS_BYTES[self.position_max],
                 b"\0" if self.credit_max is None else b"\2" + NANOS_BYTES[self.credit_max],
+                b"\0" if self.exposure_max is None else b"\2" + NANOS_BYTES[self.exposure_max],
                 LONG[self.ref_age_max_ns],
                 LONG[self.firm_ns],
                 LONG[self.life_ns],
@@ -3469,6 +3486,15 @@ class SetDeskTerms(Message, frozen=True):
             at = end
         else:
             at += 1
+        exposure_max: int | None = None
+        if data[at]:
+            is_there(data[at])
+            at += 1
+            end = at + NANOS_SIZE_AT[data[at]]
+            exposure_max = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
         ref_age_max_ns, at = read_long(data, at)
         firm_ns, at = read_long(data, at)
         life_ns, at = read_long(data, at)
@@ -3540,6 +3566,7 @@ class SetDeskTerms(Message, frozen=True):
             quantity_max,
             position_max,
             credit_max,
+            exposure_max,
             ref_age_max_ns,
             firm_ns,
             life_ns,
@@ -3574,6 +3601,7 @@ class SetDeskTerms(Message, frozen=True):
             quantity_max=None if data["quantity_max"] is None else bytes_to_nanos(data["quantity_max"]),
             position_max=None if data["position_max"] is None else bytes_to_nanos(data["position_max"]),
             credit_max=None if data["credit_max"] is None else bytes_to_nanos(data["credit_max"]),
+            exposure_max=None if data["exposure_max"] is None else bytes_to_nanos(data["exposure_max"]),
             ref_age_max_ns=data["ref_age_max_ns"],
             firm_ns=data["firm_ns"],
             life_ns=data["life_ns"],

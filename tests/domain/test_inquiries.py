@@ -106,7 +106,7 @@ def test_a_booking_is_one_step_for_the_inquiry_the_position_the_ledger_and_the_p
     assert about(trade, "buy_account_id", "sell_account_id", "value") == (BOOK, "cpt1", units(9_950))
     assert trade.trade_id == bookings(events)[0].trade_id == inquiry_of(desk, "1").trade_id == "150"
     assert about(positions(events)[0], "position_qty", "trade_id") == (units(100), "150")
-    assert desk.state.credits.get("cpt1") == -units(9_950)
+    assert [desk.state.net_paid(name) for name in ("cpt1", BOOK)] == [-units(9_950), units(9_950)]
 
 
 def test_a_quote_by_hand_is_lifted_at_its_ask() -> None:

@@ -650,8 +650,17 @@ def check_at_rest(venue: Venue, seen: Invariants) -> None:
         assert not any(outcome.is_pending for _, outcome in machine.state.outcomes.scan()), "somebody waits in vain"
 
 
+def check_credit(venue: Venue) -> None:
+    """Every shard of the desk knows what every margin account has paid, to the nano. Not with resets in between."""
+    for machine in venue.of("accounts"):
+        assert not any(machine.state.risk.unreported.scan())
+        for account_id, paid in machine.state.risk.net_paid.scan():
+            assert {desk.state.net_paid(account_id) for desk in venue.of("inquiries")} == {paid}
+
+
 def check_settlement(venue: Venue, seen: Invariants) -> None:
     """Balances and positions are what a clerk makes of deposits and trades alone. Not with resets in between."""
+    check_credit(venue)
     money: defaultdict[tuple[str, str], int] = defaultdict(int)
     units: defaultdict[tuple[str, str], int] = defaultdict(int)
     flows: defaultdict[tuple[str, str], int] = defaultdict(int)
