@@ -17,8 +17,9 @@ from app import bootstrap, operating, processes, reading
 from app.exactly_once.adopt import NothingToAdopt
 from app.exactly_once.changelog import ChangelogError
 from app.exactly_once.log import Unavailable
-from app.feeds import binance, publishing, recording, replay, symbols
+from app.feeds import publishing, recorded, recording, replay, symbols
 from app.feeds.door import ReplayError
+from app.feeds.tape import Quote, Trade
 from app.main import app
 from app.settings import NOUNS, Profile
 from app.topics import TOPICS
@@ -27,7 +28,6 @@ from schemas.wire import NANOS
 EX_DIFFERENCE = 1
 EX_UNAVAILABLE = 69
 EXPECTED = (
-    binance.FeedError,
     publishing.FeedError,
     recording.RecordingError,
     symbols.SourcesError,
@@ -191,7 +191,7 @@ async def replay_feed(
     trades: int,
 ) -> None:
     """Plays a recorded Binance market through the running system, and compares its trades with the recorded ones."""
-    events = until(list(binance.read(file)), trades)
+    events = until(list(recorded.read(file)), trades)
     report = await replay.replay(app.settings, events, symbol or events[0].symbol, ("ETH", "USDT"), speed)
     ours, theirs = report.made, report.recorded
     say(f"commands  {report.commands}, {report.commands / report.seconds:.0f} a second")
@@ -208,9 +208,9 @@ async def replay_feed(
     sys.exit(EX_DIFFERENCE)
 
 
-def until(events: list[binance.Quote | binance.Trade], trades: int) -> list[binance.Quote | binance.Trade]:
-    """The events up to the trade of this number; all of them for 0. Raises FeedError where there are none."""
-    places = [index for index, event in enumerate(events) if isinstance(event, binance.Trade)]
+def until(events: list[Quote | Trade], trades: int) -> list[Quote | Trade]:
+    """The events up to the trade of this number; all of them for 0. Raises RecordingError where there are none."""
+    places = [index for index, event in enumerate(events) if isinstance(event, Trade)]
     if not places:
-        raise binance.FeedError("no trades in this recording")
+        raise recording.RecordingError("no trades in this recording")
     return events[: places[trades - 1] + 1] if 0 < trades < len(places) else events

@@ -256,8 +256,6 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     ResetMarketData: lambda _state, _command: iter((MarketsForgotten(),)),
     Tick: lambda _state, _command: iter(()),
 }
-DEPTH_EVENTS = frozenset(get_args(market_depth.Event))
-ALERT_EVENTS = frozenset(get_args(alerts.Event))
 _OBSERVERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     Quoted: _observed,
     Printed: _observed,
@@ -267,27 +265,53 @@ _OBSERVERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
 
 def evolve(state: State, event: Event) -> None:
     """Brings the event into the state."""
-    if type(event) is MarketMoved:
-        symbol, market = event.symbol, event.market
-        state.count += state.markets.get(symbol) is None
-        state.markets.put(symbol, market)
-        if market.best == market.told:
-            state.untold.discard(symbol)
-        else:
-            state.untold.add(symbol)
-    elif type(event) is ListingKept:
-        state.listings.put(event.symbol, event.listing)
-    elif type(event) is MarketsForgotten:
-        for symbol in [symbol for symbol, _ in state.markets.scan()]:
-            state.markets.delete(symbol)
-        for alert_id in [alert_id for alert_id, _ in state.alert_rows.scan()]:
-            state.alert_rows.delete(alert_id)
-        state.analytics.forget()
-        state.depths.forget()
-        state.rebuild()
-    elif type(event) in DEPTH_EVENTS:
-        market_depth.evolve(state.depths, cast("market_depth.Event", event))
-    elif type(event) in ALERT_EVENTS:
-        alerts.evolve(state.alerts, cast("alerts.Event", event))
+    _EVOLVERS[type(event)](state, event)
+
+
+def _market_moved(state: State, event: MarketMoved) -> None:
+    symbol, market = event.symbol, event.market
+    state.count += state.markets.get(symbol) is None
+    state.markets.put(symbol, market)
+    if market.best == market.told:
+        state.untold.discard(symbol)
     else:
-        analytics.evolve(state.analytics, event)
+        state.untold.add(symbol)
+
+
+def _forgotten(state: State, _: MarketsForgotten) -> None:
+    for symbol in [symbol for symbol, _ in state.markets.scan()]:
+        state.markets.delete(symbol)
+    for alert_id in [alert_id for alert_id, _ in state.alert_rows.scan()]:
+        state.alert_rows.delete(alert_id)
+    state.analytics.forget()
+    state.depths.forget()
+    state.rebuild()
+
+
+def _of_depths(state: State, event: market_depth.Event) -> None:
+    market_depth.evolve(state.depths, event)
+
+
+def _of_alerts(state: State, event: alerts.Event) -> None:
+    alerts.evolve(state.alerts, event)
+
+
+def _of_analytics(state: State, event: analytics.Event) -> None:
+    analytics.evolve(state.analytics, event)
+
+
+def _unchanged(_state: State, _event: SetReferencePrices) -> None:
+    """It only tells."""
+
+
+_EVOLVERS: dict[type, Callable[[State, Any], None]] = (
+    dict.fromkeys(get_args(analytics.Event), _of_analytics)
+    | dict.fromkeys(get_args(alerts.Event), _of_alerts)
+    | dict.fromkeys(get_args(market_depth.Event), _of_depths)
+    | {
+        MarketMoved: _market_moved,
+        ListingKept: lambda state, event: state.listings.put(event.symbol, event.listing),
+        MarketsForgotten: _forgotten,
+        SetReferencePrices: _unchanged,
+    }
+)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import app.recordings
 from app.exactly_once.log import Message, Partition
-from app.feeds import binance
-from app.feeds.binance import Quote, Trade
-from app.feeds.tape import MAKER, Command, Tape
+from app.feeds import recorded
+from app.feeds.tape import MAKER, Command, Quote, Tape, Trade
 from app.main import app as application
 from app.topics import FEEDS, ORDER_COMMANDS, partition_of, partitions_of
 from domain.account_rows import FINAL, Order
@@ -63,7 +62,7 @@ class Market:
     async def _play(self) -> None:
         self._tape = Tape(f"demo-{new_id()}")
         began, first, looked = time.monotonic(), None, 0.0
-        for event in conflated(binance.read(RECORDING)):
+        for event in conflated(recorded.read(RECORDING)):
             first = event.at if first is None else first
             await asyncio.sleep((event.at - first) / NANOS - (time.monotonic() - began))
             if not self._plays_here():

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer
 
-from app.feeds.binance import Quote, Trade
 from app.feeds.door import QUIET_S_MAX, Door, hearing, opened
-from app.feeds.tape import Tape
+from app.feeds.tape import Quote, Tape, Trade
 from app.settings import Settings
 from domain.money import half_even, value_of
 from schemas.enums import Side

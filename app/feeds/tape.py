@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from app.feeds.binance import Quote, Trade
 from schemas.enums import OrderType, Side, TimeInForce
 from schemas.order_commands import CancelRequest, NewOrder
 
@@ -12,6 +11,29 @@ MAKER, TAKER = "demo-maker", "demo-taker-128"
 it, for 4 partitions and for 50)."""
 
 Command = NewOrder | CancelRequest
+
+
+class Quote(NamedTuple):
+    """The best bid and ask of a moment. Times in ns of the recording's clock, prices and quantities in nanos."""
+
+    at: int
+    symbol: str
+    bid: int
+    bid_quantity: int
+    ask: int
+    ask_quantity: int
+
+
+class Trade(NamedTuple):
+    """One trade, as the venue told it."""
+
+    at: int
+    symbol: str
+    trade_id: int
+    price: int
+    quantity: int
+    taker: Side
+    """The side of the order that came later."""
 
 
 class _Quoted(NamedTuple):

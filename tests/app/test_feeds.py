@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from venues import Venue
 
-from app.feeds.binance import FeedError, Quote, Trade, parse, read
-from app.feeds.tape import MAKER, TAKER, Command, Tape
+from app.feeds.recorded import read
+from app.feeds.recording import RecordingError
+from app.feeds.tape import MAKER, TAKER, Command, Quote, Tape, Trade
 from app.settings import Profile
 from app.topics import ACCOUNTS, ORDER_COMMANDS, partition_of, partitions_of
 from schemas.accounts import DepositFunds
@@ -26,19 +27,33 @@ def line(kind: str, **data: object) -> bytes:
     return b"17 " + json.dumps({"stream": f"ethusdt@{kind}", "data": data}).encode()
 
 
-def test_a_trade_whose_buyer_was_there_first_was_a_sale() -> None:
-    found = parse(line("trade", s="ETHUSDT", t=9, p="2683.80000000", q="0.00200000", m=True))
-    assert found == Trade(17, "ETHUSDT", 9, 2_683_800_000_000, 2_000_000, Side.SELL)
+def read_lines(folder: Path, *lines: bytes) -> list[Quote | Trade]:
+    path = folder / "recording"
+    path.write_bytes(b"".join(each + b"\n" for each in lines))
+    return list(read(path))
 
 
-def test_a_quote_has_both_sides() -> None:
-    found = parse(line("bookTicker", s="ETHUSDT", b="1.5", B="2", a="1.6", A="3"))
-    assert found == Quote(17, "ETHUSDT", 1_500_000_000, 2 * NANOS, 1_600_000_000, 3 * NANOS)
+def trade(number: int, price: str, quantity: str, *, is_sale: bool) -> bytes:
+    return line("trade", E=1, T=1, s="ETHUSDT", t=number, p=price, q=quantity, m=is_sale)
 
 
-def test_other_frames_are_passed_over() -> None:
-    assert parse(line("depth@100ms", s="ETHUSDT")) is None
-    assert parse(b'17 {"lastUpdateId": 1}') is None
+def test_a_trade_whose_buyer_was_there_first_was_a_sale(tmp_path: Path) -> None:
+    found = read_lines(tmp_path, trade(9, "2683.80000000", "0.00200000", is_sale=True))
+    assert found == [Trade(17, "ETHUSDT", 9, 2_683_800_000_000, 2_000_000, Side.SELL)]
+
+
+def test_a_quote_has_both_sides(tmp_path: Path) -> None:
+    found = read_lines(tmp_path, line("bookTicker", u=1, s="ETHUSDT", b="1.5", B="2", a="1.6", A="3"))
+    assert found == [Quote(17, "ETHUSDT", 1_500_000_000, 2 * NANOS, 1_600_000_000, 3 * NANOS)]
+
+
+def depth(first: int, last: int) -> bytes:
+    return line("depth@100ms", E=1, s="ETHUSDT", U=first, u=last, b=[["1", "1"]], a=[])
+
+
+def test_books_are_passed_over_with_their_holes(tmp_path: Path) -> None:
+    snapshot = b'17 {"lastUpdateId": 1, "bids": [], "asks": []}'
+    assert read_lines(tmp_path, depth(1, 2), snapshot, depth(5, 6)) == []
 
 
 @pytest.mark.parametrize(
@@ -47,19 +62,17 @@ def test_other_frames_are_passed_over() -> None:
         b"17 {",
         b"x {}",
         b"",
-        line("trade", s="ETHUSDT", t=9, p="NaN", q="1", m=True),
-        line("trade", s="ETHUSDT", t=9, p="-1", q="1", m=True),
-        line("trade", s="ETHUSDT", t=9, p="0.0000000001", q="1", m=True),
-        line("trade", s="ETHUSDT", t=9, p="1", q="ten", m=True),
+        trade(9, "NaN", "1", is_sale=True),
+        trade(9, "-1", "1", is_sale=True),
+        trade(9, "0.0000000001", "1", is_sale=True),
+        trade(9, "1", "ten", is_sale=True),
         line("trade", s="ETHUSDT", p="1", q="1", m=True),
         line("bookTicker", s="ETHUSDT", b="1.5"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_told_with_its_number(tmp_path: Path, text: bytes) -> None:
-    path = tmp_path / "recording"
-    path.write_bytes(line("depth", s="ETHUSDT") + b"\n" + text + b"\n")
-    with pytest.raises(FeedError, match=r"recording:2: "):
-        list(read(path))
+    with pytest.raises(RecordingError, match=r"recording:2: "):
+        read_lines(tmp_path, depth(1, 2), text)
 
 
 @pytest.mark.parametrize("profile", list(Profile))

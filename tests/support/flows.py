@@ -7,8 +7,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from app.feeds import binance
-from app.feeds.tape import Tape
+from app.feeds import recorded as recorded_market
+from app.feeds.tape import Tape, Trade
 from schemas.order_commands import CancelRequest, NewOrder
 from tests.support.naive_venue import NaiveVenue
 
@@ -98,11 +98,11 @@ def recorded(trades: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """
     tape, commands, expected = Tape("run"), [], []
     known: dict[str, int] = {}
-    for event in binance.read(RECORDING):
+    for event in recorded_market.read(RECORDING):
         for each in tape.play(event):
             commands.append({"seq": len(commands), "t_ns": event.at % (86_400 * 10**9)} | _command(each, known))
         after = {"after_seq": len(commands) - 1}
-        if isinstance(event, binance.Trade):
+        if isinstance(event, Trade):
             fill = {"maker": commands[-2]["id"], "px": event.price // CENT, "qty": event.quantity // LOT}
             expected.append(after | {"fills": [fill]})
             trades -= 1
