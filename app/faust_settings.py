@@ -77,6 +77,7 @@ def modules(settings: Settings) -> list[str]:
             "web.market_data",
             "web.alerts",
             "web.analytics",
+            "web.windows",
             "web.inquiry_statistics",
             "web.inquiries",
             "web.inquiry_sockets",

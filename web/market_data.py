@@ -193,16 +193,22 @@ async def candles(request: web.Request) -> web.Response:
     rows = shards().of(symbol).rows
     if rows["series"].get(symbol) is None:
         raise Problem(404, "UNKNOWN_SYMBOL", f"nobody told prices of {symbol}")
-    begin, end = (
-        clock.moment(field, request.query[field]) if field in request.query else None for field in ("from", "to")
-    )
-    found = list(_bars(rows, symbol, INTERVAL_NAMES.index(name), begin, end))
-    limit = _limit(request)
+    begin, end = period_wanted(request)
+    found = list(bars(rows, symbol, INTERVAL_NAMES.index(name), begin, end))
+    limit = limit_wanted(request)
     found = found[-limit:] if begin is None else found[:limit]
     return answers.answer({"symbol": symbol, "interval": name, "candles": [candle(*each) for each in found]})
 
 
-def _limit(request: web.Request) -> int:
+def period_wanted(request: web.Request) -> tuple[int | None, int | None]:
+    """`from` and `to`, where they are given."""
+    query = request.query
+    begin, end = (clock.moment(field, query[field]) if field in query else None for field in ("from", "to"))
+    return begin, end
+
+
+def limit_wanted(request: web.Request) -> int:
+    """How many are wanted at most."""
     try:
         limit = int(request.query.get("limit", CANDLES_DEFAULT))
     except ValueError as error:
@@ -212,7 +218,7 @@ def _limit(request: web.Request) -> int:
     return limit
 
 
-def _bars(
+def bars(
     rows: Any, symbol: str, level: int, begin: int | None, end: int | None
 ) -> Iterator[tuple[int, Pane, int, bool]]:
     """Start, contents, revision, and whether the bar is final: of those that lie within."""
@@ -236,8 +242,12 @@ def _bars(
 
 def candle(start: int, pane: Pane, revision: int, is_final: bool) -> dict[str, Any]:
     """One bar."""
+    return {"start": time_text(start)} | shown(pane) | {"revision": revision, "final": is_final}
+
+
+def shown(pane: Pane) -> dict[str, Any]:
+    """What a stretch of time saw."""
     return {
-        "start": time_text(start),
         "open": text(pane.open),
         "high": text(pane.high),
         "low": text(pane.low),
@@ -245,8 +255,6 @@ def candle(start: int, pane: Pane, revision: int, is_final: bool) -> dict[str, A
         "volume": text(pane.volume),
         "vwap": text_or_none(pane.vwap),
         "ticks": pane.ticks,
-        "revision": revision,
-        "final": is_final,
     }
 
 
