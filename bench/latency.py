@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 import aiohttp
+from kafka import free_port
 from system import System
 
 from app import broker
@@ -97,11 +98,17 @@ def topics_of(prefix: str) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def market(folder: Path, profile: Profile, *command: str, **knobs: str) -> AsyncIterator[System]:
-    """A system as `make run` starts it, without the live market of the demo; `command` in place of its worker's."""
+async def market(
+    folder: Path, profile: Profile, *command: str, beside: str = "", **knobs: str
+) -> AsyncIterator[System]:
+    """A system as `make run` starts it, without the live market of the demo; `command` in place of its worker's.
+
+    `beside` are roles of a second worker.
+    """
     system = System(folder, profile)
     if profile is Profile.DEMO:
-        knobs["ROLES"] = ",".join(role for role in ROLES if role != "order_commands")  # the live market plays there
+        # Without the door where the live market plays.
+        knobs.setdefault("ROLES", ",".join(role for role in ROLES if role != "order_commands"))
     with broker.use(folder / "data", system.kafka_port, lambda _: None):
         if "BESIDE" in knobs:
             await make_topics(system.bootstrap, {knobs["BESIDE"]: 100})
@@ -110,6 +117,8 @@ async def market(folder: Path, profile: Profile, *command: str, **knobs: str) ->
                 start(system, command, knobs)
             else:
                 system.start_worker(**knobs)
+            if beside:
+                system.start_worker(ROLES=beside, WEB_PORT=str(free_port()))
             try:
                 await system.until_ready()
                 await open_market(system)
