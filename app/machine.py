@@ -65,25 +65,41 @@ class Noun:
 class Origin(dict[str, bytes]):
     """The envelope of what a machine emits: who began it, what caused it. Encoded once for all that a record causes.
 
-    Its items are what follows the event id, by the cause that a message names; most name none.
+    Its items are what follows the event id, by the cause that a message names; most name none. Nothing is made before
+    something is sent: most of what comes to a door waits there.
     """
 
-    __slots__ = ("_head", "_tail", "command", "correlation_id", "event_id", "timestamp")
+    __slots__ = ("_command", "_head", "_name", "_tail", "event_id", "timestamp")
 
-    def __init__(self, command: Any, timestamp: int) -> None:
-        command_id = command.command_id
-        self.command, self.timestamp = command, timestamp
-        self.correlation_id = command.correlation_id or command_id
+    def __init__(self, command: Any, timestamp: int, name: tuple[Partition, int] | None = None) -> None:
+        self._command, self.timestamp, self._name = command, timestamp, name
         self.event_id = b""
         """Of the event that is sent next, as an Avro string."""
-        self._head = STRING[command_id] + STRING[self.correlation_id]
-        self._tail = STRING[command.actor_id] + LONG[timestamp]
-        cause = command.event_id.encode()  # hardly ever another message's: it would only fill the table
-        self[""] = self._head + (LENGTH[len(cause)] + cause if cause else STRING[command_id]) + self._tail
+
+    @property
+    def correlation_id(self) -> str:
+        """What ties it all together."""
+        return self._command.correlation_id or self._command_id()
+
+    def _command_id(self) -> str:
+        return self._command.command_id or ("" if self._name is None else named(*self._name))
 
     def __missing__(self, caused_by: str) -> bytes:
+        if not self:
+            command, command_id = self._command, self._command_id()
+            self._head = STRING[command_id] + STRING[command.correlation_id or command_id]
+            self._tail = STRING[command.actor_id] + LONG[self.timestamp]
+            cause = command.event_id.encode()  # hardly ever another message's: it would only fill the table
+            self[""] = self._head + (LENGTH[len(cause)] + cause if cause else STRING[command_id]) + self._tail
+            if not caused_by:
+                return self[""]
         found = self[caused_by] = self._head + STRING[caused_by] + self._tail
         return found
+
+
+def named(inbox: Partition, offset: int) -> str:
+    """The id of a command whose sender gave it none: its place in the log."""
+    return f"{inbox.topic}-{inbox.number}-{offset}"
 
 
 class Places(dict[str, tuple[Partition, bytes]]):
@@ -165,11 +181,10 @@ class NounMachine:
         """Decides and evolves one record, event by event."""
         command = self._decoded(record)
         state, noun, shard = self.state, self.noun, self.shard
-        if not command.command_id:
-            number = f"{shard.inbox.topic}-{shard.inbox.number}-{record.offset}"
-            command = msgspec.structs.replace(command, command_id=number)
+        if not command.command_id and not noun.is_ingress:
+            command = msgspec.structs.replace(command, command_id=named(shard.inbox, record.offset))
         state.now = shard.advance(record.timestamp * MILLISECOND_NS if noun.is_ingress else command.timestamp)
-        origin = Origin(command, state.now)
+        origin = Origin(command, state.now, (shard.inbox, record.offset))
         traces = _traces(record)
         evolve, mailings = noun.evolve, self._mailings
         hear = self.heard.get(type(command))

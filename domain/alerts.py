@@ -5,10 +5,11 @@ value lies at the threshold or on the other side. One that is laid down while th
 next value. Values that come too late, in event time, are heard by nobody.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from domain.market_quotes import Best
 from domain.state import Table
 from schemas.enums import Comparison
 from schemas.market_data import AlertRemoved, AlertSet, AlertTriggered, RemoveAlert, SetAlert
@@ -122,6 +123,18 @@ def remove_alert(alerts: Alerts, command: RemoveAlert) -> Iterator[Event]:
     known = alerts.rows.get(command.alert_id)
     if known is not None:
         yield AlertRemoved(command.alert_id, known.user_id, known.symbol)
+
+
+def are_quiet(watches: Mapping[str, Watch], best: Best) -> bool:
+    """Whether no alert on prices does anything at these."""
+    for measure, value in (("price", best.last), ("bid", best.bid), ("ask", best.ask)):
+        watch = watches.get(measure)
+        if watch is not None and value is not None and not watch.low <= value <= watch.high:
+            return False
+    watch = watches.get("spread")
+    if watch is None or best.bid is None or best.ask is None:
+        return True
+    return watch.low <= best.ask - best.bid <= watch.high
 
 
 def heard(alerts: Alerts, symbol: str, measure: str, value: int, at: int) -> list[Event]:

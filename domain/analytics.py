@@ -5,6 +5,7 @@ by the shard's clock, the latest wins; bars and dropped ticks are told all.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -20,11 +21,11 @@ from domain.analytics_rows import (
 )
 from domain.indicators import NO_BARS, Indicators, advanced, bar_of
 from domain.market_quotes import Market
-from domain.observations import Observation, Printed, Quoted
+from domain.observations import DepthChanged, Observation, Printed
 from domain.series import DAY_LEVEL, INTERVALS, MINUTE_LEVEL, SECOND, Bar, ClosedWindow, Levels, due, settled
 from domain.state import Table
 from domain.telling import analytics_calculated, contents_of_all, market_data_received, price_updated
-from domain.ticks import Dropped, DropReason, Page, Series, Taken, Timed, taken
+from domain.ticks import Dropped, DropReason, Page, Series, Taken, TimedTick, taken
 from schemas.market_data import AnalyticsCalculated, BarClosed, MarketDataReceived, PriceUpdated, TickDropped
 from schemas.wire import NANOS
 
@@ -33,6 +34,8 @@ SYMBOLS_MAX = 20_000
 CLOSED_AT_ONCE = TOLD_AT_ONCE = 64
 """Symbols without a tick whose windows a record closes, and symbols that a record tells of."""
 NO_SERIES = Series()
+Timed = tuple[int, Observation]
+"""What was observed, and the stream time when it came: its own or later."""
 
 
 class StreamMoved(msgspec.Struct, frozen=True, gc=False):
@@ -73,25 +76,46 @@ Event = (
 )
 
 
-def observed(state: Analytics, observations: Iterable[Observation]) -> Iterator[Event]:
-    """Takes quotes and trades, each at the stream time at which it came."""
-    before = stream_time = state.stream_time
-    timed: dict[str, list[Timed]] = {}
+class Batch(NamedTuple):
+    """What came in one record, by instrument."""
+
+    by_symbol: dict[str, list[Timed]]
+    """In order of arrival, each with the stream time at which it came."""
+    with_books: set[str]
+    """Instruments of which levels came, too: those are no ticks."""
+    stream_time: int
+    """When all came."""
+
+
+def sorted_by_symbol(observations: Iterable[Observation], stream_time: int) -> Batch:
+    """Sorts what came."""
+    by_symbol: dict[str, list[Timed]] = {}
+    with_books = set()
     for observation in observations:
-        if isinstance(observation, Printed | Quoted):
-            stream_time = max(stream_time, observation.at)
-            found = timed.get(observation.symbol)
-            if found is None:
-                timed[observation.symbol] = [(stream_time, observation)]
-            else:
-                found.append((stream_time, observation))
-    if stream_time != before:
-        yield StreamMoved(stream_time)
-    for symbol, items in timed.items():
-        yield from _took(state, symbol, items, stream_time)
+        symbol, at = observation.symbol, observation.at
+        if type(observation) is DepthChanged:
+            with_books.add(symbol)
+        elif at > stream_time:
+            stream_time = at
+        found = by_symbol.get(symbol)
+        if found is None:
+            by_symbol[symbol] = [(stream_time, observation)]
+        else:
+            found.append((stream_time, observation))
+    return Batch(by_symbol, with_books, stream_time)
 
 
-def _took(state: Analytics, symbol: str, items: list[Timed], stream_time: int) -> Iterator[Event]:
+def observed(state: Analytics, batch: Batch) -> Iterator[Event]:
+    """Takes quotes and trades, each at the stream time at which it came."""
+    if batch.stream_time != state.stream_time:
+        yield StreamMoved(batch.stream_time)
+    for symbol, timed in batch.by_symbol.items():
+        ticks = [item for item in timed if type(item[1]) is not DepthChanged] if symbol in batch.with_books else timed
+        if ticks:
+            yield from _took(state, symbol, cast("list[TimedTick]", ticks), batch.stream_time)
+
+
+def _took(state: Analytics, symbol: str, items: list[TimedTick], stream_time: int) -> Iterator[Event]:
     series = state.series_of(symbol)
     if series is None and state.count >= SYMBOLS_MAX:
         ticks = [(at, each) for at, each in items if isinstance(each, Printed) or each.last]
@@ -162,7 +186,7 @@ def closed(state: Analytics) -> Iterator[Event]:
             return
         series = state.series_of(first[1])
         assert series is not None
-        yield from _settled(state, first[1], Taken(series, [], [], [], []), stream_time)
+        yield from _settled(state, first[1], Taken(series, [], [], []), stream_time)
 
 
 def tell(state: Analytics, markets: Table[Market], now: int) -> Iterator[Event]:

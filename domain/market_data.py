@@ -5,17 +5,15 @@ market (venue SIM) hears every change of its prices, in order; others hear the l
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast, get_args
-
-import msgspec
+from typing import Any, cast
 
 from domain import alerts, analytics, market_depth, measures
-from domain.alerts import Alert, Alerts
-from domain.analytics_rows import Analytics
-from domain.market_depth import Depths
+from domain.analytics import Timed
+from domain.market_evolution import evolve
 from domain.market_quotes import Best, Market, Sources, best_of, reference_of, sources_after, with_sizes
+from domain.market_rows import Event, Listing, ListingKept, MarketMoved, MarketsForgotten, State
 from domain.observations import DepthChanged, Printed, Quoted, unpacked
-from domain.state import Table
+from domain.ticks import TimedTick
 from schemas.enums import Venue
 from schemas.market_data import (
     AnalyticsCalculated,
@@ -25,8 +23,10 @@ from schemas.market_data import (
     ResetMarketData,
     SetAlert,
 )
-from schemas.order_books import InstrumentListed, SetReferencePrices
+from schemas.order_books import InstrumentListed
 from schemas.shared import Tick
+
+__all__ = ["Command", "deadline", "decide", "evolve"]
 
 REFERENCE_INTERVAL_NS_MIN = 125_000_000
 """Between two prices that a book hears: as often as accounts hear marks (D11)."""
@@ -37,71 +37,6 @@ Measured = tuple[str, int, measures.Measured]
 """An instrument with alerts, when, and what they hear."""
 
 Command = RecordObservations | InstrumentListed | SetAlert | RemoveAlert | ResetMarketData | Tick
-
-
-class Listing(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Where an instrument trades."""
-
-    venue: Venue
-    exchange: str
-    """Market whose prices count at the venue SIM; empty where all do."""
-
-
-class ListingKept(msgspec.Struct, frozen=True, gc=False):
-    """The instrument trades there."""
-
-    symbol: str
-    listing: Listing
-
-
-class MarketMoved(msgspec.Struct, frozen=True, gc=False):
-    """What is known of one instrument now."""
-
-    symbol: str
-    market: Market
-
-
-class MarketsForgotten(msgspec.Struct, frozen=True, gc=False):
-    """No prices are known any more."""
-
-
-Event = (
-    ListingKept
-    | MarketMoved
-    | MarketsForgotten
-    | SetReferencePrices
-    | analytics.Event
-    | alerts.Event
-    | market_depth.Event
-)
-
-
-class State:
-    """Rows of one shard."""
-
-    def __init__(
-        self,
-        markets: Table[Market],
-        listings: Table[Listing],
-        bars: Analytics,
-        depths: Depths,
-        alert_rows: Table[Alert],
-        owns: Callable[[str], bool],
-    ) -> None:
-        self.markets, self.listings, self.analytics, self.depths = markets, listings, bars, depths
-        self.alert_rows = alert_rows
-        self.owns = owns
-        """Whether an instrument's market data are kept here."""
-        self.now = 0
-        self.rebuild()
-
-    def rebuild(self) -> None:
-        """Derived from the rows: which books have not heard the latest prices, and how many instruments there are."""
-        self.untold = {symbol for symbol, market in self.markets.scan() if market.best != market.told}
-        self.count = sum(1 for _ in self.markets.scan())
-        self.analytics.rebuild()
-        self.depths.rebuild()
-        self.alerts = Alerts(self.alert_rows)
 
 
 def deadline(state: State) -> int | None:
@@ -129,51 +64,57 @@ def decide(state: State, command: Command) -> Iterator[Event]:
 
 
 def _recorded(state: State, command: RecordObservations, watched: list[Measured]) -> Iterator[Event]:
-    """Takes what was observed. A book of the venue SIM hears every change; all else moves once a record.
+    """Takes what was observed, by instrument. A book of the venue SIM hears every change; all else moves once a record.
 
-    Alerts hear every tick that is not too late.
+    Alerts hear every tick that is not too late, but for those at which all of an instrument are quiet. Behind one at
+    which an alert acts they hear all: what is quiet is another matter then.
     """
-    observations = unpacked(command.observations)
-    moved: dict[str, Sources] = {}
-    for observation in observations:
-        symbol = observation.symbol
-        if type(observation) is DepthChanged or _hears_every_change(state, symbol):
-            if symbol in moved:
-                yield from _moved(state, symbol, moved.pop(symbol))
-            before = state.markets.get(symbol)
-            yield from _OBSERVERS[type(observation)](state, observation)
-            market = state.markets.get(symbol)
-            sources = market.sources if market is not None and market is not before else None
+    batch = analytics.sorted_by_symbol(unpacked(command.observations), state.analytics.stream_time)
+    for symbol, timed in batch.by_symbol.items():
+        listing = state.listings.get(symbol)
+        if symbol in batch.with_books or (listing is not None and listing.venue is Venue.SIM):
+            yield from _one_by_one(state, symbol, timed, watched)
         else:
-            sources = _sources_after(state, symbol, moved.get(symbol), cast("Quoted | Printed", observation))
-            if sources is not None:
-                moved[symbol] = sources
-        if sources is not None and symbol in state.alerts.watched:
-            _watch(state, symbol, sources, watched)
-    for symbol, sources in moved.items():
-        yield from _moved(state, symbol, sources)
-    yield from analytics.observed(state.analytics, observations)
+            yield from _together(state, symbol, listing, cast("list[TimedTick]", timed), watched)
+    yield from analytics.observed(state.analytics, batch)
 
 
-def _hears_every_change(state: State, symbol: str) -> bool:
-    listing = state.listings.get(symbol)
-    return listing is not None and listing.venue is Venue.SIM
+def _one_by_one(state: State, symbol: str, timed: list[Timed], watched: list[Measured]) -> Iterator[Event]:
+    watches, is_stirred = state.alerts.watched.get(symbol), False
+    for _, observation in timed:
+        before = state.markets.get(symbol)
+        yield from _OBSERVERS[type(observation)](state, observation)
+        market = state.markets.get(symbol)
+        if market is not None and market is not before and watches is not None:
+            is_stirred = is_stirred or not alerts.are_quiet(watches, market.best)
+            if is_stirred:
+                watched.append(_prices(symbol, market.best))
 
 
-def _watch(state: State, symbol: str, sources: Sources, watched: list[Measured]) -> None:
-    """Keeps the prices of a tick for alerts, unless all of them are quiet there.
+def _together(
+    state: State, symbol: str, listing: Listing | None, timed: list[TimedTick], watched: list[Measured]
+) -> Iterator[Event]:
+    market = state.markets.get(symbol)
+    if market is None and state.count >= SYMBOLS_MAX:
+        return
+    sources = before = () if market is None else market.sources
+    watches, is_stirred = state.alerts.watched.get(symbol), False
+    for _, observation in timed:
+        after = sources_after(sources, observation)
+        if after is None:
+            continue
+        sources = after
+        if watches is not None:
+            best = _best(listing, sources)
+            if is_stirred or not alerts.are_quiet(watches, best):
+                is_stirred = True
+                watched.append(_prices(symbol, best))
+    if sources is not before:
+        yield from _moved(state, symbol, listing, sources)
 
-    Behind one at which an alert acts all are kept: what is quiet is another matter then.
-    """
-    best, watches = _best(state, symbol, sources), state.alerts.watched[symbol]
-    for measure, value in measures.of_quotes(best):
-        watch = watches.get(measure)
-        if watch is not None and not watch.low <= value <= watch.high:
-            break
-    else:
-        if not any(kept[0] == symbol for kept in watched):
-            return
-    watched.append((symbol, best.at, measures.of_quotes(best)))
+
+def _prices(symbol: str, best: Best) -> Measured:
+    return symbol, best.at, measures.of_quotes(best)
 
 
 def _tell_everybody(state: State, watched: list[Measured]) -> Iterator[Event]:
@@ -186,33 +127,25 @@ def _tell_everybody(state: State, watched: list[Measured]) -> Iterator[Event]:
 
 
 def _observed(state: State, observation: Quoted | Printed) -> Iterator[Event]:
-    sources = _sources_after(state, observation.symbol, None, observation)
+    symbol = observation.symbol
+    market = state.markets.get(symbol)
+    if market is None and state.count >= SYMBOLS_MAX:
+        return
+    sources = sources_after(() if market is None else market.sources, observation)
     if sources is not None:
-        yield from _moved(state, observation.symbol, sources)
+        yield from _moved(state, symbol, state.listings.get(symbol), sources)
 
 
-def _sources_after(state: State, symbol: str, sources: Sources | None, observation: Quoted | Printed) -> Sources | None:
-    """What all markets told last, with what one tells now; None where that changes nothing."""
-    if sources is None:
-        market = state.markets.get(symbol)
-        if market is None and state.count >= SYMBOLS_MAX:
-            return None
-        sources = () if market is None else market.sources
-    return sources_after(sources, observation)
-
-
-def _best(state: State, symbol: str, sources: Sources) -> Best:
+def _best(listing: Listing | None, sources: Sources) -> Best:
     """The best of those markets that count for the instrument's book."""
-    listing = state.listings.get(symbol)
     if listing is not None and listing.exchange:
         sources = tuple([source for source in sources if source.exchange == listing.exchange])
     best = best_of(sources)
     return best if listing is None or listing.venue is not Venue.SIM else with_sizes(best, sources)
 
 
-def _moved(state: State, symbol: str, sources: Sources) -> Iterator[Event]:
-    market, listing = state.markets.get(symbol) or NO_MARKET, state.listings.get(symbol)
-    best = _best(state, symbol, sources)
+def _moved(state: State, symbol: str, listing: Listing | None, sources: Sources) -> Iterator[Event]:
+    market, best = state.markets.get(symbol) or NO_MARKET, _best(listing, sources)
     if listing is None:  # no book would hear it
         yield MarketMoved(symbol, Market(sources, best, best, market.told_at))
     elif listing.venue is Venue.SIM and best != market.told:
@@ -232,11 +165,12 @@ def _depth_changed(state: State, observation: DepthChanged) -> Iterator[Event]:
 
 def _listed(state: State, command: InstrumentListed) -> Iterator[Event]:
     if state.owns(command.symbol):
-        yield ListingKept(command.symbol, Listing(command.venue, command.exchange))
+        listing = Listing(command.venue, command.exchange)
+        yield ListingKept(command.symbol, listing)
         market = state.markets.get(command.symbol)
         if market is not None:
             yield MarketMoved(command.symbol, Market(market.sources))
-            yield from _moved(state, command.symbol, market.sources)
+            yield from _moved(state, command.symbol, listing, market.sources)
 
 
 def _tell_books(state: State) -> Iterator[Event]:
@@ -261,57 +195,3 @@ _OBSERVERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     Printed: _observed,
     DepthChanged: _depth_changed,
 }
-
-
-def evolve(state: State, event: Event) -> None:
-    """Brings the event into the state."""
-    _EVOLVERS[type(event)](state, event)
-
-
-def _market_moved(state: State, event: MarketMoved) -> None:
-    symbol, market = event.symbol, event.market
-    state.count += state.markets.get(symbol) is None
-    state.markets.put(symbol, market)
-    if market.best == market.told:
-        state.untold.discard(symbol)
-    else:
-        state.untold.add(symbol)
-
-
-def _forgotten(state: State, _: MarketsForgotten) -> None:
-    for symbol in [symbol for symbol, _ in state.markets.scan()]:
-        state.markets.delete(symbol)
-    for alert_id in [alert_id for alert_id, _ in state.alert_rows.scan()]:
-        state.alert_rows.delete(alert_id)
-    state.analytics.forget()
-    state.depths.forget()
-    state.rebuild()
-
-
-def _of_depths(state: State, event: market_depth.Event) -> None:
-    market_depth.evolve(state.depths, event)
-
-
-def _of_alerts(state: State, event: alerts.Event) -> None:
-    alerts.evolve(state.alerts, event)
-
-
-def _of_analytics(state: State, event: analytics.Event) -> None:
-    analytics.evolve(state.analytics, event)
-
-
-def _unchanged(_state: State, _event: SetReferencePrices) -> None:
-    """It only tells."""
-
-
-_EVOLVERS: dict[type, Callable[[State, Any], None]] = (
-    dict.fromkeys(get_args(analytics.Event), _of_analytics)
-    | dict.fromkeys(get_args(alerts.Event), _of_alerts)
-    | dict.fromkeys(get_args(market_depth.Event), _of_depths)
-    | {
-        MarketMoved: _market_moved,
-        ListingKept: lambda state, event: state.listings.put(event.symbol, event.listing),
-        MarketsForgotten: _forgotten,
-        SetReferencePrices: _unchanged,
-    }
-)

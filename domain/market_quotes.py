@@ -88,7 +88,10 @@ def after_print(source: SourceQuote, printed: Printed) -> SourceQuote:
     """The market's prices after one of its trades."""
     if not printed.sets_price or printed.at < source.traded_at:
         return source
-    return msgspec.structs.replace(source, last=printed.price, traded_at=printed.at)
+    bid, bid_size, ask, ask_size = source.bid, source.bid_size, source.ask, source.ask_size
+    quoted_at, volume, sequence = source.quoted_at, source.volume, source.sequence
+    terms = (bid, bid_size, ask, ask_size, printed.price, volume, quoted_at, printed.at, sequence)
+    return SourceQuote(source.exchange, *terms)
 
 
 def best_of(sources: tuple[SourceQuote, ...]) -> Best:
@@ -123,8 +126,12 @@ def sources_after(sources: Sources, observation: Quoted | Printed) -> Sources | 
         if place >= SOURCES_MAX:
             return None
         before = SourceQuote(exchange)
-    after = after_quote(before, observation) if isinstance(observation, Quoted) else after_print(before, observation)
-    return None if after is before else (*sources[:place], after, *sources[place + 1 :])
+    after = after_print(before, observation) if isinstance(observation, Printed) else after_quote(before, observation)
+    if after is before:
+        return None
+    if place == 0 and len(sources) <= 1:  # as nearly always
+        return (after,)
+    return (*sources[:place], after, *sources[place + 1 :])
 
 
 def with_sizes(best: Best, sources: Sources) -> Best:

@@ -139,31 +139,25 @@ def pane_of(ticks: list[Ticked]) -> Pane:
     """The pane of some ticks."""
     if len(ticks) == 1:
         return pane_of_one(*ticks[0])
-    priced = [tick for tick in ticks if tick[5]]
-    traded = [tick for tick in ticks if tick[6] and tick[3]]
-    volume = sum([tick[3] for tick in traded])
-    value = sum([tick[2] * tick[3] for tick in traded])
-    signed = sum([tick[3] * tick[4] for tick in traded])
+    volume = value = signed = sum_price = sum_square = 0
+    priced, prices = [], []
+    for tick in ticks:
+        _, _, price, quantity, aggressor, sets_price, adds_volume = tick
+        if adds_volume:
+            volume += quantity
+            value += price * quantity
+            signed += quantity * aggressor
+        if sets_price:
+            priced.append(tick)
+            prices.append(price)
+            sum_price += price
+            sum_square += price * price
     if not priced:
         return Pane(volume=volume, sum_value=value, signed_volume=signed)
-    prices = [tick[2] for tick in priced]
     first, last = min(priced), max(priced)  # by time, number, price
-    return Pane(
-        len(prices),
-        first[2],
-        max(prices),
-        min(prices),
-        last[2],
-        first[0],
-        first[1],
-        last[0],
-        last[1],
-        sum(prices),
-        sum([price * price for price in prices]),
-        volume,
-        value,
-        signed,
-    )
+    high_low = max(prices), min(prices)
+    times = first[0], first[1], last[0], last[1]
+    return Pane(len(prices), first[2], *high_low, last[2], *times, sum_price, sum_square, volume, value, signed)
 
 
 def pane_of_one(

@@ -83,11 +83,15 @@ class Numbers:
 
     def note(self, number: int) -> Came:
         """Whether the number came already; now it did."""
-        found = note(self.memory, number)
+        memory = self.memory
+        if number == memory[-1] + 1 and len(memory) > 1:  # as nearly always where each instrument is counted
+            memory[-1] = number
+            return Came.FIRST
+        found = note(memory, number)
         if found is Came.UNKNOWN:
             return self._look_back(number)
-        if len(self.memory) > 2 * RANGES_MAX + 1:
-            self.changed[self.pages] = cut(self.memory, PAGE_RANGES)
+        if len(memory) > 2 * RANGES_MAX + 1:
+            self.changed[self.pages] = cut(memory, PAGE_RANGES)
             self.pages += 1
         return found
 

@@ -131,8 +131,9 @@ def settled(
     """
     changed = list(levels)
     told: list[ClosedWindow] = []
-    for level in range(len(INTERVALS)):
-        changed[level] = tuple(_ended(levels, level, stream_time, tuple(touched), told))
+    for level, size in enumerate(INTERVALS):
+        if levels[level] and levels[level][0].start + size <= stream_time:  # else none has ended
+            changed[level] = tuple(_ended(levels, level, stream_time, tuple(touched), told))
     final: list[ClosedWindow] = []
     for level, size in enumerate(INTERVALS):
         while changed[level] and changed[level][0].start + size + GRACE_NS <= stream_time:

@@ -7,6 +7,10 @@ from typing import Any, NamedTuple
 ENVELOPE = ("event_id", "command_id", "correlation_id", "caused_by", "actor_id", "timestamp")
 """Fields that every message has. The sender fills them in, machines do not."""
 
+LEFT_OUT = ENVELOPE[1:5]
+"""What other systems hardly ever say: empty, it is read in one go."""
+DOORS = ("feeds", "order_commands", "inquiry_commands")
+
 Schema = dict[str, Any]
 
 
@@ -84,7 +88,8 @@ def record_class(schema: Schema, registry_name: str | None) -> Iterator[str]:
     cause = attribute(schema.get("cause", "caused_by"))
     yield from encoder(fields, cause if registry_name else None)
     yield ""
-    yield from decoder(fields, in_order, is_message=bool(registry_name))
+    is_from_outside = bool(registry_name) and str(registry_name).partition(".")[0] in DOORS
+    yield from decoder(fields, in_order, is_message=bool(registry_name), is_from_outside=is_from_outside)
     yield ""
     yield "    @classmethod"
     yield "    def from_avro(cls, data: dict[str, Any]) -> Self:"
@@ -140,18 +145,25 @@ def encoding(field: Field, source: str) -> str:
     return f'b"\\0" if {source} is None else b"\\2" + {written}' if field.nullable else written
 
 
-def decoder(fields: list[Field], in_order: list[Field], *, is_message: bool) -> Iterator[str]:
+def decoder(fields: list[Field], in_order: list[Field], *, is_message: bool, is_from_outside: bool) -> Iterator[str]:
     """The method that reads Avro bytes that were written with this very schema."""
     yield "    @classmethod"
     yield "    def decoded(cls, data: bytes, at: int) -> " + ("Self:" if is_message else "tuple[Self, int]:")
     yield '        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""'
     for field in fields:
         indent = " " * 8
-        if field.nullable:
+        if is_from_outside and field.python == LEFT_OUT[0]:
+            yield f"{indent}if data[at : at + {len(LEFT_OUT)}] == {bytes(len(LEFT_OUT))!r}:"
+            yield f"{indent}    {' = '.join(LEFT_OUT)} = ''"
+            yield f"{indent}    at += {len(LEFT_OUT)}"
+            yield f"{indent}else:"
+        if is_from_outside and field.python in LEFT_OUT:
+            yield from (f"{indent}    {line}" for line in decoding(field))
+        elif field.nullable:
             default = python_type(field.kind, nullable=True)
             yield f"{indent}{field.python}: {default} = None"
             yield f"{indent}if data[at]:"
-            yield from (f"{indent}    {line}" for line in ("is_there(data[at])", "at += 1", *decoding(field)))
+            yield from (f"{indent}    {line}" for line in ("at += PRESENT[data[at]]", *decoding(field)))
             yield f"{indent}else:"
             yield f"{indent}    at += 1"
         else:

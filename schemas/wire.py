@@ -133,6 +133,8 @@ LONG = LENGTH = COUNT = _Longs()
 NANOS_BYTES = _Nanos()
 NANOS_FROM = _NanosRead()
 STRING = _Strings()
+PRESENT = {2: 1}
+"""Bytes of the branch of ["null", type] that is not null, by what they hold: another branch there is not."""
 BOOLEAN = (b"\0", b"\1")
 DOUBLE = Struct("<d")
 
@@ -171,13 +173,6 @@ def bytes_to_nanos(data: bytes) -> int:
     if len(data) > NANOS_BYTES_MAX:
         raise ValueError("more than the 38 digits of the schema")
     return int.from_bytes(data, "big", signed=True)
-
-
-def is_there(branch: int) -> bool:
-    """Which branch of ["null", type] follows."""
-    if branch > 2 or branch & 1:  # noqa: PLR2004 - zigzag of 0 and 1
-        raise ValueError(f"no branch {branch}")
-    return branch == 2  # noqa: PLR2004
 
 
 def read_long(data: bytes, at: int) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from domain.analytics_rows import Analytics, SeriesRow, Telling, Windows
 from domain.indicators import Indicators
 from domain.market_depth import DepthRow, Depths
 from domain.market_quotes import Market
+from domain.market_rows import Listing, State
 from domain.series import Bar
 from domain.ticks import Page
 
@@ -27,12 +28,12 @@ ANALYTICS: dict[str, type] = {
 pages of numbers that came under `symbol|market|kind|place`."""
 
 
-def state(tables: Mapping[str, Any], place: Place) -> machine.State:
+def state(tables: Mapping[str, Any], place: Place) -> State:
     """The machine's state over the rows of one shard."""
     analytics = Analytics(**{name: tables[name] for name in ANALYTICS})
     depths = Depths(tables["depths"], tables["levels"])
     rows = (tables["markets"], tables["listings"], analytics, depths, tables["alerts"])
-    return machine.State(*rows, owns=partial(place.owns, NOUN.name))
+    return State(*rows, owns=partial(place.owns, NOUN.name))
 
 
 NOUN = Noun(
@@ -40,7 +41,7 @@ NOUN = Noun(
     commands=get_args(machine.Command),
     tables={
         "markets": Market,
-        "listings": machine.Listing,
+        "listings": Listing,
         "alerts": Alert,
         "depths": DepthRow,
         "levels": int,

@@ -52,13 +52,13 @@ from schemas.wire import (
     NANOS_BYTES,
     NANOS_FROM,
     NANOS_SIZE_AT,
+    PRESENT,
     STRING,
     TIME_AT,
     Message,
     Sender,
     bytes_to_nanos,
     envelope_bytes,
-    is_there,
     long_size,
     read_items,
     read_long,
@@ -460,8 +460,7 @@ class AccountStateChanged(Message, frozen=True):
         at = end
         equity: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             equity = NANOS_FROM[data[at:end]]
             at = end
@@ -469,8 +468,7 @@ class AccountStateChanged(Message, frozen=True):
             at += 1
         threshold: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             threshold = NANOS_FROM[data[at:end]]
             at = end
@@ -478,8 +476,7 @@ class AccountStateChanged(Message, frozen=True):
             at += 1
         loss: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             loss = NANOS_FROM[data[at:end]]
             at = end
@@ -625,8 +622,7 @@ class AmendOrder(Message, frozen=True):
         at = end
         quantity: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             quantity = NANOS_FROM[data[at:end]]
             at = end
@@ -634,8 +630,7 @@ class AmendOrder(Message, frozen=True):
             at += 1
         limit_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             limit_price = NANOS_FROM[data[at:end]]
             at = end
@@ -643,8 +638,7 @@ class AmendOrder(Message, frozen=True):
             at += 1
         stop_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             stop_price = NANOS_FROM[data[at:end]]
             at = end
@@ -652,8 +646,7 @@ class AmendOrder(Message, frozen=True):
             at += 1
         trail: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             trail = NANOS_FROM[data[at:end]]
             at = end
@@ -926,8 +919,7 @@ class BalanceEvent(Message, frozen=True):
         at += 1
         order_id: str | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             size = data[at]
             at += 1
             if size & 0x81:
@@ -939,8 +931,7 @@ class BalanceEvent(Message, frozen=True):
             at += 1
         trade_id: str | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             size = data[at]
             at += 1
             if size & 0x81:
@@ -1781,8 +1772,7 @@ class LimitsChanged(Message, frozen=True):
         at = end
         position_limit: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             position_limit = NANOS_FROM[data[at:end]]
             at = end
@@ -1790,8 +1780,7 @@ class LimitsChanged(Message, frozen=True):
             at += 1
         concentration_limit: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             concentration_limit = NANOS_FROM[data[at:end]]
             at = end
@@ -1799,8 +1788,7 @@ class LimitsChanged(Message, frozen=True):
             at += 1
         loss_limit: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             loss_limit = NANOS_FROM[data[at:end]]
             at = end
@@ -1817,16 +1805,14 @@ class LimitsChanged(Message, frozen=True):
         at += 1
         orders_per_second: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             orders_per_second, at = read_time(data, at) if known is None else (known, at + 9)
         else:
             at += 1
         burst: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             burst, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -2301,8 +2287,7 @@ class OrderEvent(Message, frozen=True):
         at = end
         price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             price = NANOS_FROM[data[at:end]]
             at = end
@@ -2310,8 +2295,7 @@ class OrderEvent(Message, frozen=True):
             at += 1
         stop_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             stop_price = NANOS_FROM[data[at:end]]
             at = end
@@ -2323,8 +2307,7 @@ class OrderEvent(Message, frozen=True):
         at += 1
         rejection_reason: str | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             size = data[at]
             at += 1
             if size & 0x81:
@@ -2336,8 +2319,7 @@ class OrderEvent(Message, frozen=True):
             at += 1
         reason_code: ReasonCode | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             reason_code = REASONCODE_AT[data[at]]
             at += 1
         else:
@@ -2345,8 +2327,7 @@ class OrderEvent(Message, frozen=True):
         order_number, at = read_long(data, at)
         client_order_id: str | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             size = data[at]
             at += 1
             if size & 0x81:
@@ -2369,8 +2350,7 @@ class OrderEvent(Message, frozen=True):
         at = end
         last_quantity: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             last_quantity = NANOS_FROM[data[at:end]]
             at = end
@@ -2378,8 +2358,7 @@ class OrderEvent(Message, frozen=True):
             at += 1
         last_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             last_price = NANOS_FROM[data[at:end]]
             at = end
@@ -2387,8 +2366,7 @@ class OrderEvent(Message, frozen=True):
             at += 1
         trade_id: str | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             size = data[at]
             at += 1
             if size & 0x81:
@@ -2400,8 +2378,7 @@ class OrderEvent(Message, frozen=True):
             at += 1
         liquidity: Liquidity | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             liquidity = LIQUIDITY_AT[data[at]]
             at += 1
         else:
@@ -2422,8 +2399,7 @@ class OrderEvent(Message, frozen=True):
         version, at = read_long(data, at)
         best_bid: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             best_bid = NANOS_FROM[data[at:end]]
             at = end
@@ -2431,8 +2407,7 @@ class OrderEvent(Message, frozen=True):
             at += 1
         best_ask: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             best_ask = NANOS_FROM[data[at:end]]
             at = end
@@ -2440,8 +2415,7 @@ class OrderEvent(Message, frozen=True):
             at += 1
         notional: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             notional = NANOS_FROM[data[at:end]]
             at = end
@@ -2449,8 +2423,7 @@ class OrderEvent(Message, frozen=True):
             at += 1
         parent_id: str | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             size = data[at]
             at += 1
             if size & 0x81:
@@ -2722,8 +2695,7 @@ class PlaceOrder(Message, frozen=True):
         at = end
         client_order_id: str | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             size = data[at]
             at += 1
             if size & 0x81:
@@ -2742,8 +2714,7 @@ class PlaceOrder(Message, frozen=True):
         at = end
         limit_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             limit_price = NANOS_FROM[data[at:end]]
             at = end
@@ -2751,8 +2722,7 @@ class PlaceOrder(Message, frozen=True):
             at += 1
         stop_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             stop_price = NANOS_FROM[data[at:end]]
             at = end
@@ -2760,8 +2730,7 @@ class PlaceOrder(Message, frozen=True):
             at += 1
         notional: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             notional = NANOS_FROM[data[at:end]]
             at = end
@@ -2769,8 +2738,7 @@ class PlaceOrder(Message, frozen=True):
             at += 1
         take_profit_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             take_profit_price = NANOS_FROM[data[at:end]]
             at = end
@@ -2778,8 +2746,7 @@ class PlaceOrder(Message, frozen=True):
             at += 1
         stop_loss_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             stop_loss_price = NANOS_FROM[data[at:end]]
             at = end
@@ -2787,8 +2754,7 @@ class PlaceOrder(Message, frozen=True):
             at += 1
         stop_loss_limit_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             stop_loss_limit_price = NANOS_FROM[data[at:end]]
             at = end
@@ -2798,8 +2764,7 @@ class PlaceOrder(Message, frozen=True):
         at += 1
         trail: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             trail = NANOS_FROM[data[at:end]]
             at = end
@@ -2807,8 +2772,7 @@ class PlaceOrder(Message, frozen=True):
             at += 1
         display_quantity: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             display_quantity = NANOS_FROM[data[at:end]]
             at = end
@@ -2816,8 +2780,7 @@ class PlaceOrder(Message, frozen=True):
             at += 1
         slippage: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             slippage = NANOS_FROM[data[at:end]]
             at = end
@@ -2840,8 +2803,7 @@ class PlaceOrder(Message, frozen=True):
         at += 1
         sent_at: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -3183,8 +3145,7 @@ class RiskChecked(Message, frozen=True):
         at = end
         required: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             required = NANOS_FROM[data[at:end]]
             at = end
@@ -3192,16 +3153,14 @@ class RiskChecked(Message, frozen=True):
             at += 1
         reason_code: ReasonCode | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             reason_code = REASONCODE_AT[data[at]]
             at += 1
         else:
             at += 1
         projected_position: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             projected_position = NANOS_FROM[data[at:end]]
             at = end
@@ -3209,8 +3168,7 @@ class RiskChecked(Message, frozen=True):
             at += 1
         position_limit: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             position_limit = NANOS_FROM[data[at:end]]
             at = end
@@ -3218,8 +3176,7 @@ class RiskChecked(Message, frozen=True):
             at += 1
         projected_value: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             projected_value = NANOS_FROM[data[at:end]]
             at = end
@@ -3227,8 +3184,7 @@ class RiskChecked(Message, frozen=True):
             at += 1
         equity: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             equity = NANOS_FROM[data[at:end]]
             at = end
@@ -3236,8 +3192,7 @@ class RiskChecked(Message, frozen=True):
             at += 1
         concentration_limit: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             concentration_limit = NANOS_FROM[data[at:end]]
             at = end
@@ -3731,8 +3686,7 @@ class SetLimits(Message, frozen=True):
         at = end
         position_limit: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             position_limit = NANOS_FROM[data[at:end]]
             at = end
@@ -3740,8 +3694,7 @@ class SetLimits(Message, frozen=True):
             at += 1
         concentration_limit: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             concentration_limit = NANOS_FROM[data[at:end]]
             at = end
@@ -3749,8 +3702,7 @@ class SetLimits(Message, frozen=True):
             at += 1
         loss_limit: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             loss_limit = NANOS_FROM[data[at:end]]
             at = end
@@ -3767,16 +3719,14 @@ class SetLimits(Message, frozen=True):
         at += 1
         orders_per_second: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             orders_per_second, at = read_time(data, at) if known is None else (known, at + 9)
         else:
             at += 1
         burst: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             burst, at = read_time(data, at) if known is None else (known, at + 9)
         else:

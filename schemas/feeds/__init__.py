@@ -12,13 +12,13 @@ from schemas.wire import (
     NANOS_BYTES,
     NANOS_FROM,
     NANOS_SIZE_AT,
+    PRESENT,
     STRING,
     TIME_AT,
     Message,
     Sender,
     bytes_to_nanos,
     envelope_bytes,
-    is_there,
     long_size,
     read_items,
     read_long,
@@ -140,8 +140,7 @@ class DepthUpdate(Message, frozen=True):
         first_sequence, at = read_long(data, at)
         checksum: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             checksum, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -154,34 +153,38 @@ class DepthUpdate(Message, frozen=True):
         end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        command_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        correlation_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        caused_by = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        actor_id = data[at:end].decode()
-        at = end
+        if data[at : at + 4] == b"\x00\x00\x00\x00":
+            command_id = correlation_id = caused_by = actor_id = ""
+            at += 4
+        else:
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            command_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            correlation_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            caused_by = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            actor_id = data[at:end].decode()
+            at = end
         known = TIME_AT.get(data[at : at + 9])
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
@@ -294,8 +297,7 @@ class MarketDataEvent(Message, frozen=True):
         at = end
         bid_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             bid_price = NANOS_FROM[data[at:end]]
             at = end
@@ -303,8 +305,7 @@ class MarketDataEvent(Message, frozen=True):
             at += 1
         ask_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             ask_price = NANOS_FROM[data[at:end]]
             at = end
@@ -312,8 +313,7 @@ class MarketDataEvent(Message, frozen=True):
             at += 1
         bid_size: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             bid_size = NANOS_FROM[data[at:end]]
             at = end
@@ -321,8 +321,7 @@ class MarketDataEvent(Message, frozen=True):
             at += 1
         ask_size: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             ask_size = NANOS_FROM[data[at:end]]
             at = end
@@ -330,8 +329,7 @@ class MarketDataEvent(Message, frozen=True):
             at += 1
         last_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             last_price = NANOS_FROM[data[at:end]]
             at = end
@@ -339,8 +337,7 @@ class MarketDataEvent(Message, frozen=True):
             at += 1
         volume: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             volume = NANOS_FROM[data[at:end]]
             at = end
@@ -354,34 +351,38 @@ class MarketDataEvent(Message, frozen=True):
         end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        command_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        correlation_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        caused_by = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        actor_id = data[at:end].decode()
-        at = end
+        if data[at : at + 4] == b"\x00\x00\x00\x00":
+            command_id = correlation_id = caused_by = actor_id = ""
+            at += 4
+        else:
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            command_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            correlation_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            caused_by = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            actor_id = data[at:end].decode()
+            at = end
         known = TIME_AT.get(data[at : at + 9])
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
@@ -507,8 +508,7 @@ class TradePrint(Message, frozen=True):
         at = end
         aggressor: Side | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             aggressor = SIDE_AT[data[at]]
             at += 1
         else:
@@ -539,34 +539,38 @@ class TradePrint(Message, frozen=True):
         end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        command_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        correlation_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        caused_by = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        actor_id = data[at:end].decode()
-        at = end
+        if data[at : at + 4] == b"\x00\x00\x00\x00":
+            command_id = correlation_id = caused_by = actor_id = ""
+            at += 4
+        else:
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            command_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            correlation_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            caused_by = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            actor_id = data[at:end].decode()
+            at = end
         known = TIME_AT.get(data[at : at + 9])
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):

@@ -49,13 +49,13 @@ from schemas.wire import (
     NANOS_BYTES,
     NANOS_FROM,
     NANOS_SIZE_AT,
+    PRESENT,
     STRING,
     TIME_AT,
     Message,
     Sender,
     bytes_to_nanos,
     envelope_bytes,
-    is_there,
     long_size,
     read_items,
     read_long,
@@ -147,8 +147,7 @@ class ReferencePrice(msgspec.Struct, frozen=True):
         quoted_at, at = read_time(data, at) if known is None else (known, at + 9)
         signal: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             signal = NANOS_FROM[data[at:end]]
             at = end
@@ -156,8 +155,7 @@ class ReferencePrice(msgspec.Struct, frozen=True):
             at += 1
         volatility: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             volatility = NANOS_FROM[data[at:end]]
             at = end
@@ -252,8 +250,7 @@ class DecideInquiry(Message, frozen=True):
         at += 1
         price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             price = NANOS_FROM[data[at:end]]
             at = end
@@ -262,8 +259,7 @@ class DecideInquiry(Message, frozen=True):
         expected_version, at = read_long(data, at)
         sent_at: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -779,8 +775,7 @@ class DeskTermsChanged(Message, frozen=True):
         at = end
         quantity_max: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             quantity_max = NANOS_FROM[data[at:end]]
             at = end
@@ -788,8 +783,7 @@ class DeskTermsChanged(Message, frozen=True):
             at += 1
         position_max: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             position_max = NANOS_FROM[data[at:end]]
             at = end
@@ -797,8 +791,7 @@ class DeskTermsChanged(Message, frozen=True):
             at += 1
         credit_max: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             credit_max = NANOS_FROM[data[at:end]]
             at = end
@@ -1409,8 +1402,7 @@ class InquiryEvent(Message, frozen=True):
         at = end
         requested_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             requested_price = NANOS_FROM[data[at:end]]
             at = end
@@ -1457,8 +1449,7 @@ class InquiryEvent(Message, frozen=True):
         at = end
         competition: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             competition, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -1478,16 +1469,14 @@ class InquiryEvent(Message, frozen=True):
         expire_time, at = read_time(data, at) if known is None else (known, at + 9)
         outcome: InquiryOutcome | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             outcome = INQUIRYOUTCOME_AT[data[at]]
             at += 1
         else:
             at += 1
         reason_code: InquiryReason | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             reason_code = INQUIRYREASON_AT[data[at]]
             at += 1
         else:
@@ -1496,8 +1485,7 @@ class InquiryEvent(Message, frozen=True):
         at += 1
         position_qty: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             position_qty = NANOS_FROM[data[at:end]]
             at = end
@@ -1505,8 +1493,7 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         position_notional: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             position_notional = NANOS_FROM[data[at:end]]
             at = end
@@ -1514,8 +1501,7 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         pending_buy_qty: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             pending_buy_qty = NANOS_FROM[data[at:end]]
             at = end
@@ -1523,8 +1509,7 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         pending_sell_qty: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             pending_sell_qty = NANOS_FROM[data[at:end]]
             at = end
@@ -1532,24 +1517,21 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         position_version: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             position_version, at = read_time(data, at) if known is None else (known, at + 9)
         else:
             at += 1
         as_of_offset: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             as_of_offset, at = read_time(data, at) if known is None else (known, at + 9)
         else:
             at += 1
         ref_mid: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             ref_mid = NANOS_FROM[data[at:end]]
             at = end
@@ -1557,8 +1539,7 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         ref_age_ms: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             ref_age_ms, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -1574,8 +1555,7 @@ class InquiryEvent(Message, frozen=True):
         at = end
         bid_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             bid_price = NANOS_FROM[data[at:end]]
             at = end
@@ -1583,8 +1563,7 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         ask_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             ask_price = NANOS_FROM[data[at:end]]
             at = end
@@ -1592,8 +1571,7 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         quote_qty: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             quote_qty = NANOS_FROM[data[at:end]]
             at = end
@@ -1601,8 +1579,7 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         half_spread: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             half_spread = NANOS_FROM[data[at:end]]
             at = end
@@ -1610,8 +1587,7 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         skew: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             skew = NANOS_FROM[data[at:end]]
             at = end
@@ -1619,8 +1595,7 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         size_adj: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             size_adj = NANOS_FROM[data[at:end]]
             at = end
@@ -1628,8 +1603,7 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         tier_adj: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             tier_adj = NANOS_FROM[data[at:end]]
             at = end
@@ -1660,8 +1634,7 @@ class InquiryEvent(Message, frozen=True):
         at = end
         counter_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             counter_price = NANOS_FROM[data[at:end]]
             at = end
@@ -1674,8 +1647,7 @@ class InquiryEvent(Message, frozen=True):
         counter_rounds, at = read_long(data, at)
         trade_id: str | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             size = data[at]
             at += 1
             if size & 0x81:
@@ -1687,8 +1659,7 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         trade_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             trade_price = NANOS_FROM[data[at:end]]
             at = end
@@ -1696,8 +1667,7 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         cover_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             cover_price = NANOS_FROM[data[at:end]]
             at = end
@@ -1975,8 +1945,7 @@ class InquiryRefused(Message, frozen=True):
         at += 1
         outcome: InquiryOutcome | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             outcome = INQUIRYOUTCOME_AT[data[at]]
             at += 1
         else:
@@ -2183,8 +2152,7 @@ class OpenInquiry(Message, frozen=True):
         at = end
         requested_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             requested_price = NANOS_FROM[data[at:end]]
             at = end
@@ -2231,8 +2199,7 @@ class OpenInquiry(Message, frozen=True):
         at = end
         competition: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             competition, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -2252,8 +2219,7 @@ class OpenInquiry(Message, frozen=True):
         expire_time, at = read_time(data, at) if known is None else (known, at + 9)
         sent_at: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -2486,16 +2452,14 @@ class QuoteDecided(Message, frozen=True):
         at += 1
         reason_code: InquiryReason | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             reason_code = INQUIRYREASON_AT[data[at]]
             at += 1
         else:
             at += 1
         ref_mid: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             ref_mid = NANOS_FROM[data[at:end]]
             at = end
@@ -2503,8 +2467,7 @@ class QuoteDecided(Message, frozen=True):
             at += 1
         signal: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             signal = NANOS_FROM[data[at:end]]
             at = end
@@ -2512,8 +2475,7 @@ class QuoteDecided(Message, frozen=True):
             at += 1
         reservation_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             reservation_price = NANOS_FROM[data[at:end]]
             at = end
@@ -2521,8 +2483,7 @@ class QuoteDecided(Message, frozen=True):
             at += 1
         half_spread: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             half_spread = NANOS_FROM[data[at:end]]
             at = end
@@ -2530,8 +2491,7 @@ class QuoteDecided(Message, frozen=True):
             at += 1
         skew: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             skew = NANOS_FROM[data[at:end]]
             at = end
@@ -2539,8 +2499,7 @@ class QuoteDecided(Message, frozen=True):
             at += 1
         size_adj: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             size_adj = NANOS_FROM[data[at:end]]
             at = end
@@ -2548,8 +2507,7 @@ class QuoteDecided(Message, frozen=True):
             at += 1
         tier_adj: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             tier_adj = NANOS_FROM[data[at:end]]
             at = end
@@ -2557,8 +2515,7 @@ class QuoteDecided(Message, frozen=True):
             at += 1
         bid_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             bid_price = NANOS_FROM[data[at:end]]
             at = end
@@ -2566,8 +2523,7 @@ class QuoteDecided(Message, frozen=True):
             at += 1
         ask_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             ask_price = NANOS_FROM[data[at:end]]
             at = end
@@ -2575,8 +2531,7 @@ class QuoteDecided(Message, frozen=True):
             at += 1
         gap: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             gap = NANOS_FROM[data[at:end]]
             at = end
@@ -2584,8 +2539,7 @@ class QuoteDecided(Message, frozen=True):
             at += 1
         inventory: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             inventory = NANOS_FROM[data[at:end]]
             at = end
@@ -2593,8 +2547,7 @@ class QuoteDecided(Message, frozen=True):
             at += 1
         volatility: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             volatility = NANOS_FROM[data[at:end]]
             at = end
@@ -2602,8 +2555,7 @@ class QuoteDecided(Message, frozen=True):
             at += 1
         price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             price = NANOS_FROM[data[at:end]]
             at = end
@@ -2791,8 +2743,7 @@ class QuoteInquiry(Message, frozen=True):
         at = end
         bid_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             bid_price = NANOS_FROM[data[at:end]]
             at = end
@@ -2800,8 +2751,7 @@ class QuoteInquiry(Message, frozen=True):
             at += 1
         ask_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             ask_price = NANOS_FROM[data[at:end]]
             at = end
@@ -2809,8 +2759,7 @@ class QuoteInquiry(Message, frozen=True):
             at += 1
         quantity: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             quantity = NANOS_FROM[data[at:end]]
             at = end
@@ -2821,8 +2770,7 @@ class QuoteInquiry(Message, frozen=True):
         expected_version, at = read_long(data, at)
         sent_at: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -3100,8 +3048,7 @@ class RespondToInquiry(Message, frozen=True):
         at += 1
         price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             price = NANOS_FROM[data[at:end]]
             at = end
@@ -3109,8 +3056,7 @@ class RespondToInquiry(Message, frozen=True):
             at += 1
         cover_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             cover_price = NANOS_FROM[data[at:end]]
             at = end
@@ -3119,8 +3065,7 @@ class RespondToInquiry(Message, frozen=True):
         expected_version, at = read_long(data, at)
         sent_at: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -3461,8 +3406,7 @@ class SetDeskTerms(Message, frozen=True):
         at = end
         quantity_max: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             quantity_max = NANOS_FROM[data[at:end]]
             at = end
@@ -3470,8 +3414,7 @@ class SetDeskTerms(Message, frozen=True):
             at += 1
         position_max: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             position_max = NANOS_FROM[data[at:end]]
             at = end
@@ -3479,8 +3422,7 @@ class SetDeskTerms(Message, frozen=True):
             at += 1
         credit_max: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             credit_max = NANOS_FROM[data[at:end]]
             at = end

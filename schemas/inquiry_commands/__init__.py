@@ -30,13 +30,13 @@ from schemas.wire import (
     NANOS_BYTES,
     NANOS_FROM,
     NANOS_SIZE_AT,
+    PRESENT,
     STRING,
     TIME_AT,
     Message,
     Sender,
     bytes_to_nanos,
     envelope_bytes,
-    is_there,
     long_size,
     read_long,
     read_time,
@@ -143,34 +143,38 @@ class Inquiry(Message, frozen=True):
         end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        command_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        correlation_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        caused_by = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        actor_id = data[at:end].decode()
-        at = end
+        if data[at : at + 4] == b"\x00\x00\x00\x00":
+            command_id = correlation_id = caused_by = actor_id = ""
+            at += 4
+        else:
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            command_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            correlation_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            caused_by = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            actor_id = data[at:end].decode()
+            at = end
         known = TIME_AT.get(data[at : at + 9])
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
@@ -298,8 +302,7 @@ class InquiryQuote(Message, frozen=True):
         at = end
         bid_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             bid_price = NANOS_FROM[data[at:end]]
             at = end
@@ -307,8 +310,7 @@ class InquiryQuote(Message, frozen=True):
             at += 1
         ask_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             ask_price = NANOS_FROM[data[at:end]]
             at = end
@@ -316,8 +318,7 @@ class InquiryQuote(Message, frozen=True):
             at += 1
         quantity: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             quantity = NANOS_FROM[data[at:end]]
             at = end
@@ -328,8 +329,7 @@ class InquiryQuote(Message, frozen=True):
         expected_version, at = read_long(data, at)
         sent_at: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -341,34 +341,38 @@ class InquiryQuote(Message, frozen=True):
         end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        command_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        correlation_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        caused_by = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        actor_id = data[at:end].decode()
-        at = end
+        if data[at : at + 4] == b"\x00\x00\x00\x00":
+            command_id = correlation_id = caused_by = actor_id = ""
+            at += 4
+        else:
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            command_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            correlation_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            caused_by = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            actor_id = data[at:end].decode()
+            at = end
         known = TIME_AT.get(data[at : at + 9])
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
@@ -496,8 +500,7 @@ class InquiryReply(Message, frozen=True):
         at += 1
         price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             price = NANOS_FROM[data[at:end]]
             at = end
@@ -505,8 +508,7 @@ class InquiryReply(Message, frozen=True):
             at += 1
         cover_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             cover_price = NANOS_FROM[data[at:end]]
             at = end
@@ -515,8 +517,7 @@ class InquiryReply(Message, frozen=True):
         expected_version, at = read_long(data, at)
         sent_at: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -528,34 +529,38 @@ class InquiryReply(Message, frozen=True):
         end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        command_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        correlation_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        caused_by = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        actor_id = data[at:end].decode()
-        at = end
+        if data[at : at + 4] == b"\x00\x00\x00\x00":
+            command_id = correlation_id = caused_by = actor_id = ""
+            at += 4
+        else:
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            command_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            correlation_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            caused_by = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            actor_id = data[at:end].decode()
+            at = end
         known = TIME_AT.get(data[at : at + 9])
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
@@ -675,8 +680,7 @@ class InquiryVerdict(Message, frozen=True):
         at += 1
         price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             price = NANOS_FROM[data[at:end]]
             at = end
@@ -685,8 +689,7 @@ class InquiryVerdict(Message, frozen=True):
         expected_version, at = read_long(data, at)
         sent_at: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -698,34 +701,38 @@ class InquiryVerdict(Message, frozen=True):
         end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        command_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        correlation_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        caused_by = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        actor_id = data[at:end].decode()
-        at = end
+        if data[at : at + 4] == b"\x00\x00\x00\x00":
+            command_id = correlation_id = caused_by = actor_id = ""
+            at += 4
+        else:
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            command_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            correlation_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            caused_by = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            actor_id = data[at:end].decode()
+            at = end
         known = TIME_AT.get(data[at : at + 9])
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
@@ -857,8 +864,7 @@ class NewInquiry(Message, frozen=True):
         """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
         inquiry_id: str | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             size = data[at]
             at += 1
             if size & 0x81:
@@ -896,8 +902,7 @@ class NewInquiry(Message, frozen=True):
         at = end
         requested_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             requested_price = NANOS_FROM[data[at:end]]
             at = end
@@ -944,8 +949,7 @@ class NewInquiry(Message, frozen=True):
         at = end
         competition: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             competition, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -965,8 +969,7 @@ class NewInquiry(Message, frozen=True):
         expire_time, at = read_time(data, at) if known is None else (known, at + 9)
         sent_at: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -978,34 +981,38 @@ class NewInquiry(Message, frozen=True):
         end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        command_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        correlation_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        caused_by = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        actor_id = data[at:end].decode()
-        at = end
+        if data[at : at + 4] == b"\x00\x00\x00\x00":
+            command_id = correlation_id = caused_by = actor_id = ""
+            at += 4
+        else:
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            command_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            correlation_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            caused_by = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            actor_id = data[at:end].decode()
+            at = end
         known = TIME_AT.get(data[at : at + 9])
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):

@@ -13,13 +13,13 @@ from schemas.wire import (
     NANOS_BYTES,
     NANOS_FROM,
     NANOS_SIZE_AT,
+    PRESENT,
     STRING,
     TIME_AT,
     Message,
     Sender,
     bytes_to_nanos,
     envelope_bytes,
-    is_there,
     long_size,
     read_double,
     read_items,
@@ -90,78 +90,67 @@ class IntervalAnalytics(msgspec.Struct, frozen=True):
         ticks, at = read_long(data, at)
         tick_sma: float | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             tick_sma, at = read_double(data, at)
         else:
             at += 1
         bar_sma: float | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             bar_sma, at = read_double(data, at)
         else:
             at += 1
         ema: float | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             ema, at = read_double(data, at)
         else:
             at += 1
         rsi: float | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             rsi, at = read_double(data, at)
         else:
             at += 1
         macd: float | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             macd, at = read_double(data, at)
         else:
             at += 1
         macd_signal: float | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             macd_signal, at = read_double(data, at)
         else:
             at += 1
         macd_histogram: float | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             macd_histogram, at = read_double(data, at)
         else:
             at += 1
         bollinger_lower: float | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             bollinger_lower, at = read_double(data, at)
         else:
             at += 1
         bollinger_upper: float | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             bollinger_upper, at = read_double(data, at)
         else:
             at += 1
         atr: float | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             atr, at = read_double(data, at)
         else:
             at += 1
         realized_volatility: float | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             realized_volatility, at = read_double(data, at)
         else:
             at += 1
@@ -848,8 +837,7 @@ class BarClosed(Message, frozen=True):
         at = end
         vwap: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             vwap = NANOS_FROM[data[at:end]]
             at = end
@@ -1139,8 +1127,7 @@ class PriceUpdated(Message, frozen=True):
         observed_at, at = read_time(data, at) if known is None else (known, at + 9)
         price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             price = NANOS_FROM[data[at:end]]
             at = end
@@ -1148,8 +1135,7 @@ class PriceUpdated(Message, frozen=True):
             at += 1
         bid: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             bid = NANOS_FROM[data[at:end]]
             at = end
@@ -1157,8 +1143,7 @@ class PriceUpdated(Message, frozen=True):
             at += 1
         ask: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             ask = NANOS_FROM[data[at:end]]
             at = end
@@ -1166,8 +1151,7 @@ class PriceUpdated(Message, frozen=True):
             at += 1
         change: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             change = NANOS_FROM[data[at:end]]
             at = end
@@ -1175,8 +1159,7 @@ class PriceUpdated(Message, frozen=True):
             at += 1
         change_percent: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             change_percent = NANOS_FROM[data[at:end]]
             at = end
@@ -1184,8 +1167,7 @@ class PriceUpdated(Message, frozen=True):
             at += 1
         open: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             open = NANOS_FROM[data[at:end]]
             at = end
@@ -1193,8 +1175,7 @@ class PriceUpdated(Message, frozen=True):
             at += 1
         high: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             high = NANOS_FROM[data[at:end]]
             at = end
@@ -1202,8 +1183,7 @@ class PriceUpdated(Message, frozen=True):
             at += 1
         low: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             low = NANOS_FROM[data[at:end]]
             at = end
@@ -1211,8 +1191,7 @@ class PriceUpdated(Message, frozen=True):
             at += 1
         volume: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             volume = NANOS_FROM[data[at:end]]
             at = end
@@ -1220,8 +1199,7 @@ class PriceUpdated(Message, frozen=True):
             at += 1
         vwap: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             vwap = NANOS_FROM[data[at:end]]
             at = end

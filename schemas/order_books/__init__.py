@@ -46,13 +46,13 @@ from schemas.wire import (
     NANOS_BYTES,
     NANOS_FROM,
     NANOS_SIZE_AT,
+    PRESENT,
     STRING,
     TIME_AT,
     Message,
     Sender,
     bytes_to_nanos,
     envelope_bytes,
-    is_there,
     long_size,
     read_items,
     read_long,
@@ -95,8 +95,7 @@ class Mark(msgspec.Struct, frozen=True):
         at = end
         bid: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             bid = NANOS_FROM[data[at:end]]
             at = end
@@ -104,8 +103,7 @@ class Mark(msgspec.Struct, frozen=True):
             at += 1
         ask: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             ask = NANOS_FROM[data[at:end]]
             at = end
@@ -113,8 +111,7 @@ class Mark(msgspec.Struct, frozen=True):
             at += 1
         last: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             last = NANOS_FROM[data[at:end]]
             at = end
@@ -244,8 +241,7 @@ class AuctionIndicated(Message, frozen=True):
         ends_at, at = read_time(data, at) if known is None else (known, at + 9)
         price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             price = NANOS_FROM[data[at:end]]
             at = end
@@ -1652,8 +1648,7 @@ class EnterOrder(Message, frozen=True):
         at = end
         limit_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             limit_price = NANOS_FROM[data[at:end]]
             at = end
@@ -1665,8 +1660,7 @@ class EnterOrder(Message, frozen=True):
         taker_fee_rate, at = read_long(data, at)
         stop_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             stop_price = NANOS_FROM[data[at:end]]
             at = end
@@ -1674,8 +1668,7 @@ class EnterOrder(Message, frozen=True):
             at += 1
         trail: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             trail = NANOS_FROM[data[at:end]]
             at = end
@@ -1683,8 +1676,7 @@ class EnterOrder(Message, frozen=True):
             at += 1
         display_quantity: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             display_quantity = NANOS_FROM[data[at:end]]
             at = end
@@ -1692,8 +1684,7 @@ class EnterOrder(Message, frozen=True):
             at += 1
         slippage: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             slippage = NANOS_FROM[data[at:end]]
             at = end
@@ -1701,8 +1692,7 @@ class EnterOrder(Message, frozen=True):
             at += 1
         spend: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             spend = NANOS_FROM[data[at:end]]
             at = end
@@ -1730,8 +1720,7 @@ class EnterOrder(Message, frozen=True):
         at = end
         held_by_filled: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             held_by_filled = NANOS_FROM[data[at:end]]
             at = end
@@ -2097,8 +2086,7 @@ class InstrumentListed(Message, frozen=True):
         at += 1
         quantity_max: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             quantity_max = NANOS_FROM[data[at:end]]
             at = end
@@ -2106,8 +2094,7 @@ class InstrumentListed(Message, frozen=True):
             at += 1
         notional_max: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             notional_max = NANOS_FROM[data[at:end]]
             at = end
@@ -2131,8 +2118,7 @@ class InstrumentListed(Message, frozen=True):
         expires_at, at = read_time(data, at) if known is None else (known, at + 9)
         strike: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             strike = NANOS_FROM[data[at:end]]
             at = end
@@ -2495,8 +2481,7 @@ class ListInstrument(Message, frozen=True):
         at += 1
         quantity_max: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             quantity_max = NANOS_FROM[data[at:end]]
             at = end
@@ -2504,8 +2489,7 @@ class ListInstrument(Message, frozen=True):
             at += 1
         notional_max: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             notional_max = NANOS_FROM[data[at:end]]
             at = end
@@ -2529,8 +2513,7 @@ class ListInstrument(Message, frozen=True):
         expires_at, at = read_time(data, at) if known is None else (known, at + 9)
         strike: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             strike = NANOS_FROM[data[at:end]]
             at = end
@@ -3255,8 +3238,7 @@ class OrderReplaced(Message, frozen=True):
         sequence, at = read_long(data, at)
         stop_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             stop_price = NANOS_FROM[data[at:end]]
             at = end
@@ -3264,8 +3246,7 @@ class OrderReplaced(Message, frozen=True):
             at += 1
         trail: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             trail = NANOS_FROM[data[at:end]]
             at = end
@@ -4028,8 +4009,7 @@ class ReplaceOrder(Message, frozen=True):
         at = end
         stop_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             stop_price = NANOS_FROM[data[at:end]]
             at = end
@@ -4037,8 +4017,7 @@ class ReplaceOrder(Message, frozen=True):
             at += 1
         trail: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             trail = NANOS_FROM[data[at:end]]
             at = end
@@ -5255,8 +5234,7 @@ class SetPriceBand(Message, frozen=True):
         at = end
         low: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             low = NANOS_FROM[data[at:end]]
             at = end
@@ -5264,8 +5242,7 @@ class SetPriceBand(Message, frozen=True):
             at += 1
         high: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             high = NANOS_FROM[data[at:end]]
             at = end
@@ -5387,8 +5364,7 @@ class SetReferencePrices(Message, frozen=True):
         at = end
         bid: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             bid = NANOS_FROM[data[at:end]]
             at = end
@@ -5396,8 +5372,7 @@ class SetReferencePrices(Message, frozen=True):
             at += 1
         ask: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             ask = NANOS_FROM[data[at:end]]
             at = end
@@ -5405,8 +5380,7 @@ class SetReferencePrices(Message, frozen=True):
             at += 1
         last: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             last = NANOS_FROM[data[at:end]]
             at = end

@@ -22,13 +22,13 @@ from schemas.wire import (
     NANOS_BYTES,
     NANOS_FROM,
     NANOS_SIZE_AT,
+    PRESENT,
     STRING,
     TIME_AT,
     Message,
     Sender,
     bytes_to_nanos,
     envelope_bytes,
-    is_there,
     long_size,
     read_time,
 )
@@ -100,8 +100,7 @@ class AmendRequest(Message, frozen=True):
         at = end
         quantity: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             quantity = NANOS_FROM[data[at:end]]
             at = end
@@ -109,8 +108,7 @@ class AmendRequest(Message, frozen=True):
             at += 1
         limit_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             limit_price = NANOS_FROM[data[at:end]]
             at = end
@@ -118,8 +116,7 @@ class AmendRequest(Message, frozen=True):
             at += 1
         stop_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             stop_price = NANOS_FROM[data[at:end]]
             at = end
@@ -127,8 +124,7 @@ class AmendRequest(Message, frozen=True):
             at += 1
         trail: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             trail = NANOS_FROM[data[at:end]]
             at = end
@@ -136,8 +132,7 @@ class AmendRequest(Message, frozen=True):
             at += 1
         sent_at: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -149,34 +144,38 @@ class AmendRequest(Message, frozen=True):
         end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        command_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        correlation_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        caused_by = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        actor_id = data[at:end].decode()
-        at = end
+        if data[at : at + 4] == b"\x00\x00\x00\x00":
+            command_id = correlation_id = caused_by = actor_id = ""
+            at += 4
+        else:
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            command_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            correlation_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            caused_by = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            actor_id = data[at:end].decode()
+            at = end
         known = TIME_AT.get(data[at : at + 9])
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
@@ -271,8 +270,7 @@ class CancelRequest(Message, frozen=True):
         at = end
         sent_at: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -284,34 +282,38 @@ class CancelRequest(Message, frozen=True):
         end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        command_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        correlation_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        caused_by = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        actor_id = data[at:end].decode()
-        at = end
+        if data[at : at + 4] == b"\x00\x00\x00\x00":
+            command_id = correlation_id = caused_by = actor_id = ""
+            at += 4
+        else:
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            command_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            correlation_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            caused_by = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            actor_id = data[at:end].decode()
+            at = end
         known = TIME_AT.get(data[at : at + 9])
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):
@@ -455,8 +457,7 @@ class NewOrder(Message, frozen=True):
         at = end
         limit_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             limit_price = NANOS_FROM[data[at:end]]
             at = end
@@ -464,8 +465,7 @@ class NewOrder(Message, frozen=True):
             at += 1
         stop_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             stop_price = NANOS_FROM[data[at:end]]
             at = end
@@ -473,8 +473,7 @@ class NewOrder(Message, frozen=True):
             at += 1
         notional: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             notional = NANOS_FROM[data[at:end]]
             at = end
@@ -482,8 +481,7 @@ class NewOrder(Message, frozen=True):
             at += 1
         take_profit_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             take_profit_price = NANOS_FROM[data[at:end]]
             at = end
@@ -491,8 +489,7 @@ class NewOrder(Message, frozen=True):
             at += 1
         stop_loss_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             stop_loss_price = NANOS_FROM[data[at:end]]
             at = end
@@ -500,8 +497,7 @@ class NewOrder(Message, frozen=True):
             at += 1
         stop_loss_limit_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             stop_loss_limit_price = NANOS_FROM[data[at:end]]
             at = end
@@ -511,8 +507,7 @@ class NewOrder(Message, frozen=True):
         at += 1
         client_order_id: str | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             size = data[at]
             at += 1
             if size & 0x81:
@@ -524,8 +519,7 @@ class NewOrder(Message, frozen=True):
             at += 1
         order_id: str | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             size = data[at]
             at += 1
             if size & 0x81:
@@ -537,8 +531,7 @@ class NewOrder(Message, frozen=True):
             at += 1
         trail: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             trail = NANOS_FROM[data[at:end]]
             at = end
@@ -546,8 +539,7 @@ class NewOrder(Message, frozen=True):
             at += 1
         display_quantity: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             display_quantity = NANOS_FROM[data[at:end]]
             at = end
@@ -555,8 +547,7 @@ class NewOrder(Message, frozen=True):
             at += 1
         slippage: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             slippage = NANOS_FROM[data[at:end]]
             at = end
@@ -579,8 +570,7 @@ class NewOrder(Message, frozen=True):
         at += 1
         sent_at: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             known = TIME_AT.get(data[at : at + 9])
             sent_at, at = read_time(data, at) if known is None else (known, at + 9)
         else:
@@ -592,34 +582,38 @@ class NewOrder(Message, frozen=True):
         end = at + (size >> 1)
         event_id = data[at:end].decode()
         at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        command_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        correlation_id = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        caused_by = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        actor_id = data[at:end].decode()
-        at = end
+        if data[at : at + 4] == b"\x00\x00\x00\x00":
+            command_id = correlation_id = caused_by = actor_id = ""
+            at += 4
+        else:
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            command_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            correlation_id = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            caused_by = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            actor_id = data[at:end].decode()
+            at = end
         known = TIME_AT.get(data[at : at + 9])
         timestamp, at = read_time(data, at) if known is None else (known, at + 9)
         if at != len(data):

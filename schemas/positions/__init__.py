@@ -7,13 +7,13 @@ from schemas.wire import (
     NANOS_BYTES,
     NANOS_FROM,
     NANOS_SIZE_AT,
+    PRESENT,
     STRING,
     TIME_AT,
     Message,
     Sender,
     bytes_to_nanos,
     envelope_bytes,
-    is_there,
     long_size,
     read_long,
     read_time,
@@ -107,8 +107,7 @@ class PositionEvent(Message, frozen=True):
         at = end
         average_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             average_price = NANOS_FROM[data[at:end]]
             at = end
@@ -119,8 +118,7 @@ class PositionEvent(Message, frozen=True):
         at = end
         market_value: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             market_value = NANOS_FROM[data[at:end]]
             at = end
@@ -128,8 +126,7 @@ class PositionEvent(Message, frozen=True):
             at += 1
         unrealized_pnl: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             unrealized_pnl = NANOS_FROM[data[at:end]]
             at = end
@@ -143,8 +140,7 @@ class PositionEvent(Message, frozen=True):
         at = end
         last_price: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             last_price = NANOS_FROM[data[at:end]]
             at = end
@@ -152,8 +148,7 @@ class PositionEvent(Message, frozen=True):
             at += 1
         trade_id: str | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             size = data[at]
             at += 1
             if size & 0x81:

@@ -5,7 +5,7 @@ import pytest
 from examples import units
 from machines import Machine, about, of_type
 
-from domain.feeds import LEVELS_MAX, PACK_NS, PACKED_MAX, Kept
+from domain.feeds import BUSY_COUNT, BUSY_PACK_NS, LEVELS_MAX, PACK_NS, PACKED_MAX, Kept
 from domain.ingress import AHEAD_NS_MAX, Refused
 from domain.money import AMOUNT_MAX
 from domain.observations import DepthChanged, Printed, Quoted, unpacked
@@ -70,10 +70,21 @@ def test_the_next_one_takes_along_those_that_waited_long_enough() -> None:
 def test_no_pack_grows_beyond_its_bound_and_nothing_is_lost() -> None:
     machine = Machine("feeds")
     events = [event for number in range(1, 1_000) for event in machine.run(changed(QUOTE, sequence=number), at=LATER)]
-    events += machine.run(Tick(is_manual=False), at=2 * LATER)
+    events += machine.run(Tick(is_manual=False), at=LATER + BUSY_PACK_NS)
     records = of_type(events, RecordObservations)
     assert [found.sequence for found in told(*records)] == list(range(1, 1_000))
     assert max(record.count for record in records) == PACKED_MAX
+
+
+def test_where_many_come_they_wait_longer_until_few_come_again() -> None:
+    machine, now, waits = Machine("feeds"), LATER, []
+    for pause in (PACK_NS, PACK_NS // BUSY_COUNT, PACK_NS // BUSY_COUNT, PACK_NS):
+        for number in range(1, 100):
+            now += pause
+            machine.run(changed(QUOTE, sequence=number), at=now)
+        (pack,) = [pack for _, pack in machine.state.packs.scan()]
+        waits.append(pack.wait)
+    assert waits == [PACK_NS, BUSY_PACK_NS, BUSY_PACK_NS, PACK_NS]
 
 
 def test_a_book_waits_for_nobody_and_overtakes_nobody() -> None:
@@ -93,8 +104,8 @@ def test_a_pack_has_symbols_of_one_shard_only() -> None:
         for symbol in symbols:
             machine.run(changed(QUOTE, symbol=symbol, sequence=turn + 1), at=LATER)
     for record in of_type(machine.run(Tick(is_manual=False), at=2 * LATER), RecordObservations):
-        places = {machine.state.place_of(found.symbol) for found in unpacked(record.observations)}
-        assert places == {machine.state.place_of(record.symbol)}
+        places = {machine.state.key_of(found.symbol) for found in unpacked(record.observations)}
+        assert places == {machine.state.key_of(record.symbol)}
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from schemas.accounts import DepositFunds, OpenAccount, PlaceOrder
 from schemas.enums import OrderType, Side, TimeInForce
 from schemas.order_books import Mark, TradeExecuted
 from schemas.order_commands import NewOrder
-from schemas.wire import LENGTH, LONG, NANOS_BYTES, STRING, Message, bytes_to_nanos, is_there, read_items, read_long
+from schemas.wire import LENGTH, LONG, NANOS_BYTES, STRING, Message, bytes_to_nanos, read_items, read_long
 
 CODEC = Codec(FileRegistry())
 NEW = NewOrder("ann", "ADAUSDT", Side.BUY, OrderType.LIMIT, 5, order_id="o", timestamp=1_700_000_000_000_000_000)
@@ -214,8 +214,10 @@ def test_a_long_of_more_than_64_bits_is_none(data: bytes) -> None:
 
 @pytest.mark.parametrize("branch", [1, 3, 4, 255])
 def test_there_are_two_branches(branch: int) -> None:
-    with pytest.raises(ValueError, match="no branch"):
-        is_there(branch)
+    data = Mark("A", bid=1).encoded()
+    at = data.index(b"\2\2\1")
+    with pytest.raises(LookupError):
+        Mark.decoded(data[:at] + bytes([branch]) + data[at + 1 :], 0)
 
 
 def test_an_array_may_come_in_blocks_with_or_without_their_size() -> None:
