@@ -799,8 +799,7 @@ class DeskTermsChanged(Message, frozen=True):
             at += 1
         exposure_max: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             exposure_max = NANOS_FROM[data[at:end]]
             at = end
@@ -812,8 +811,7 @@ class DeskTermsChanged(Message, frozen=True):
         last_look_ns, at = read_long(data, at)
         last_look_tolerance: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             last_look_tolerance = NANOS_FROM[data[at:end]]
             at = end
@@ -1611,8 +1609,7 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         quote_mid: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             quote_mid = NANOS_FROM[data[at:end]]
             at = end
@@ -3430,8 +3427,7 @@ class SetDeskTerms(Message, frozen=True):
             at += 1
         exposure_max: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             exposure_max = NANOS_FROM[data[at:end]]
             at = end
@@ -3443,8 +3439,7 @@ class SetDeskTerms(Message, frozen=True):
         last_look_ns, at = read_long(data, at)
         last_look_tolerance: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             last_look_tolerance = NANOS_FROM[data[at:end]]
             at = end

@@ -5388,8 +5388,7 @@ class SetReferencePrices(Message, frozen=True):
             at += 1
         bid_size: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             bid_size = NANOS_FROM[data[at:end]]
             at = end
@@ -5397,8 +5396,7 @@ class SetReferencePrices(Message, frozen=True):
             at += 1
         ask_size: int | None = None
         if data[at]:
-            is_there(data[at])
-            at += 1
+            at += PRESENT[data[at]]
             end = at + NANOS_SIZE_AT[data[at]]
             ask_size = NANOS_FROM[data[at:end]]
             at = end
