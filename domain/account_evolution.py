@@ -165,8 +165,16 @@ def _instrument_listed(state: State, event: InstrumentListed) -> None:
 
 
 def _marked(state: State, event: MarkPrices) -> None:
+    """Quotes alone take no last price away: not every market tells its trades, and what one owns stays worth something.
+
+    A book without any price, as after a reset, has none.
+    """
     for mark in event.marks:
-        state.marks.put(mark.symbol, Mark(mark.bid, mark.ask, mark.last))
+        last = mark.last
+        if last is None and (mark.bid is not None or mark.ask is not None):
+            before = state.marks.get(mark.symbol)
+            last = None if before is None else before.last
+        state.marks.put(mark.symbol, Mark(mark.bid, mark.ask, last))
 
 
 def _reset_begun(state: State, event: ResetBegun) -> None:
@@ -246,6 +254,8 @@ def _cleared(state: State, _event: Cleared) -> None:
     ):  # balances are zero, and stay
         for key, _ in list(table.scan()):
             table.delete(key)
+    for symbol, mark in list(state.marks.scan()):
+        state.marks.put(symbol, Mark(mark.bid, mark.ask, None))
     state.risk.clear()
     state.timers.clear()
     row = state.shard_row()

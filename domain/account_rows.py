@@ -75,6 +75,8 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
     order_id: str = ""
     quantity: int = 0
     """What a cancel took out."""
+    body: str = ""
+    """What was asked for, where money was moved: under one id, something else is another matter."""
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -10,14 +10,17 @@ from collections.abc import Iterable, Iterator
 from domain import book_reports, inquiry_trades, margin
 from domain.account_rows import Event, State
 from domain.exposures import equity_of, told, unpriced, value_in
+from domain.orders import NO_MARK
 from domain.risk_rows import AccountRisk, DayBegun
 from schemas.accounts import AccountStateChanged
-from schemas.enums import AccountState, ReasonCode
+from schemas.enums import AccountState, ReasonCode, Venue
 from schemas.inquiries import InquiryBooked
-from schemas.order_books import TradeExecuted
+from schemas.order_books import Mark, MarkPrices, TradeExecuted
 from schemas.wire import NANOS
 
 DAY_NS = 86_400 * NANOS
+ACCOUNTS_PER_RECORD_MAX = 200
+"""Accounts at which one record looks; the shard sends itself another one for the others."""
 STRICTNESS = {
     AccountState.UNKNOWN: 0,
     AccountState.ACTIVE: 0,
@@ -31,7 +34,7 @@ def traded(state: State, command: TradeExecuted) -> Iterator[Event]:
     """A trade: its accounts may have lost by it."""
     both = dict.fromkeys((command.buy_account_id, command.sell_account_id))
     ours = [account_id for account_id in both if account_id in state.risk.guarded]
-    yield from days_begun(state, ours)
+    yield from _begun_at(state, ours, command.symbol, command.price, is_last=command.venue != Venue.SIM)
     yield from book_reports.traded(state, command)
     yield from look(state, ours)
 
@@ -40,9 +43,31 @@ def booked(state: State, command: InquiryBooked) -> Iterator[Event]:
     """A trade that was agreed on an inquiry: the same."""
     both = dict.fromkeys((command.buy_account_id, command.sell_account_id))
     ours = [account_id for account_id in both if account_id in state.risk.guarded]
-    yield from days_begun(state, ours)
+    yield from _begun_at(state, ours, command.instrument_id, command.price, is_last=False)
     yield from inquiry_trades.booked(state, command)
     yield from look(state, ours)
+
+
+def _begun_at(state: State, account_ids: list[str], symbol: str, price: int, *, is_last: bool) -> Iterator[Event]:
+    """Some accounts are about to trade at a price, which is newer than what the shard has heard.
+
+    What they get is worth that price from the trade on, and not what it was worth when prices were told last, nor
+    nothing: they would have lost or won what nobody did. `is_last`: else it counts only where no price is known.
+    """
+    mark = state.marks.get(symbol) or NO_MARK
+    is_news = mark.last is None or (is_last and mark.last != price)
+    yield from days_begun(state, account_ids)
+    if account_ids and is_news:
+        yield from days_begun(state, owners(state, symbol, "", ACCOUNTS_PER_RECORD_MAX))  # at the price of before
+        yield MarkPrices((Mark(symbol, mark.bid, mark.ask, price),))
+    for account_id in account_ids:
+        yield from _priced(state, account_id)
+
+
+def owners(state: State, symbol: str, after: str, count: int) -> list[str]:
+    """Guarded accounts that own, or owe, something that the symbol prices: so many, by name, from behind one on."""
+    instrument = state.instruments.get(symbol)
+    return [] if instrument is None else state.risk.owners.after(instrument.base, instrument.quote, after, count)
 
 
 def look(state: State, account_ids: list[str]) -> Iterator[Event]:

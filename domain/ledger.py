@@ -100,7 +100,7 @@ def deposit(state: State, command: DepositFunds) -> Iterator[Event]:
         account_id, asset, amount = command.account_id, command.asset, command.amount
         yield entry(state, account_id, asset, amount, 0, BalanceReason.DEPOSIT)
         yield Contra(EXTERNAL, asset, -amount)
-    yield from answer(state, command.command_id, "", reason)
+    yield from answer(state, command.command_id, "", reason, body=body_of(command))
 
 
 def withdraw(state: State, command: WithdrawFunds) -> Iterator[Event]:
@@ -118,7 +118,7 @@ def withdraw(state: State, command: WithdrawFunds) -> Iterator[Event]:
     if reason is None:
         yield entry(state, account_id, asset, -amount, 0, BalanceReason.WITHDRAWAL)
         yield Contra(EXTERNAL, asset, amount)
-    yield from answer(state, command.command_id, "", reason)
+    yield from answer(state, command.command_id, "", reason, body=body_of(command))
 
 
 def _amount_fault(state: State, command: DepositFunds | WithdrawFunds) -> ReasonCode | None:
@@ -136,12 +136,16 @@ def is_of_another(state: State, command_id: str, order_id: str) -> bool:
 
 
 def answer(
-    state: State, command_id: str, order_id: str, reason: ReasonCode | None, quantity: int = 0
+    state: State, command_id: str, order_id: str, reason: ReasonCode | None, quantity: int = 0, body: str = ""
 ) -> Iterator[Event]:
     """Remembers how a command ended; those of nobody need no answer."""
     if command_id:
         known = state.outcomes.get(command_id)
         number = state.shard_row().outcomes + 1 if known is None else known.number
-        yield Answered(
-            command_id, Outcome(number, is_pending=False, reason_code=reason, order_id=order_id, quantity=quantity)
-        )
+        outcome = Outcome(number, is_pending=False, reason_code=reason, order_id=order_id, quantity=quantity, body=body)
+        yield Answered(command_id, outcome)
+
+
+def body_of(command: DepositFunds | WithdrawFunds) -> str:
+    """What makes two movements of money under one id the same."""
+    return f"{command.asset}|{command.amount}"

@@ -9,12 +9,10 @@ from enum import IntEnum
 
 from domain import guards
 from domain.account_rows import Event, State
+from domain.guards import ACCOUNTS_PER_RECORD_MAX, owners
 from domain.risk_rows import WatchMoved
 from schemas.accounts import WatchAccounts
 from schemas.order_books import MarkPrices
-
-ACCOUNTS_PER_RECORD_MAX = 200
-"""Accounts at which one record looks; the shard sends itself another one for the others."""
 
 
 class Round(IntEnum):
@@ -30,7 +28,7 @@ def marked(state: State, command: MarkPrices) -> Iterator[Event]:
     if not state.risk.guarded:
         yield command
         return
-    symbols = [mark.symbol for mark in command.marks if _owners(state, mark.symbol, "", 1)]
+    symbols = [mark.symbol for mark in command.marks if owners(state, mark.symbol, "", 1)]
     yield from guards.days_begun(state, _first(state, symbols))  # at the prices of before
     yield command
     left = ACCOUNTS_PER_RECORD_MAX
@@ -47,7 +45,7 @@ def _first(state: State, symbols: list[str]) -> list[str]:
     for symbol in symbols:
         if len(found) >= ACCOUNTS_PER_RECORD_MAX:
             break
-        found |= dict.fromkeys(_owners(state, symbol, "", ACCOUNTS_PER_RECORD_MAX))
+        found |= dict.fromkeys(owners(state, symbol, "", ACCOUNTS_PER_RECORD_MAX))
     return list(found)[:ACCOUNTS_PER_RECORD_MAX]
 
 
@@ -59,7 +57,7 @@ def watch(state: State, command: WatchAccounts) -> Iterator[Event]:
 
 def _look(state: State, symbol: str, after: str, left: int) -> Generator[Event, None, int]:
     """Looks at so many, from one name on -> at how many more the record may look."""
-    names = _owners(state, symbol, after, left + 1)
+    names = owners(state, symbol, after, left + 1)
     some, before = names[:left], state.risk.watching.get(symbol)
     yield from guards.look(state, some)
     if len(names) > len(some):
@@ -72,8 +70,3 @@ def _look(state: State, symbol: str, after: str, left: int) -> Generator[Event, 
     elif before is not None:
         yield WatchMoved(symbol, Round.OVER)
     return left - len(some)
-
-
-def _owners(state: State, symbol: str, after: str, count: int) -> list[str]:
-    instrument = state.instruments.get(symbol)
-    return [] if instrument is None else state.risk.owners.after(instrument.base, instrument.quote, after, count)

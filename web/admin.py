@@ -8,6 +8,7 @@ from aiohttp import web
 from app.main import app
 from app.settings import Profile
 from domain.account_rows import Outcome
+from domain.ledger import body_of
 from schemas.accounts import DepositFunds, ResetAccounts, WithdrawFunds
 from schemas.enums import Allocation, InstrumentType, OptionRight, Venue
 from schemas.order_books import ListInstrument
@@ -52,6 +53,8 @@ async def is_done(request: web.Request, command: Any) -> bool:
         if not await is_taken(replica, sent):
             return False
     outcome: Outcome | None = replica.rows["outcomes"].get(command.command_id)
+    if outcome is not None and outcome.body and outcome.body != body_of(command):
+        raise Problem(422, "IDEMPOTENCY_KEY_REUSED", "the key came with another body before")
     if outcome is not None and outcome.reason_code is not None:
         raise refused(outcome.reason_code, f"{type(command).__name__} of {command.account_id}: {outcome.reason_code}")
     return True

@@ -104,14 +104,21 @@ async def place(request: web.Request, wanted: Wanted, *, legacy: bool = False) -
             return Placed(order_id, None, is_new=True)
     order: Order | None = replica.rows["orders"].get(order_id)
     if order is None or order.account_id != wanted.account_id:  # the id may be another one's: its account says so
-        return _placed_before(replica.rows["outcomes"].get(command_id), shards, wanted.account_id)
-    if asked_for(order) != body_of(command):
+        before = _placed_before(replica.rows["outcomes"].get(command_id), shards, wanted.account_id)
+        return _unless_refused(before, legacy=legacy)
+    if asked_for(order) != body_of(command) or order.client_order_id != command.client_order_id:
         raise Problem(422, "IDEMPOTENCY_KEY_REUSED", "the key came with another body before")
-    if order.is_refused_by_account:
+    return _unless_refused(Placed(order_id, order, is_new=True), legacy=legacy)
+
+
+def _unless_refused(placed: Placed, *, legacy: bool) -> Placed:
+    """The order, if its account took it: who asks once more hears the same. Raises Problem where it did not."""
+    order = placed.order
+    if order is not None and order.is_refused_by_account:
         assert order.reason_code is not None
         text = reason_text(order.reason_code)
         raise refused(order.reason_code, text, legacy=legacy, order_id=order.order_id, rejectionReason=text)
-    return Placed(order_id, order, is_new=True)
+    return placed
 
 
 def envelope() -> dict[str, Any]:

@@ -72,7 +72,7 @@ def test_a_deposit_that_comes_twice_counts_once() -> None:
     machine = accounts_with(deposit(1000, command="d"))
     assert machine.run(deposit(1000, command="d")) == []
     assert balance(machine) == (1000, 0)
-    assert outcome(machine, "d") == Outcome(1)
+    assert outcome(machine, "d") == Outcome(1, body=f"USDT|{units(1000)}")
 
 
 def test_a_withdrawal_that_comes_twice_counts_once() -> None:

@@ -2,25 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import product
 from random import Random
 from typing import Any
 
 import msgspec
+from all_gone import AllGone
 from desk_day import Desk
 from examples import BUY, CENT, SELL, listing
 from machines import Machine, of_type
+from naive_risk import check_verdict
 from promises import Promises
 from venues import Venue
 
 from app.topics import partition_of
 from domain import exposures, guards
-from domain.account_rows import CLEARING, FINAL, Answered, Cleared, Order
-from domain.cancel_marks import CancelMarked
+from domain.account_rows import CLEARING, FINAL, Cleared, Order
 from domain.entering import NO_LIMIT
-from domain.money import NUMBERS_PER_COUNT
-from domain.order_life import ANSWERS, EXEC_TYPES, Step
-from domain.timers import TimerSet
+from domain.order_life import ANSWERS, EXEC_TYPES
 from domain.trades import HOUSE
 from schemas.accounts import (
     AmendOrder,
@@ -72,7 +70,6 @@ from schemas.order_books import (
 )
 from schemas.order_commands import AmendRequest, CancelRequest, NewOrder
 from schemas.positions import PositionEvent
-from schemas.shared import Tick
 from schemas.wire import NANOS
 
 ACCOUNTS = ["ann", "bob", "cid", "dot", "eve"]
@@ -497,10 +494,7 @@ class Invariants:
         self.balances: dict[tuple[str, str], BalanceEvent] = {}
         self.positions: dict[tuple[str, str], PositionEvent] = {}
         self.trades: list[TradeExecuted] = []
-        self.marks: dict[str, int] = {}
-        """The newest order of each account when all of its open orders were asked to go."""
-        self.everybody: dict[tuple[int, str, Side], int] = {}
-        """The same of all accounts of a shard, by symbol and side."""
+        self.all_gone = AllGone()
         self.desks: defaultdict[int, Promises] = defaultdict(Promises)
         self.records = 0
 
@@ -508,7 +502,7 @@ class Invariants:
         self.records += 1
         if machine.noun.name == "accounts":
             check_ledger(machine.state)
-            self._all_go(machine, command, events)
+            self.all_gone.look(machine, command, events)
             self._guarded(machine.state, command, events)
         elif machine.noun.name == "order_books":
             check_books(machine.state)
@@ -520,6 +514,8 @@ class Invariants:
         for event in of_type(events, BalanceEvent):
             self._balance(event, machine)
         for event in of_type(events, RiskChecked):
+            if type(command) is PlaceOrder and event.order_id == command.order_id:
+                check_verdict(machine, command, event)
             is_borne = not event.required or event.required <= event.buying_power
             assert is_borne or event.reason_code == "BUYING_POWER"
             assert not event.is_approved or event.required is not None
@@ -564,7 +560,10 @@ class Invariants:
                 assert 2 * event.quantity * event.price <= LIMITS["notional_max"] * NANOS
 
     def _guarded(self, state: Any, command: Any, events: list[Any]) -> None:
-        """Once prices were heard, no account may do more than its losses allow."""
+        """Once prices were heard, no account may do more than its losses allow; a trade is the newest price."""
+        if type(command) is TradeExecuted and command.venue != Simulated.SIM:
+            is_guarded = {command.buy_account_id, command.sell_account_id} & state.risk.guarded
+            assert not is_guarded or state.marks.get(command.symbol).last == command.price
         if type(command) is MarkPrices and not of_type(events, WatchAccounts):
             symbols = {mark.symbol for mark in command.marks}
             for symbol in sorted(symbols):
@@ -572,24 +571,6 @@ class Invariants:
                 owners = [] if terms is None else state.risk.owners.after(terms.base, terms.quote, "", len(ACCOUNTS))
                 for account in owners:
                     assert not list(guards.fallen(state, account))
-
-    def _all_go(self, machine: Machine, command: Any, events: list[Any]) -> None:
-        """Once all orders of an account were asked to go, no exit of one of them begins to work."""
-        for event in of_type(events, OrderEvent):
-            if event.parent_id is not None and event.exec_type == EXEC_TYPES[Step.RELEASED]:
-                parent = machine.state.orders.get(event.parent_id)
-                assert parent.order_number > self.marks.get(event.account_id, 0)
-                for symbol, side in product(("", parent.symbol), (Side.UNKNOWN, parent.side)):
-                    assert parent.order_number > self.everybody.get((machine.place.partition, symbol, side), 0)
-        newest = machine.state.shard_row().orders * NUMBERS_PER_COUNT + machine.place.partition
-        is_of_all = type(command) is CancelOpenOrders and not command.symbol and command.side is Side.UNKNOWN
-        if is_of_all and any(not each.outcome.reason_code for each in of_type(events, Answered)):
-            self.marks[command.account_id] = newest
-        if type(command) is CancelOpenOrders and not command.account_id and of_type(events, CancelMarked):
-            self.everybody[machine.place.partition, command.symbol, command.side] = newest
-        for event in of_type(events, TimerSet):
-            if not event.at and type(command) is Tick:
-                self.marks[event.account_id] = newest
 
     def _reducing(self, event: OrderEvent, machine: Machine) -> None:
         """A reduce-only order of a cash account sells what was there before the trade."""

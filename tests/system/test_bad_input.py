@@ -154,7 +154,27 @@ async def test_a_client_order_id_comes_again(system: System) -> None:
     assert (await system.ask("POST", "/api/v1/orders", GOOD_V1, **key))[1]["order_id"] == keyed["order_id"]
     status, other = await system.ask("POST", "/api/v1/orders", GOOD_V1 | {"qty": "11"}, **key)
     assert (status, other["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    status, other = await system.ask("POST", "/api/v1/orders", GOOD_V1 | {"client_order_id": "mine-2"}, **key)
+    assert (status, other["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert (await system.get("/balance/1"))["reserved"]["USDT"] == Decimal(38), "two orders of 19, not four"
+    for qty in ("1000000", "1000000"):
+        status, refused = await system.ask("POST", "/api/v1/orders", body | {"client_order_id": "dear", "qty": qty})
+        assert (status, refused["code"]) == (422, "BUYING_POWER"), "who asks again hears the same"
+    await system.conserved()
+
+
+@pytest.mark.parametrize("what", ["deposits", "withdrawals"])
+async def test_money_moves_once_under_a_key_and_not_at_all_under_one_that_was_used_for_something_else(
+    system: System, what: str
+) -> None:
+    await system.deposit("ann", "USDT", "100")
+    body, key = {"account_id": "ann", "asset": "USDT", "amount": "5"}, {"Idempotency_Key": "payment 7"}
+    for _ in range(2):
+        status, balance = await system.ask("POST", f"/api/v1/admin/{what}", body, **key)
+        assert (status, balance["total"]) == (201, "105" if what == "deposits" else "95")
+    for other in ({"amount": "6"}, {"asset": "ADA"}):
+        status, problem = await system.ask("POST", f"/api/v1/admin/{what}", body | other, **key)
+        assert (status, problem["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
     await system.conserved()
 
 
