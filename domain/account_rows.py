@@ -76,7 +76,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
     quantity: int = 0
     """What a cancel took out."""
     body: str = ""
-    """What was asked for, where money was moved: under one id, something else is another matter."""
+    """What was asked for in a movement of money or an amend: something else under the same id is another matter."""
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):

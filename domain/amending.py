@@ -39,26 +39,26 @@ def amend(state: State, command: AmendOrder) -> Iterator[Event]:
     """
     if state.outcomes.get(command.command_id) is not None:
         return
-    order = state.orders.get(command.order_id)
+    order, body = state.orders.get(command.order_id), body_of(command)
     reason = _too_late(order, command, Step.AMEND_ASKED)
     if order is None or reason is not None:
-        yield from answer(state, command.command_id, command.order_id, reason)
+        yield from answer(state, command.command_id, command.order_id, reason, body=body)
         return
     amended = _with_new_terms(state, order, command)
     if isinstance(amended, ReasonCode):
-        yield from answer(state, command.command_id, order.order_id, amended)
+        yield from answer(state, command.command_id, order.order_id, amended, body=body)
         return
     terms, more = amended.amends[-1], amended.held - order.held
     if order.status is brackets.HELD:
         yield from brackets.amended(state, order, terms)
-        yield from answer(state, command.command_id, order.order_id, None)
+        yield from answer(state, command.command_id, order.order_id, None, body=body)
         return
     if more:
         yield entry(state, order.account_id, order.held_asset, 0, more, BalanceReason.HOLD, order.order_id)
     yield Stored(amended)
     if amended.is_margin:
         yield from reduce_only.make_room(state, amended)
-    yield from _await_answer(state, command.command_id, order.order_id)
+    yield from _await_answer(state, command.command_id, order.order_id, body)
     yield ReplaceOrder(
         order_id=order.order_id,
         account_id=order.account_id,
@@ -90,9 +90,15 @@ def _too_late(order: Order | None, command: AmendOrder | CancelOrder, step: Step
     return ReasonCode.TOO_LATE if order_life.answer(order.status, step) is None else None
 
 
-def _await_answer(state: State, command_id: str, order_id: str) -> Iterator[Event]:
+def _await_answer(state: State, command_id: str, order_id: str, body: str = "") -> Iterator[Event]:
     if command_id:
-        yield Answered(command_id, Outcome(state.shard_row().outcomes + 1, is_pending=True, order_id=order_id))
+        outcome = Outcome(state.shard_row().outcomes + 1, is_pending=True, order_id=order_id, body=body)
+        yield Answered(command_id, outcome)
+
+
+def body_of(command: AmendOrder) -> str:
+    """What makes two amends under one id the same."""
+    return f"{command.quantity}|{command.limit_price}|{command.stop_price}|{command.trail}"
 
 
 def replaced(state: State, command: OrderReplaced) -> Iterator[Event]:

@@ -142,6 +142,7 @@ def answer(
     if command_id:
         known = state.outcomes.get(command_id)
         number = state.shard_row().outcomes + 1 if known is None else known.number
+        body = body or ("" if known is None else known.body)
         outcome = Outcome(number, is_pending=False, reason_code=reason, order_id=order_id, quantity=quantity, body=body)
         yield Answered(command_id, outcome)
 

@@ -54,7 +54,7 @@ async def is_done(request: web.Request, command: Any) -> bool:
             return False
     outcome: Outcome | None = replica.rows["outcomes"].get(command.command_id)
     if outcome is not None and outcome.body and outcome.body != body_of(command):
-        raise Problem(422, "IDEMPOTENCY_KEY_REUSED", "the key came with another body before")
+        raise orders.key_reused()
     if outcome is not None and outcome.reason_code is not None:
         raise refused(outcome.reason_code, f"{type(command).__name__} of {command.account_id}: {outcome.reason_code}")
     return True

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
+from domain import amending
 from domain.account_rows import Order, Outcome
 from domain.names import is_name
 from domain.order_life import CXL_REJ_REASON_OTHER, CXL_REJ_REASONS, WORDS
@@ -107,7 +108,7 @@ async def place(request: web.Request, wanted: Wanted, *, legacy: bool = False) -
         before = _placed_before(replica.rows["outcomes"].get(command_id), shards, wanted.account_id)
         return _unless_refused(before, legacy=legacy)
     if asked_for(order) != body_of(command) or order.client_order_id != command.client_order_id:
-        raise Problem(422, "IDEMPOTENCY_KEY_REUSED", "the key came with another body before")
+        raise key_reused()
     return _unless_refused(Placed(order_id, order, is_new=True), legacy=legacy)
 
 
@@ -196,9 +197,14 @@ def _rows(order_id: str) -> Iterator[Order]:
             yield row
 
 
+def key_reused() -> Problem:
+    """An Idempotency-Key came with another body before."""
+    return Problem(422, "IDEMPOTENCY_KEY_REUSED", "the key came with another body before")
+
+
 async def amend(request: web.Request, order: Order, terms: NewTerms) -> Order | None:
     """Changes an order and waits for the book's answer; None where it takes too long. Raises Problem where refused."""
-    command_id = new_id()
+    command_id = _id_of(request, order, "amend")
     command = AmendOrder(
         order_id=order.order_id,
         account_id=order.account_id,
@@ -215,7 +221,7 @@ async def amend(request: web.Request, order: Order, terms: NewTerms) -> Order | 
 
 async def cancel(request: web.Request, order: Order) -> tuple[Order, int] | None:
     """Cancels what is left -> the order and how much it was; None where it takes too long. Raises Problem."""
-    command_id = new_id()
+    command_id = _id_of(request, order, "cancel")
     command = CancelOrder(
         order_id=order.order_id,
         account_id=order.account_id,
@@ -227,6 +233,12 @@ async def cancel(request: web.Request, order: Order) -> tuple[Order, int] | None
     )
     outcome = await _outcome(request, order, command)
     return None if outcome is None else (find(order.order_id, order.account_id), outcome.quantity)
+
+
+def _id_of(request: web.Request, order: Order, what: str) -> str:
+    """Of a command about an order: the same for the same key."""
+    key = request.headers.get("Idempotency-Key")
+    return new_id() if key is None else f"key-{id_of_key(what, order.account_id, order.order_id, key)}"
 
 
 async def _outcome(request: web.Request, order: Order, command: AmendOrder | CancelOrder) -> Outcome | None:
@@ -242,6 +254,8 @@ async def _outcome(request: web.Request, order: Order, command: AmendOrder | Can
             return None
     outcome = answer()
     assert outcome is not None
+    if isinstance(command, AmendOrder) and outcome.body != amending.body_of(command):
+        raise key_reused()
     if outcome.reason_code is not None:
         raise _request_refused(find(order.order_id, order.account_id), outcome.reason_code)
     return outcome

@@ -439,7 +439,7 @@ def test_an_amend_holds_more_before_it_goes_out_and_releases_what_is_too_much_wh
     assert balance(machine) == (100, 36)
     machine.run(replaced("1", 5, 2, 5, command="smaller"))
     assert balance(machine) == (100, 10)
-    assert outcome(machine, "smaller") == Outcome(3, order_id="1")
+    assert outcome(machine, "smaller") == Outcome(3, order_id="1", body=f"{units(5)}|{units(2)}|None|None")
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,8 @@ REASONS = {
     ReasonCode.KILL_SWITCH,
     ReasonCode.DISCONNECTED,
     ReasonCode.AUCTION_REMAINDER,
+    ReasonCode.INSTRUMENT_EXPIRED,
+    ReasonCode.EXPIRED,
 }
 """Some of those for which orders are refused or end on a usual day."""
 

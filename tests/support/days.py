@@ -18,6 +18,7 @@ from app.topics import partition_of
 from domain import exposures, guards
 from domain.account_rows import CLEARING, FINAL, Cleared, Order
 from domain.entering import NO_LIMIT
+from domain.money import fee_of
 from domain.order_life import ANSWERS, EXEC_TYPES
 from domain.trades import HOUSE
 from schemas.accounts import (
@@ -46,6 +47,7 @@ from schemas.enums import (
     AccountKind,
     AccountState,
     Allocation,
+    InstrumentType,
     OrderStatus,
     OrderType,
     ReasonCode,
@@ -74,7 +76,7 @@ from schemas.wire import NANOS
 
 ACCOUNTS = ["ann", "bob", "cid", "dot", "eve"]
 RESTRICTED = (*[AccountState.HALTED] * 3, AccountState.REDUCE_ONLY, AccountState.INACTIVE)
-ASSETS = ["ADA", "ETH", "AAPL", "USDT"]
+ASSETS = ["ADA", "ETH", "AAPL", "ADAZ26", "USDT"]
 LIMITS: dict[str, Any] = {
     "quantity_max": 50 * NANOS,
     "notional_max": 40 * NANOS,
@@ -84,6 +86,7 @@ LIMITS: dict[str, Any] = {
     "closing_auction_ns": NANOS // 20,
 }
 """Of one order in ETHADA; when it is traded, and by whom of those at one price; how it opens and closes."""
+FUTURE = {"instrument_type": InstrumentType.FUTURE, "underlying": "ADA", "expires_at": 30 * NANOS}
 LISTINGS = (
     listing(maker_fee_rate=1_000_000, taker_fee_rate=2_500_000),
     listing(
@@ -93,16 +96,18 @@ LISTINGS = (
     listing(
         symbol="AAPL", base="AAPL", venue=Simulated.SIM, lot=NANOS, maker_fee_rate=1_000_000, taker_fee_rate=3_333_333
     ),
+    listing(symbol="ADAZ26", base="ADAZ26", lot=NANOS, multiplier=10 * NANOS, taker_fee_rate=7_777_777, **FUTURE),
 )
 """Usual fees; prices of single nanos, where every fee is a question of rounding; a multiplier, and no fees; prices from
-elsewhere."""
+elsewhere; a contract that ends in the middle of the day."""
 PRICES = {
     "ADAUSDT": [CENT * n for n in range(95, 106)],
     "ETHUSDT": list(range(1, 8)),
     "ETHADA": [CENT * n for n in (95, 100, 105)],
     "AAPL": [CENT * n for n in range(95, 106)],
+    "ADAZ26": [CENT * n for n in range(98, 103)],
 }
-LOTS = {"ADAUSDT": NANOS // 1_000, "ETHUSDT": NANOS, "ETHADA": NANOS // 10, "AAPL": NANOS}
+LOTS = {"ADAUSDT": NANOS // 1_000, "ETHUSDT": NANOS, "ETHADA": NANOS // 10, "AAPL": NANOS, "ADAZ26": NANOS}
 
 
 class Day:
@@ -136,6 +141,8 @@ class Day:
         rng = self.rng
         if self.commands and rng.random() < 0.04:
             return rng.choice(self.commands)  # once more, to the letter
+        if rng.random() < 0.03:  # the contract goes on, to another end
+            return self._named(msgspec.structs.replace(LISTINGS[-1], expires_at=self.count * NANOS))
         if self.later and rng.random() < 0.15:
             return self._named(self.later.pop(0))
         kind = rng.choices(
@@ -432,6 +439,7 @@ def check_ledger(state: Any) -> None:
             assert order.held == order.leaves == 0, order
         else:
             held[f"{order.account_id}|{order.held_asset}"] += order.held
+        assert order.fee == fee_of(order.fee_accrued), "however many fills there were, it is rounded once"
     assert all(reserved[key] == held[key] for key in reserved | held), "reserved is what open orders hold"
     check_exposures(state)
 

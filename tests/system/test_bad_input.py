@@ -163,6 +163,26 @@ async def test_a_client_order_id_comes_again(system: System) -> None:
     await system.conserved()
 
 
+async def test_an_amend_and_a_cancel_under_a_key_are_answered_alike_however_often_they_come(system: System) -> None:
+    await seed(system)
+    placed = await system.post("/api/v1/orders", GOOD_V1)
+    path, key = f"/api/v1/orders/{placed['order_id']}", {"Idempotency_Key": "again"}
+    versions = set()
+    for _ in range(2):
+        status, amended = await system.ask("PATCH", path, {"qty": "4"}, **key)
+        assert (status, amended["qty"]) == (200, "4")
+        versions.add(amended["version"])
+    assert len(versions) == 1, "it was amended once"
+    status, problem = await system.ask("PATCH", path, {"qty": "5"}, **key)
+    assert (status, problem["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    for _ in range(2):
+        status, cancelled = await system.ask("DELETE", path, **key)
+        assert (status, cancelled["status"]) == (200, "CANCELLED")
+    status, problem = await system.ask("DELETE", path)
+    assert (status, problem["code"]) == (409, "TOO_LATE")
+    await system.conserved()
+
+
 @pytest.mark.parametrize("what", ["deposits", "withdrawals"])
 async def test_money_moves_once_under_a_key_and_not_at_all_under_one_that_was_used_for_something_else(
     system: System, what: str
