@@ -23,7 +23,7 @@ from bench.report import Measure
 from bench.stage import PARTITIONS, fill, make_topics, measured, quantile
 from schemas.enums import Comparison, Side
 from schemas.feeds import TradePrint
-from schemas.market_data import PriceUpdated, SetAlert
+from schemas.market_data import AlertTriggered, PriceUpdated, SetAlert
 from schemas.wire import NANOS
 
 NAMES = ("market_data_throughput", "market_data_lag_p99_ms")
@@ -33,6 +33,8 @@ TICK_SECONDS = int(os.environ.get("TICK_SECONDS") or 60)
 SYMBOLS = [f"T{number:03}" for number in range(100)]
 ALERTS = 10
 """Of each symbol: far away, as most are."""
+NEAR = range(9_500, 10_500, 10)
+"""Prices, in cents, at which the instrument that walks from 10,000 has an alert each: it meets several a second."""
 STEP_NS = NANOS // 10
 """Between two ticks of a symbol, in event time."""
 CENT = NANOS // 100
@@ -60,15 +62,20 @@ async def prepare(system: System) -> None:
     async with aiohttp.ClientSession() as system.session:
         worker = system.start_worker()
         await system.until_ready()
-        async with producing(system.bootstrap, MARKET_DATA) as producer:
-            for symbol in SYMBOLS:
-                for number in range(ALERTS):
-                    alert = SetAlert(f"{symbol}-{number}", "bench", symbol, "price", Comparison.ABOVE, 10_000 * NANOS)
-                    place = partition_of(symbol, partitions_of(MARKET_DATA, Profile.TEST))
-                    await producer.send(MARKET_DATA, codec.encode(alert), symbol.encode(), place)
-            await producer.flush()
+        far = 10_000 * NANOS
+        await watch(system.bootstrap, [(symbol, far + number) for symbol in SYMBOLS for number in range(ALERTS)])
         worker.terminate()
         await asyncio.to_thread(worker.wait, 30)
+
+
+async def watch(bootstrap: str, wanted: list[tuple[str, int]]) -> None:
+    """Lays alerts down: each for a price of an instrument above a threshold in nanos."""
+    async with producing(bootstrap, MARKET_DATA) as producer:
+        for symbol, threshold in wanted:
+            alert = SetAlert(f"{symbol}-{threshold}", "bench", symbol, "price", Comparison.ABOVE, threshold)
+            place = partition_of(symbol, partitions_of(MARKET_DATA, Profile.TEST))
+            await producer.send(MARKET_DATA, codec.encode(alert), symbol.encode(), place)
+        await producer.flush()
 
 
 def ticks(symbols: list[str], begin: int, step: int, seed: int = 1) -> Iterator[Written]:
@@ -128,20 +135,22 @@ async def lag(system: System) -> Measure:
     async with aiohttp.ClientSession() as system.session:
         system.start_worker(ROLES="feeds,market_data,order_books,accounts,positions,order_commands,gateway")
         await system.until_ready()
+        await watch(system.bootstrap, [("NOW", cents * CENT) for cents in NEAR])
         made = now_ticks()
         await send_by_schedule(system.bootstrap, FEEDS, made, TICK_RATE, WARM_UP_S)
         before = await buckets(system)
-        async with listening(system.bootstrap, "analytics-events") as (told,):
+        async with listening(system.bootstrap, "analytics-events", "alert-events") as (told, alerted):
             await send_by_schedule(system.bootstrap, FEEDS, made, TICK_RATE, TICK_SECONDS)
             await until_heard(lambda: len(told.heard) > TICK_SECONDS)
         after = await buckets(system)
     counts = {bound: after[bound] - before[bound] for bound in after}
     total = counts[float("inf")]
     p99 = next(bound for bound in sorted(counts) if counts[bound] >= total * 0.99)
-    heard = client_lags(told)
+    heard, alerts = client_lags(told, PriceUpdated), client_lags(alerted, AlertTriggered)
     note = (
         f"upper bound of the bucket, of {total:.0f} packs; {TICK_RATE} ticks/s for {TICK_SECONDS} s; a client hears "
-        f"a price after {quantile(heard, 0.5):.1f} (p50), {quantile(heard, 0.99):.1f} ms (p99), conflation included"
+        f"a price after {quantile(heard, 0.5):.1f} (p50), {quantile(heard, 0.99):.1f} ms (p99), conflation included; "
+        f"{len(alerts)} alerts after {quantile(alerts, 0.5):.1f} and {quantile(alerts, 0.99):.1f} ms"
     )
     return Measure(p99 * 1e3, "ms", None, None, note)
 
@@ -174,12 +183,12 @@ async def buckets(system: System) -> dict[float, float]:
     return {float(bound): float(count) for bound, count in found}
 
 
-def client_lags(told: Listener) -> list[float]:
-    """From the event time of the newest tick in a price to its arrival at a client, in ms."""
+def client_lags(told: Listener, kind: type[PriceUpdated | AlertTriggered]) -> list[float]:
+    """From the event time of the newest tick in an event of this kind to its arrival at a client, in ms."""
     offset = time.time() - perf_counter()
     found = []
     for heard_at, value in told.heard:
         event = codec.decode(value)
-        if type(event) is PriceUpdated and event.symbol == "NOW":
+        if isinstance(event, kind) and event.symbol == "NOW":
             found.append((heard_at + offset) * 1e3 - event.observed_at / 1e6)
     return sorted(found)
