@@ -17,6 +17,7 @@ from schemas.market_data import AlertRemoved, AlertSet, AlertTriggered, RemoveAl
 ALERTS_OF_SYMBOL_MAX = 10_000
 ALERTS_OF_USER_MAX = 100
 """Of one user, for one instrument."""
+OF_BOTH_SIDES = frozenset({"bid", "ask", "spread"})
 BEYOND_ALL = 10**40
 """No value is as large: an end of an interval that is open there."""
 
@@ -135,6 +136,14 @@ def are_quiet(watches: Mapping[str, Watch], best: Best) -> bool:
     if watch is None or best.bid is None or best.ask is None:
         return True
     return watch.low <= best.ask - best.bid <= watch.high
+
+
+def are_quiet_at(watches: Mapping[str, Watch], prices: list[int]) -> bool:
+    """Whether no alert does anything while the latest trade is at these, and nobody quotes."""
+    if not watches.keys().isdisjoint(OF_BOTH_SIDES):
+        return False
+    watch = watches.get("price")
+    return watch is None or (watch.low <= min(prices) and max(prices) <= watch.high)
 
 
 def heard(alerts: Alerts, symbol: str, measure: str, value: int, at: int) -> list[Event]:

@@ -10,7 +10,17 @@ from typing import Any, cast
 from domain import alerts, analytics, market_depth, measures
 from domain.analytics import Timed
 from domain.market_evolution import evolve
-from domain.market_quotes import Best, Market, Sources, best_of, reference_of, sources_after, with_sizes
+from domain.market_quotes import (
+    Best,
+    Market,
+    Sources,
+    after_trades,
+    best_of,
+    lasts_of,
+    reference_of,
+    sources_after,
+    with_sizes,
+)
 from domain.market_rows import Event, Listing, ListingKept, MarketMoved, MarketsForgotten, State
 from domain.observations import DepthChanged, Printed, Quoted, unpacked
 from domain.ticks import TimedTick
@@ -99,6 +109,9 @@ def _together(
         return
     sources = before = () if market is None else market.sources
     watches, is_stirred = state.alerts.watched.get(symbol), False
+    trades = [each for _, each in timed if isinstance(each, Printed)]
+    if len(trades) == len(timed) and (watches is None or alerts.are_quiet_at(watches, lasts_of(sources, trades))):
+        sources, timed = after_trades(sources, trades), []  # the latest of each market says it all
     for _, observation in timed:
         after = sources_after(sources, observation)
         if after is None:

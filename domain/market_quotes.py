@@ -134,6 +134,23 @@ def sources_after(sources: Sources, observation: Quoted | Printed) -> Sources | 
     return (*sources[:place], after, *sources[place + 1 :])
 
 
+def after_trades(sources: Sources, trades: list[Printed]) -> Sources:
+    """The same after trades, one after the other."""
+    latest: dict[str, Printed] = {}
+    for trade in trades:
+        known = latest.get(trade.exchange)
+        if trade.sets_price and (known is None or trade.at >= known.at):
+            latest[trade.exchange] = trade
+    for trade in latest.values():
+        sources = sources_after(sources, trade) or sources
+    return sources
+
+
+def lasts_of(sources: Sources, trades: list[Printed]) -> list[int]:
+    """What the latest trade of all markets may be meanwhile."""
+    return [trade.price for trade in trades] + [source.last for source in sources if source.last is not None]
+
+
 def with_sizes(best: Best, sources: Sources) -> Best:
     """The same with what all markets that count show at these prices: for a book that trades there."""
     bids, asks = [], []

@@ -2,11 +2,14 @@
 
 import pytest
 from examples import listing, units
+from hypothesis import given
+from hypothesis import strategies as st
 from machines import Machine, about, of_type
 
 from domain.analytics_rows import TELL_INTERVAL_NS_MIN
 from domain.market_data import REFERENCE_INTERVAL_NS_MIN
 from domain.market_quotes import SOURCES_MAX, STALE_NS, Best
+from domain.measures import OF_QUOTES
 from domain.observations import Observation, Printed, Quoted, packed
 from schemas.enums import Comparison, Venue
 from schemas.market_data import (
@@ -215,3 +218,42 @@ def test_a_clean_sheet_has_no_alerts() -> None:
     machine.run(alert(105))
     machine.run(ResetMarketData("reset", "0"))
     assert triggered(machine.run(heard(trade(106)))) == []
+
+
+exchanges = st.sampled_from(["X", "Y"])
+times = st.integers(1, 40)
+trades = st.builds(
+    lambda price, at, exchange, sets: trade(price, at=at, exchange=exchange, sets_price=sets),
+    *(st.integers(97, 103), times, exchanges, st.sampled_from([True, True, True, False])),
+)
+quotes = st.builds(
+    lambda bid, width, last, at, exchange: quote(bid, bid + width, last, at=at, exchange=exchange),
+    *(st.integers(97, 103), st.integers(0, 3), st.none() | st.integers(97, 103), times, exchanges),
+)
+thresholds = st.lists(
+    st.tuples(st.sampled_from(OF_QUOTES), st.sampled_from([Comparison.ABOVE, Comparison.BELOW]), st.integers(97, 103)),
+    max_size=4,
+)
+
+
+@given(
+    st.lists(trades, min_size=1, max_size=30) | st.lists(trades | quotes, min_size=1, max_size=30),
+    thresholds,
+    st.data(),
+)
+def test_alerts_and_prices_are_the_same_however_ticks_are_packed(
+    ticks: list[Observation], wanted: list[tuple[str, Comparison, int]], data: st.DataObject
+) -> None:
+    """Each market's latest trade says all of many, where no alert does anything at any of them."""
+    found = []
+    for sizes in ([1] * len(ticks), data.draw(st.lists(st.integers(1, 9), min_size=len(ticks), max_size=len(ticks)))):
+        machine, events, place = Machine("market_data"), [], 0
+        for number, (measure, comparison, threshold) in enumerate(wanted):
+            machine.run(SetAlert(f"a{number}", "ann", "AAPL", measure, comparison, units(threshold)))
+        for size in sizes:
+            if ticks[place : place + size]:
+                events += machine.run(heard(*ticks[place : place + size]))
+            place += size
+        triggered = [about(each, "alert_id", "value", "count") for each in of_type(events, AlertTriggered)]
+        found.append((machine.state.markets.get("AAPL"), dict(machine.snapshot()["alerts"]), triggered))
+    assert found[0] == found[1]
