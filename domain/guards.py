@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from domain import book_reports, inquiry_trades, margin
 from domain.account_rows import Event, State
-from domain.exposures import equity_of, told, unpriced, value_in
+from domain.exposures import equity_of, has_price, told, unpriced, value_in
 from domain.orders import NO_MARK
 from domain.risk_rows import AccountRisk, DayBegun
 from schemas.accounts import AccountStateChanged
@@ -35,6 +35,7 @@ def traded(state: State, command: TradeExecuted) -> Iterator[Event]:
     both = dict.fromkeys((command.buy_account_id, command.sell_account_id))
     ours = [account_id for account_id in both if account_id in state.risk.guarded]
     yield from _begun_at(state, ours, command.symbol, command.price, is_last=command.venue != Venue.SIM)
+    yield from _exchanged(state, ours, command)
     yield from book_reports.traded(state, command)
     yield from look(state, ours)
 
@@ -44,6 +45,7 @@ def booked(state: State, command: InquiryBooked) -> Iterator[Event]:
     both = dict.fromkeys((command.buy_account_id, command.sell_account_id))
     ours = [account_id for account_id in both if account_id in state.risk.guarded]
     yield from _begun_at(state, ours, command.instrument_id, command.price, is_last=False)
+    yield from _exchanged(state, ours, command)
     yield from inquiry_trades.booked(state, command)
     yield from look(state, ours)
 
@@ -62,6 +64,23 @@ def _begun_at(state: State, account_ids: list[str], symbol: str, price: int, *, 
         yield MarkPrices((Mark(symbol, mark.bid, mark.ask, price),))
     for account_id in account_ids:
         yield from _priced(state, account_id)
+
+
+def _exchanged(state: State, account_ids: list[str], trade: TradeExecuted | InquiryBooked) -> Iterator[Event]:
+    """Some accounts give something that counts for something of which nobody knows what it is worth, or get it so.
+
+    Then what counts has gone out, or come in, and was neither lost nor won.
+    """
+    for account_id in account_ids:
+        row = state.risk.of(account_id)
+        if row.loss_limit is None or trade.buy_account_id == trade.sell_account_id:
+            continue
+        sign = 1 if account_id == trade.buy_account_id else -1
+        legs = ((trade.base, sign * trade.quantity), (trade.quote, -sign * trade.value))
+        known = [leg for leg in legs if has_price(state, leg[0], row.loss_asset)]
+        if len(known) == 1:
+            moved = value_in(state, *known[0], row.loss_asset)
+            yield DayBegun(account_id, row.day, row.baseline + moved, row.unpriced)
 
 
 def owners(state: State, symbol: str, after: str, count: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from examples import BUY, SELL, accounts_with, deposit, fill, listed, marks, place, rested, units
 from machines import Machine, about, of_type
 
@@ -45,6 +46,31 @@ def test_quotes_without_a_last_price_take_no_price_away() -> None:
     machine.run(fill("1", 97, 2, 0, side=SELL))
     machine.run(marks("1.98", "1.99"))
     assert reason(machine, place("2", SELL, 5, 2)) is ReasonCode.BUYING_POWER
+
+
+def test_what_is_paid_for_with_one_asset_and_priced_in_none_that_counts_is_neither_won_nor_lost() -> None:
+    """10 ETH for 50 ADA, worth 100 USDT; what an ETH is worth in USDT counts from the 9 on that is told first."""
+    ethada, ethusdt = listed(symbol="ETHADA", base="ETH", quote="ADA"), listed(symbol="ETHUSDT", base="ETH")
+    machine = accounts_with(ethada, ethusdt, marks(1.99, 2, 2), deposit(100, "ADA"), BREAKER)
+    machine.run_all([place("1", BUY, 10, 5, symbol="ETHADA"), rested("1")])
+    trade = msgspec.structs.replace(fill("1", 10, 5, 0, symbol="ETHADA"), base="ETH", quote="ADA")
+    assert of_type(machine.run(trade), AccountStateChanged) == []
+    assert of_type(machine.run(marks(None, None, 9, symbol="ETHUSDT")), AccountStateChanged) == []
+    assert of_type(machine.run(marks(None, None, 4.01, symbol="ETHUSDT")), AccountStateChanged) == []  # 49.9 less
+    (told,) = of_type(machine.run(marks(None, None, 4, symbol="ETHUSDT")), AccountStateChanged)
+    assert about(told, "reason_code", "loss") == (ReasonCode.LOSS_LIMIT, units(50))
+
+
+def test_what_is_sold_for_something_without_a_price_is_neither_won_nor_lost() -> None:
+    ethada = listed(symbol="ETHADA", base="ETH", quote="ADA")
+    ethusdt = listed(symbol="ETHUSDT", base="ETH")
+    machine = accounts_with(ethada, ethusdt, marks(None, None, 9, symbol="ETHUSDT"), deposit(20, "ETH"), BREAKER)
+    machine.run_all([place("1", SELL, 10, 5, symbol="ETHADA"), rested("1")])
+    trade = msgspec.structs.replace(fill("1", 10, 5, 0, side=SELL, symbol="ETHADA"), base="ETH", quote="ADA")
+    assert of_type(machine.run(trade), AccountStateChanged) == []
+    assert of_type(machine.run(marks(None, None, "4.01", symbol="ETHUSDT")), AccountStateChanged) == []
+    (told,) = of_type(machine.run(marks(None, None, 4, symbol="ETHUSDT")), AccountStateChanged)
+    assert about(told, "loss") == (units(50),)
 
 
 def test_a_book_that_is_empty_as_after_a_reset_has_no_price() -> None:

@@ -91,8 +91,8 @@ def test_a_stricter_state_stays() -> None:
 
 def test_what_was_lost_by_a_trade_and_in_fees_counts_without_a_new_price() -> None:
     machine = accounts_with(deposit(1000), marks(9, 10, 10), breaker(100), place("1", BUY, 10, 20))
-    assert trips(machine, fill("1", 9, 20, 1, fee=units(9))) == []
-    (event,) = trips(machine, fill("1", 1, 10, 0, fee=units(1), trade="101"))
+    assert trips(machine, fill("1", 9, 20, 1, fee=units(9), accrued=units(9) * NANOS)) == []
+    (event,) = trips(machine, fill("1", 1, 10, 0, fee=units(1), accrued=units(10) * NANOS, trade="101"))
     assert event.loss == units(100)
 
 
