@@ -49,6 +49,7 @@ BARS = {
     "inquiry_throughput": Bar(AT_LEAST, 8_000),
     "inquiry_throughput_all_done": Bar(AT_LEAST, 3_000),
     "inquiry_latency_p99_ms": Bar(AT_MOST, 15),
+    "inquiry_socket_p99_ms": Bar(AT_MOST, 150),
     "order_latency_p999_ms_idle_partitions": Bar(AT_MOST, 60),
     "order_latency_while_analytics_paused": Bar(AT_MOST, 1.2),
     "mark_to_exposure_p50_ms": Bar(AT_MOST, 125),

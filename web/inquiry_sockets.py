@@ -136,15 +136,15 @@ async def inquiries(request: web.Request) -> web.WebSocketResponse:
 
     async def write(socket: web.WebSocketResponse) -> None:
         is_avro = socket.ws_protocol == AVRO
-        waiting = Waiting(socket, is_binary=is_avro)
+        waiting = Waiting(request, socket, is_binary=is_avro)
 
         def hear(frame: Frame) -> None:
             waiting.put(frame.avro() if is_avro else frame.json())
 
-        frames = list(hub.snapshot())  # nothing is heard between this and the next line
+        frames = list(hub.snapshot())  # nothing is heard between this and what follows
         hub.listeners.append(hear)
         try:
-            await _begin(waiting, frames, is_avro=is_avro)
+            _begin(waiting, frames, is_avro=is_avro)
             await waiting.write()
         finally:
             hub.listeners.remove(hear)
@@ -152,17 +152,16 @@ async def inquiries(request: web.Request) -> web.WebSocketResponse:
     return await serve(request, write, protocols=(AVRO,))
 
 
-async def _begin(waiting: Waiting, frames: list[Frame], *, is_avro: bool) -> None:
+def _begin(waiting: Waiting, frames: list[Frame], *, is_avro: bool) -> None:
     """The snapshot: one frame in JSON; in Avro a frame for each."""
     if is_avro:
-        for frame in frames:
-            await waiting.send(frame.avro())
+        waiting.begin(frame.avro() for frame in frames)
         return
     found: dict[str, Any] = {"type": "SNAPSHOT", "inquiries": [], "positions": []}
     for frame in frames:
         body = typed(frame.event)
         found["inquiries" if body["type"] == "INQUIRY" else "positions"].append(body[body["type"].lower()])
-    await waiting.send(msgspec.json.encode(found))
+    waiting.begin((msgspec.json.encode(found),))
 
 
 app.http.router.add_get("/ws/inquiries", inquiries)

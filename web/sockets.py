@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from aiohttp import WSCloseCode, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from app.main import app
 from app.metrics import sockets_open
@@ -25,6 +27,11 @@ SNAPSHOT_LEVELS = 5
 WAITING_MAX = 10_000
 """Messages that may wait for one client; one that falls further behind is cut off."""
 HEARTBEAT_S = 15.0
+FINAL_FRAME, SIZE_IN_TWO_BYTES, SIZE_IN_EIGHT_BYTES = 0x80, 126, 127
+PIECE_FRAMES_MAX = 256
+UNSENT_BYTES_MAX = 256 << 10
+"""More than that is not given to the kernel's queue of a client: the rest waits here, where it is counted."""
+UNSENT_LOOK_S = 0.02
 MESSAGE_BYTES_MAX = 4_096
 """Clients have nothing to say here."""
 
@@ -54,38 +61,58 @@ async def serve(
     return socket
 
 
-class Waiting:
-    """Messages for one client, in order, up to a bound."""
+@lru_cache(maxsize=256)
+def framed(message: bytes, opcode: int) -> bytes:
+    """A message as it goes over the wire (RFC 6455, 5.2): whole, not masked. Made once for all clients."""
+    size = len(message)
+    if size < SIZE_IN_TWO_BYTES:
+        return bytes((FINAL_FRAME | opcode, size)) + message
+    if size < 1 << 16:
+        return bytes((FINAL_FRAME | opcode, SIZE_IN_TWO_BYTES)) + size.to_bytes(2, "big") + message
+    return bytes((FINAL_FRAME | opcode, SIZE_IN_EIGHT_BYTES)) + size.to_bytes(8, "big") + message
 
-    def __init__(self, socket: web.WebSocketResponse, *, is_binary: bool = False) -> None:
-        self._socket, self._is_binary = socket, is_binary
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue(WAITING_MAX)
+
+class Waiting:
+    """Messages for one client, in order, up to a bound. Those that wait go out in one piece."""
+
+    def __init__(self, request: web.Request, socket: web.WebSocketResponse, *, is_binary: bool = False) -> None:
+        assert request.transport is not None
+        self._transport, self._socket = request.transport, socket
+        self._opcode = WSMsgType.BINARY if is_binary else WSMsgType.TEXT
+        self._frames: deque[bytes] = deque()
+        self._is_there = asyncio.Event()
 
     def put(self, message: bytes) -> None:
         """Adds a message; closes the socket of a client that does not keep up."""
-        try:
-            self._queue.put_nowait(message)
-        except asyncio.QueueFull:
+        if len(self._frames) < WAITING_MAX:
+            self._frames.append(framed(message, self._opcode))
+            self._is_there.set()
+        else:
             asyncio.get_running_loop().create_task(self._socket.close(code=4008, message=b"too slow"))
 
-    async def write(self) -> None:
-        """Sends what comes."""
-        while True:
-            await self.send(await self._queue.get())
+    def begin(self, messages: Iterable[bytes]) -> None:
+        """What a client is shown first, however much that is."""
+        self._frames.extend(framed(message, self._opcode) for message in messages)
+        self._is_there.set()
 
-    async def send(self, message: bytes) -> None:
-        """Sends a message in front of those that wait."""
-        if self._is_binary:
-            await self._socket.send_bytes(message)
-        else:
-            await self._socket.send_str(message.decode())
+    async def write(self) -> None:
+        """Sends what comes, until the client is gone."""
+        frames, transport = self._frames, self._transport
+        while not transport.is_closing():
+            await self._is_there.wait()
+            transport.write(b"".join([frames.popleft() for _ in range(min(len(frames), PIECE_FRAMES_MAX))]))
+            # nothing public says when it has shrunk
+            while transport.get_write_buffer_size() > UNSENT_BYTES_MAX and not transport.is_closing():  # noqa: ASYNC110
+                await asyncio.sleep(UNSENT_LOOK_S)
+            if not frames:
+                self._is_there.clear()
 
 
 async def trade_updates(request: web.Request) -> web.WebSocketResponse:
     """/trade_updates: one message a trade, to every client."""
 
     async def write(socket: web.WebSocketResponse) -> None:
-        waiting = Waiting(socket)
+        waiting = Waiting(request, socket)
 
         def hear(trade: TradeRow) -> None:
             waiting.put(msgspec.json.encode(answers.legacy_trade(trade)))
