@@ -248,8 +248,15 @@ def key_of(fields: str) -> Callable[[Any], str]:
     """What reads the key of a message off its fields."""
     if "|" not in fields:
         return attrgetter(fields)
+    if fields == DESK_KEY:
+        return _desk_key
     values = attrgetter(*fields.split("|"))
     return lambda message: "|".join(values(message))
+
+
+def _desk_key(message: Any) -> str:
+    """The same, as fast as can be: nearly all that the desk says has it."""
+    return f"{message.book_id}|{message.instrument_id}"
 
 
 @lru_cache(maxsize=1 << 16)

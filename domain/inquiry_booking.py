@@ -115,7 +115,21 @@ def _told(state: State, inquiry: Inquiry, decision: Decision) -> QuoteDecided:
         inquiry.version,
         terms.policy,
         terms.config_hash,
-        **{name: getattr(decision, name) for name in Decision.__struct_fields__},
+        action=decision.action,
+        reason_code=decision.reason_code,
+        price=decision.price,
+        bid_price=decision.bid_price,
+        ask_price=decision.ask_price,
+        ref_mid=decision.ref_mid,
+        signal=decision.signal,
+        reservation_price=decision.reservation_price,
+        half_spread=decision.half_spread,
+        skew=decision.skew,
+        size_adj=decision.size_adj,
+        tier_adj=decision.tier_adj,
+        gap=decision.gap,
+        inventory=decision.inventory,
+        volatility=decision.volatility,
     )
 
 

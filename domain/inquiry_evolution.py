@@ -38,9 +38,9 @@ def _inquiry(state: State, event: Inquiry) -> None:
     before = state.open.get(event.inquiry_id)
     state.inquiries.put(event.inquiry_id, event)
     state.follow(before, event)
-    if before is None:
+    if event.version == 1:
         _count(state, inquiries=1)
-    if event.status in FINAL:
+    elif event.status in FINAL:
         count = _count(state, finished=1).finished
         forgotten = _kept(state.finished, count, event.inquiry_id, FINISHED_KEPT_MAX)
         if forgotten is not None:

@@ -16,7 +16,6 @@ from schemas.inquiries import OpenInquiry
 MILLISECOND_NS = 1_000_000
 _SAME = ("book_id", "instrument_id", "client_id", "client_side", "quantity", "requested_price", "price_type")
 """What makes two inquiries under one id the same."""
-_TAKEN_OVER = (*_SAME, "client_tier", "trader", "security_type", "isin", "currency", "settle_date", "competition")
 
 
 def open_inquiry(state: State, command: OpenInquiry) -> Iterator[Event]:
@@ -49,12 +48,25 @@ def _received(state: State, command: OpenInquiry) -> Inquiry:
         version=1,
         status=inquiry_life.after(None, Step.RECEIVED),
         is_auto=terms.is_auto,
+        book_id=command.book_id,
+        instrument_id=command.instrument_id,
+        client_id=command.client_id,
+        client_side=command.client_side,
+        quantity=command.quantity,
+        requested_price=command.requested_price,
+        price_type=command.price_type,
+        client_tier=command.client_tier,
+        trader=command.trader,
+        security_type=command.security_type,
+        isin=command.isin,
+        currency=command.currency,
+        settle_date=command.settle_date,
+        competition=command.competition,
         source=command.source,
         due_time=command.due_time,
         firm_until=command.firm_until,
         expire_time=command.expire_time or state.now + terms.life_ns,
         received_at=state.now,
-        **{name: getattr(command, name) for name in _TAKEN_OVER},
     )
 
 
@@ -89,6 +101,8 @@ def _terms_fault(inquiry: Inquiry, instrument: Instrument) -> InquiryReason | No
 
 def _clocks_fault(inquiry: Inquiry) -> InquiryReason | None:
     """A quote is wanted before it is to be firm, and nothing lasts longer than the inquiry."""
+    if not (inquiry.due_time or inquiry.firm_until):
+        return InquiryReason.BAD_CLOCKS if inquiry.expire_time < 0 else None
     clocks = [time for time in (inquiry.due_time, inquiry.firm_until, inquiry.expire_time) if time]
     is_wrong = min(inquiry.due_time, inquiry.firm_until, inquiry.expire_time) < 0 or clocks != sorted(clocks)
     return InquiryReason.BAD_CLOCKS if is_wrong else None

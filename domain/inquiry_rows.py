@@ -6,7 +6,7 @@ from heapq import heapify, heappop, heappush
 import msgspec
 
 from domain.desk_terms import DEFAULT, DeskTerms
-from domain.inquiry_facts import deadline_of, is_looked_at, key_of, pending_of
+from domain.inquiry_facts import MAY_BE_PENDING, deadline_of, is_looked_at, key_of, pending_of
 from domain.inquiry_life import FINAL
 from domain.instruments import Instrument
 from domain.money import NUMBERS_PER_COUNT
@@ -223,21 +223,30 @@ class State:
 
     def follow(self, before: Inquiry | None, inquiry: Inquiry) -> None:
         """Keeps what is derived up with an inquiry that changed."""
-        for each, sign in ((before, -1), (inquiry, 1)):
-            buys, sells = (0, 0) if each is None else pending_of(each)
-            if buys or sells:
-                known = self._pending.get(key_of(inquiry), (0, 0))
-                self._pending[key_of(inquiry)] = (known[0] + sign * buys, known[1] + sign * sells)
+        if before is not None and before.status in MAY_BE_PENDING:
+            self._is_pending(before, -1)
+        if inquiry.status in MAY_BE_PENDING:
+            self._is_pending(inquiry, 1)
         if inquiry.look_until:
             self._follow_look(inquiry)
         if inquiry.status in FINAL:
             self.open.pop(inquiry.inquiry_id, None)
             return
         self.open[inquiry.inquiry_id] = inquiry
-        heappush(self._due, (deadline_of(inquiry), inquiry.inquiry_id))
+        deadline = deadline_of(inquiry)
+        if before is not None and deadline_of(before) == deadline:
+            return  # it is there already
+        heappush(self._due, (deadline, inquiry.inquiry_id))
         if len(self._due) > 4 * len(self.open) + STALE_TIMES_MAX:
             self._due = [(deadline_of(each), inquiry_id) for inquiry_id, each in self.open.items()]
             heapify(self._due)
+
+    def _is_pending(self, inquiry: Inquiry, sign: int) -> None:
+        buys, sells = pending_of(inquiry)
+        if buys or sells:
+            key = key_of(inquiry)
+            known = self._pending.get(key, (0, 0))
+            self._pending[key] = (known[0] + sign * buys, known[1] + sign * sells)
 
     def _follow_look(self, inquiry: Inquiry) -> None:
         names = self.looked_at.setdefault(inquiry.instrument_id, {})

@@ -72,10 +72,11 @@ def market_stop(state: State, inquiry: Inquiry, instrument: Instrument) -> Inqui
         return InquiryReason.RESET if state.resetting else InquiryReason.KILL_SWITCH
     if instrument.has_expired(state.now):
         return InquiryReason.INSTRUMENT_EXPIRED
-    phase = state.phases.get(inquiry.instrument_id)
-    if phase is TradingPhase.CLOSED:
-        return InquiryReason.MARKET_CLOSED
-    return InquiryReason.HALTED if phase is TradingPhase.HALTED else None
+    return _STOPS.get(state.phases.get(inquiry.instrument_id))
+
+
+_STOPS = {TradingPhase.CLOSED: InquiryReason.MARKET_CLOSED, TradingPhase.HALTED: InquiryReason.HALTED, None: None}
+"""Phases in which nothing is dealt."""
 
 
 def price_fault(instrument: Instrument, price: int, quantity: int) -> InquiryReason | None:
