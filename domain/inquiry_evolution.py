@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from domain.desk_credit import Credit
 from domain.inquiry_life import FINAL
 from domain.inquiry_rows import (
     Answered,
     Cleared,
-    Credit,
     Event,
     Inquiry,
     ShardRow,

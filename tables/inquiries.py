@@ -6,8 +6,9 @@ from typing import Any, get_args
 
 from app.machine import Noun, Place
 from domain import inquiries as machine
+from domain.desk_credit import Credit
 from domain.desk_terms import DeskTerms
-from domain.inquiry_rows import Answer, Credit, Inquiry, ShardRow, Sides, State
+from domain.inquiry_rows import Answer, Inquiry, ShardRow, Sides, State
 from domain.instruments import Instrument
 from domain.positions import Position
 from schemas.enums import TradingPhase

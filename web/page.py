@@ -1,4 +1,7 @@
-"""The page at `/`: book, trades and the ledger's check, live. Plain files, no build step."""
+"""The pages: at `/` book, trades and the ledger's check, live; at `/dashboard/inquiries` the blotter of the desk.
+
+Plain files, no build step.
+"""
 
 from pathlib import Path
 
@@ -21,5 +24,11 @@ async def index(_request: web.Request) -> web.FileResponse:
     return web.FileResponse(FOLDER / "index.html", headers=HEADERS)
 
 
+async def inquiries(_request: web.Request) -> web.FileResponse:
+    """The blotter of inquiries, with which a dealer quotes."""
+    return web.FileResponse(FOLDER / "inquiries.html", headers=HEADERS)
+
+
 app.http.router.add_get("/", index)
+app.http.router.add_get("/dashboard/inquiries", inquiries)
 app.http.router.add_static("/static", FOLDER)

@@ -20,8 +20,8 @@ from desk import (
 from examples import BUY, SELL, accounts_with, deposit, fill, marks, place, units
 from machines import Machine, of_type
 
+from domain.desk_credit import Credit
 from domain.desk_exposures import PERIOD_NS, TIMER
-from domain.inquiry_rows import Credit
 from schemas.accounts import AccountExposure, BookingsCounted, ChangeAccountKind, ExposuresReported
 from schemas.enums import AccountKind, InquiryReason
 from schemas.inquiries import InquiryBooked
