@@ -22,6 +22,8 @@ from schemas.wire import LENGTH, LONG, STRING
 PAYLOAD_BYTES_MAX = 4_000
 DETAIL_LENGTH_MAX = 500
 MILLISECOND_NS = 1_000_000
+TRACEPARENT = "traceparent"
+"""The header by which traces go on (W3C Trace Context)."""
 PLACES_MAX = 1 << 16
 """Keys of one route whose partition is remembered."""
 
@@ -156,6 +158,7 @@ class NounMachine:
         inboxes = {noun: partitions_of(topic, self.profile) for noun, topic in INBOXES.items()}
         place = Place(shard.inbox.number, inboxes)
         self.state = self.noun.state(shard.rows.tables, place)
+        self._keeps_trace = hasattr(self.state, "traceparent")
         self._event_prefix = f"{self.noun.name}-{shard.inbox.number}-".encode()
         self._commands = frozenset(self.noun.commands)
         self._mailings = {
@@ -186,6 +189,8 @@ class NounMachine:
         state.now = shard.advance(record.timestamp * MILLISECOND_NS if noun.is_ingress else command.timestamp)
         origin = Origin(command, state.now, (shard.inbox, record.offset))
         traces = _traces(record)
+        if self._keeps_trace:
+            state.traceparent = traces[0][1] if traces else b""
         evolve, mailings = noun.evolve, self._mailings
         hear = self.heard.get(type(command))
         began = 0.0 if hear is None else time.perf_counter()
@@ -199,8 +204,10 @@ class NounMachine:
                     self._send(message, mailings[type(message)], origin, traces)
             elif type(event) is Refused:
                 raise Undecodable(event.reason, event.detail)
-            elif type(event) is CommandTaken and event.command.command_id:
-                origin = Origin(event.command, state.now)
+            elif type(event) is CommandTaken:
+                traces = [(TRACEPARENT, event.traceparent)] if event.traceparent else []
+                if event.command.command_id:
+                    origin = Origin(event.command, state.now)
         if type(command) is Tick and command.is_manual:
             shard.cursor.is_manual = True
         if hear is not None:
@@ -271,4 +278,4 @@ def _traces(record: Record) -> list[Header]:
     headers = record.headers
     if len(headers) == 1 and headers[0][0] == identity.HEADER:  # as nearly always between shards
         return []
-    return [header for header in headers if header[0] == "traceparent"]
+    return [header for header in headers if header[0] == TRACEPARENT]

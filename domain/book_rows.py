@@ -176,6 +176,8 @@ class State:
         self.group_hits, self.auction_orders, self.parked = group_hits, auction_orders, parked
         self.partition, self.account_shards = partition, account_shards
         self.now = 0
+        self.traceparent = b""
+        """Of the command that is decided on: it goes with one that has to wait."""
         self.steps_left = 0
         """How much the record that is being taken may still do."""
         self.rebuild()

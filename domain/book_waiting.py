@@ -64,22 +64,23 @@ def _command_parked(state: State, event: CommandParked) -> None:
         number, row = row.taken, msgspec.structs.replace(row, taken=row.taken - 1)
     else:
         number, row = row.parked + 1, msgspec.structs.replace(row, parked=row.parked + 1)
-    state.parked.put(key_of(command.symbol, number), ParkedCommand.of(command))
+    state.parked.put(key_of(command.symbol, number), ParkedCommand.of(command, state.traceparent))
     _wait(state, command.symbol, row)
 
 
 def _command_taken(state: State, event: CommandTaken) -> None:
     symbol = event.command.symbol
+    state.traceparent = event.traceparent
     row = state.waiting_in(symbol)
     state.parked.delete(key_of(symbol, row.taken + 1))
     _wait(state, symbol, msgspec.structs.replace(row, taken=row.taken + 1))
 
 
-def first_parked(state: State, symbol: str) -> Any:
+def first_parked(state: State, symbol: str) -> ParkedCommand:
     """The command that has waited longest."""
     row = state.parked.get(key_of(symbol, state.waiting_in(symbol).taken + 1))
     assert row is not None, f"{symbol}: a command that waits is not known"
-    return row.command
+    return row
 
 
 def _wait(state: State, symbol: str, row: Waiting) -> None:

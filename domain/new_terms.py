@@ -6,7 +6,7 @@ from domain import account_states, oco_groups, order_sizes, order_terms, orders
 from domain.account_rows import Order, State, Terms
 from domain.instruments import Instrument
 from domain.money import AMOUNT_MAX, value_of
-from domain.order_terms import WITH_LIMIT, WITH_STOP
+from domain.order_terms import FOR_AUCTIONS, WITH_LIMIT, WITH_STOP
 from schemas.accounts import AmendOrder
 from schemas.enums import OrderStatus, OrderType, ReasonCode, Side
 
@@ -72,7 +72,7 @@ def _limit_of(order: Order, last: Terms) -> int | None:
 def _fault(state: State, order: Order, command: AmendOrder, last: Terms) -> ReasonCode | None:
     """Whether this order can be amended in this way at all."""
     kind = order.order_type
-    if kind is OrderType.MARKET:
+    if kind is OrderType.MARKET and order.time_in_force not in FOR_AUCTIONS:  # else it waits, and may be larger
         return ReasonCode.UNSUPPORTED_ORDER_TYPE
     can_have = (kind in WITH_LIMIT, kind in WITH_STOP, kind is OrderType.TRAILING_STOP)
     asked = (command.limit_price, command.stop_price, command.trail)

@@ -106,8 +106,9 @@ def _go_on(state: State, command: ContinueMatching) -> Iterator[Event]:
     while symbol in state.busy and not state.is_paused(symbol) and state.steps_left:
         if state.now >= state.due_at and state.is_behind(symbol):
             return
-        parked, steps = first_parked(state, symbol), state.steps_left
-        yield CommandTaken(parked)
+        row, steps = first_parked(state, symbol), state.steps_left
+        parked = row.command
+        yield CommandTaken(parked, row.traceparent)
         yield from _DECIDERS[type(parked)](state, parked)
         state.steps_left = min(state.steps_left, steps - 1)  # it costs a step at least
 

@@ -24,6 +24,10 @@ from schemas.order_books import (
 )
 
 
+TRACEPARENT_LENGTH_MAX = 256
+"""Of W3C's header, which has 55 bytes today."""
+
+
 class ParkedCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One command that waits: the one that is there."""
 
@@ -40,16 +44,19 @@ class ParkedCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     rearm_breaker: RearmBreaker | None = None
     set_reference_prices: SetReferencePrices | None = None
     list_instrument: ListInstrument | None = None
+    traceparent: bytes = b""
+    """The trace to which it belongs, as its header said."""
 
     @classmethod
-    def of(cls, command: Any) -> Self:
-        """The row of a command."""
-        return cls(**{_FIELDS[type(command)]: command})
+    def of(cls, command: Any, traceparent: bytes) -> Self:
+        """The row of a command, in its trace, unless that is too long to be one."""
+        is_known = len(traceparent) <= TRACEPARENT_LENGTH_MAX
+        return cls(**{_FIELDS[type(command)]: command}, traceparent=traceparent if is_known else b"")
 
     @property
     def command(self) -> Any:
         """The command."""
-        return next(found for field in self.__struct_fields__ if (found := getattr(self, field)) is not None)
+        return next(found for field in _FIELDS.values() if (found := getattr(self, field)) is not None)
 
 
 _FIELDS: dict[type, str] = {
@@ -82,6 +89,7 @@ class CommandTaken(msgspec.Struct, frozen=True, gc=False):
     """A command that waited is decided on now: what follows is its doing, and goes out in its name."""
 
     command: Any
+    traceparent: bytes = b""
 
 
 def key_of(symbol: str, number: int) -> str:

@@ -10,6 +10,7 @@ from examples import (
     SECOND,
     SELL,
     accounts_with,
+    amend,
     balance,
     book_with,
     cancelled,
@@ -23,6 +24,7 @@ from examples import (
     replace,
     rested,
     take_out,
+    units,
 )
 from machines import Machine, about, of_type
 
@@ -50,6 +52,7 @@ from schemas.order_books import (
     OrderReplaced,
     OrderRested,
     PhaseChanged,
+    ReplaceOrder,
     ResetBooks,
     ScheduleSession,
     SessionClosed,
@@ -365,6 +368,20 @@ def test_a_buy_at_the_close_without_a_limit_holds_the_last_price_and_the_collar(
         ReasonCode.AUCTION_REMAINDER,
     )
     assert balance(accounts) == (1_000, 0)
+
+
+def test_a_market_order_that_waits_for_its_auction_may_have_another_quantity_and_no_price() -> None:
+    accounts = account(marks(None, None, 2), place_market("moc", BUY, 10, tif=CLS), rested("moc"))
+    (order,) = of_type(accounts.run(amend("moc", 20, command="larger")), ReplaceOrder)
+    assert balance(accounts) == (1_000, 42)
+    book = exchange(enter("moc", BUY, 10, 2.1, kind=MARKET, tif=CLS))
+    (replaced,) = of_type(book.run(order), OrderReplaced)
+    accounts.run(replaced)
+    accounts.run(amend("moc", 5, command="smaller"))
+    accounts.run(msgspec.structs.replace(replaced, quantity=units(5), leaves_quantity=units(5)))
+    assert balance(accounts) == (1_000, 10.5)
+    accounts.run(amend("moc", None, 3, command="with a price"))
+    assert accounts.state.outcomes.get("with a price").reason_code is ReasonCode.BAD_PRICE
 
 
 def test_a_sale_at_the_opening_holds_its_units_and_no_price_is_needed() -> None:
