@@ -42,6 +42,7 @@ def replace(state: State, command: ReplaceOrder) -> Iterator[Event]:
             account_id=command.account_id,
             symbol=command.symbol,
             reason_code=fault or ReasonCode.TOO_LATE,
+            sequence=_number_of_refusal(book),
         )
         return
     stop = book.stops.get(order.order_id)
@@ -119,7 +120,7 @@ def reduce(state: State, command: ReduceOrder) -> Iterator[Event]:
     book = state.book(command.symbol)
     order = book.find(command.order_id)
     if order is None or order.account_id != command.account_id:
-        yield _cancel_refused(command)
+        yield _cancel_refused(book, command)
     elif command.quantity >= order.leaves:
         yield cancelled(book, order, order.leaves, ReasonCode.REQUESTED)
     else:
@@ -139,17 +140,23 @@ def cancel(state: State, command: CancelRestingOrder) -> Iterator[Event]:
     book = state.book(command.symbol)
     order = book.find(command.order_id)
     if order is None or order.account_id != command.account_id:
-        yield _cancel_refused(command)
+        yield _cancel_refused(book, command)
     else:
         yield cancelled(book, order, order.leaves, ReasonCode.REQUESTED)
 
 
-def _cancel_refused(command: ReduceOrder | CancelRestingOrder) -> CancelRefused:
+def _number_of_refusal(book: Book) -> int:
+    """The next number, where there is such a book."""
+    return 0 if book.instrument is None else book.sequence + 1
+
+
+def _cancel_refused(book: Book, command: ReduceOrder | CancelRestingOrder) -> CancelRefused:
     return CancelRefused(
         order_id=command.order_id,
         account_id=command.account_id,
         symbol=command.symbol,
         reason_code=ReasonCode.TOO_LATE,
+        sequence=_number_of_refusal(book),
     )
 
 

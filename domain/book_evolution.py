@@ -28,12 +28,14 @@ from domain.resting import RestingOrder, StopOrder
 from domain.trades import TRADES_KEPT_MAX, TradeRow
 from schemas.enums import ReasonCode, Side, TradingPhase
 from schemas.order_books import (
+    CancelRefused,
     MarkPrices,
     OrderArmed,
     OrderCancelled,
     OrderReduced,
     OrderReplaced,
     OrderTriggered,
+    ReplaceRefused,
     TradeExecuted,
 )
 
@@ -112,8 +114,9 @@ def _count(state: State, symbol: str) -> None:
     state.moved[symbol] = book
 
 
-def _told(state: State, event: OrderArmed) -> None:
-    _count(state, event.symbol)
+def _told(state: State, event: OrderArmed | CancelRefused | ReplaceRefused) -> None:
+    if event.sequence:  # else there is no such book
+        _count(state, event.symbol)
 
 
 def _moved(state: State, _event: BooksMoved) -> None:
@@ -273,6 +276,8 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = (
         Rested: _rested,
         AuctionOrderRested: auction_order_evolution.rested,
         OrderArmed: _told,
+        CancelRefused: _told,
+        ReplaceRefused: _told,
         OrderTriggered: _triggered,
         StopArmed: _armed,
         OrderReduced: _reduced,

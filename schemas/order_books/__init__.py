@@ -879,6 +879,8 @@ class CancelRefused(Message, frozen=True):
     """Instrument, as listed."""
     reason_code: ReasonCode
     """Why."""
+    sequence: int = 0
+    """Counts everything that happens in the book; zero where there is no such book."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -900,6 +902,7 @@ class CancelRefused(Message, frozen=True):
                 STRING[self.account_id],
                 STRING[self.symbol],
                 REASONCODE_BYTES[self.reason_code],
+                LONG[self.sequence],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -930,6 +933,7 @@ class CancelRefused(Message, frozen=True):
         at = end
         reason_code = REASONCODE_AT[data[at]]
         at += 1
+        sequence, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -974,6 +978,7 @@ class CancelRefused(Message, frozen=True):
             account_id,
             symbol,
             reason_code,
+            sequence,
             event_id,
             command_id,
             correlation_id,
@@ -990,6 +995,7 @@ class CancelRefused(Message, frozen=True):
             account_id=data["account_id"],
             symbol=data["symbol"],
             reason_code=ReasonCode(data["reason_code"]),
+            sequence=data["sequence"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -4111,6 +4117,8 @@ class ReplaceRefused(Message, frozen=True):
     """Instrument, as listed."""
     reason_code: ReasonCode
     """Why."""
+    sequence: int = 0
+    """Counts everything that happens in the book; zero where there is no such book."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -4132,6 +4140,7 @@ class ReplaceRefused(Message, frozen=True):
                 STRING[self.account_id],
                 STRING[self.symbol],
                 REASONCODE_BYTES[self.reason_code],
+                LONG[self.sequence],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -4162,6 +4171,7 @@ class ReplaceRefused(Message, frozen=True):
         at = end
         reason_code = REASONCODE_AT[data[at]]
         at += 1
+        sequence, at = read_long(data, at)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -4206,6 +4216,7 @@ class ReplaceRefused(Message, frozen=True):
             account_id,
             symbol,
             reason_code,
+            sequence,
             event_id,
             command_id,
             correlation_id,
@@ -4222,6 +4233,7 @@ class ReplaceRefused(Message, frozen=True):
             account_id=data["account_id"],
             symbol=data["symbol"],
             reason_code=ReasonCode(data["reason_code"]),
+            sequence=data["sequence"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from examples import BUY, SECOND, SELL, book_with, enter, levels, take_out, units
+from examples import BUY, SECOND, SELL, book_with, enter, levels, replace, take_out, units
 from machines import Machine, about, of_type
 
 from domain import indications
@@ -125,6 +125,7 @@ def test_a_shard_that_begins_anew_tells_the_same_at_the_same_time() -> None:
 def test_every_event_of_a_book_has_a_number_of_its_own() -> None:
     book = book_with(phase(AUCTION), enter("1", BUY, 10, 1))
     events = book.run(enter("2", SELL, 1, 1), at=LATER) + book.run(phase(CONTINUOUS))
+    events += book.run(take_out("gone")) + book.run(replace("gone", 1, 1))
     numbers = [event.sequence for event in events if getattr(event, "sequence", 0)]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert book.state.books.get("ADAUSDT").sequence == numbers[-1]
