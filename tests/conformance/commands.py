@@ -12,6 +12,7 @@ REQUIRED = {
     "stop": (*_ORDER, "stop"),
     "stop_limit": (*_ORDER, "stop", "price"),
     "trailing_stop": (*_ORDER, "trail"),
+    "take_profit": (*_ORDER, "stop"),
     "cancel": ("id",),
     "reduce": ("id", "by"),
     "modify": ("id",),

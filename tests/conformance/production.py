@@ -54,6 +54,7 @@ TYPES = {
     "stop": OrderType.STOP,
     "stop_limit": OrderType.STOP_LIMIT,
     "trailing_stop": OrderType.TRAILING_STOP,
+    "take_profit": OrderType.TAKE_PROFIT,
 }
 PHASES = {
     "continuous": TradingPhase.CONTINUOUS,
@@ -189,8 +190,9 @@ class Player:
     def _come_at(self, command: dict[str, Any]) -> None:
         """The command tells the time; but what is answered here, and not by the book, has to hear it first."""
         self.machine.now = max(self.machine.now, command["at"] * UNIT)
-        order = self.book.find(str(command.get("id")))
-        if order is not None and command["op"] != "cancel":
+        op, is_known = command["op"], self.book.find(str(command.get("id"))) is not None
+        is_new = op in (*LIMITS, *TYPES) and not is_known and next(self._faults(command, op), None) is None
+        if not (is_new or op in OPERATIONS or (op == "cancel" and is_known and "owner" not in command)):
             self._hear(self.machine.now)
 
     def _hear(self, now: int) -> None:
@@ -274,6 +276,7 @@ class Player:
             if units is not None or (units is quantity and op != "market"):
                 yield from filter(None, [quantity_fault(self._instrument(), units or 0)])
         names = {"stop": ("stop",), "stop_limit": ("stop", "price"), "trailing_stop": ("trail",), "market": ()}
+        names["take_profit"] = names["stop"]
         for name in names.get(op, ("price",)):
             yield from filter(None, [self._price_fault(command.get(name))])
         if (command.get("slip") or 0) < 0:

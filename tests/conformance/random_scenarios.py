@@ -13,10 +13,11 @@ ORDERS = {
     "stop": ("stop",),
     "stop_limit": ("stop", "price"),
     "trailing_stop": ("trail",),
+    "take_profit": ("stop",),
 }
 OPS = (
     *["limit"] * 10,
-    *("ioc", "fok", "market", "market", "stop", "stop_limit", "trailing_stop"),
+    *("ioc", "fok", "market", "market", "stop", "stop_limit", "trailing_stop", "take_profit"),
     *("cancel", "cancel", "cancel", "reduce", "modify", "modify", "modify"),
     *("mass_cancel", "clock", "session_end", "state", "state", "config", "config", "rearm"),
 )
@@ -160,7 +161,7 @@ class Chance:
             wanted["stp"] = rng.choice(PREVENTIONS)
         if self._is(0.12):
             wanted["oco"] = rng.choice(GROUPS)
-            if op in ("stop", "stop_limit", "trailing_stop") and self._is(0.5):
+            if op in ("stop", "stop_limit", "trailing_stop", "take_profit") and self._is(0.5):
                 wanted["oco_trigger"] = True
         if op == "limit" and self._is(0.1):
             wanted["post_only"] = True

@@ -94,6 +94,8 @@ What the format, D30 and D31 leave open is decided here; whoever builds an engin
     they take any price. Where one of them waits, the last price is a candidate, too. What is left ends when their
     auction does, or when the session opens or closes without it. auction_orders is in order of age.
 37. `at` of any command is when it comes: the clock is there first, and what should have ended by then has.
+38. take_profit {id side qty stop} is a stop that waits for the other direction: a buy for last at or below its stop, a
+    sale for last at or above it. What is said of stops counts for it.
 """
 
 import copy

@@ -7,7 +7,7 @@ Command = dict[str, Any]
 
 BUY, SELL = "buy", "sell"
 LIMITS = ("limit", "ioc", "fok")
-STOPS = ("stop", "stop_limit", "trailing_stop")
+STOPS = ("stop", "stop_limit", "trailing_stop", "take_profit")
 ENTRIES = {
     "limit": ("qty", "price"),
     "ioc": ("qty", "price"),
@@ -16,9 +16,10 @@ ENTRIES = {
     "stop": ("qty", "stop"),
     "stop_limit": ("qty", "stop", "price"),
     "trailing_stop": ("qty", "trail"),
+    "take_profit": ("qty", "stop"),
 }
 """Commands that enter an order, and what each cannot do without."""
-NEVER_REST = ("market", "stop", "trailing_stop")
+NEVER_REST = ("market", "stop", "trailing_stop", "take_profit")
 
 ACTING, RESTING, WAITING, ELECTED, GATHERED = "acting", "resting", "waiting", "elected", "gathered"
 """Where a living order is: at work, in the book, waiting for its stop, next to act because its stop was touched, or
@@ -156,4 +157,5 @@ class Order:
     def is_touched(self, last: int) -> bool:
         if self.stop is None:
             return False
-        return last >= self.stop if self.side == BUY else last <= self.stop
+        waits_for_rise = (self.side == BUY) != (self.op == "take_profit")
+        return last >= self.stop if waits_for_rise else last <= self.stop
