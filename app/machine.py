@@ -188,9 +188,7 @@ class NounMachine:
             command = msgspec.structs.replace(command, command_id=named(shard.inbox, record.offset))
         state.now = shard.advance(record.timestamp * MILLISECOND_NS if noun.is_ingress else command.timestamp)
         origin = Origin(command, state.now, (shard.inbox, record.offset))
-        traces = _traces(record)
-        if self._keeps_trace:
-            state.traceparent = traces[0][1] if traces else b""
+        traces = self._traces(record)
         evolve, mailings = noun.evolve, self._mailings
         hear = self.heard.get(type(command))
         began = 0.0 if hear is None else time.perf_counter()
@@ -205,13 +203,28 @@ class NounMachine:
             elif type(event) is Refused:
                 raise Undecodable(event.reason, event.detail)
             elif type(event) is CommandTaken:
-                traces = [(TRACEPARENT, event.traceparent)] if event.traceparent else []
-                if event.command.command_id:
-                    origin = Origin(event.command, state.now)
+                origin, traces = self._taken(event, origin)
         if type(command) is Tick and command.is_manual:
             shard.cursor.is_manual = True
         if hear is not None:
             hear(command, time.perf_counter() - began)
+
+    def _traces(self, record: Record) -> list[Header]:
+        """The traces that a record belongs to: handed on with everything that it causes."""
+        headers = record.headers
+        if len(headers) == 1 and headers[0][0] == identity.HEADER:  # as nearly always between shards
+            traces = []
+        else:
+            traces = [header for header in headers if header[0] == TRACEPARENT]
+        if self._keeps_trace:
+            self.state.traceparent = traces[0][1] if traces else b""
+        return traces
+
+    def _taken(self, event: CommandTaken, origin: Origin) -> tuple[Origin, list[Header]]:
+        """What follows is the doing of a command that waited: under its name, and in its trace."""
+        if event.command.command_id:
+            origin = Origin(event.command, self.state.now)
+        return origin, [(TRACEPARENT, event.traceparent)] if event.traceparent else []
 
     def _decoded(self, record: Record) -> Any:
         try:
@@ -271,11 +284,3 @@ class NounMachine:
         number = partition_of(inbox.topic, partitions_of(DEAD_LETTERS, self.profile))
         key, event_id = inbox.topic.encode(), message.event_id.encode()
         self.shard.emit(Partition(DEAD_LETTERS, number), key, self.codec.encode(message), [("event_id", event_id)])
-
-
-def _traces(record: Record) -> list[Header]:
-    """The traces that a record belongs to: handed on with everything that it causes."""
-    headers = record.headers
-    if len(headers) == 1 and headers[0][0] == identity.HEADER:  # as nearly always between shards
-        return []
-    return [header for header in headers if header[0] == TRACEPARENT]

@@ -23,7 +23,6 @@ from schemas.order_books import (
     SetReferencePrices,
 )
 
-
 TRACEPARENT_LENGTH_MAX = 256
 """Of W3C's header, which has 55 bytes today."""
 

@@ -1,6 +1,6 @@
 """What the neutral format says of a command: the fields that it cannot do without, and what fields may hold."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _ORDER = ("id", "side", "qty")
@@ -25,7 +25,7 @@ REQUIRED = {
     "config": (),
 }
 NUMBERS = (
-    *("id", "qty", "price", "stop", "trail", "by", "now", "expire", "display", "quote", "slip"),
+    *("qty", "price", "stop", "trail", "by", "now", "expire", "display", "quote", "slip"),
     *("opens", "closes", "tick", "lot", "last", "auction", "most", "at"),
 )
 WORDS = {
@@ -35,6 +35,17 @@ WORDS = {
     "stp": ("none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"),
     "state": ("auction", "continuous", "halt"),
     "allocation": ("price_time", "pro_rata"),
+}
+FLAGS = ("post_only", "oco_trigger")
+AT_LEAST_ONE = ("tick", "lot")
+SHAPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "id": ("an integer or a name", lambda value: type(value) in (int, str)),
+    "band": ("[lowest, highest]", lambda value: value is None or _is_pair(value)),
+    "auctions": ("[before the opening, before the close]", lambda value: _is_pair(value) and min(value) >= 0),
+    "breaker": (
+        "{limit, pause}",
+        lambda value: value is None or (isinstance(value, dict) and type(value.get("limit")) is int),
+    ),
 }
 TAKEN_AWAY = ("band", "breaker")
 """Fields of `config` in which null says something; elsewhere it is as good as nothing."""
@@ -56,5 +67,17 @@ def faults(command: dict[str, Any]) -> Iterator[str]:
     for field, value in command.items():
         if field in NUMBERS and type(value) is not int:
             yield f"{field} of {op} is {value!r}, which is no integer"
+        elif field in AT_LEAST_ONE and value < 1:
+            yield f"{field} of {op} is {value!r}, which is less than 1"
+        elif field in FLAGS and (isinstance(value, str) or value not in (0, 1)):
+            yield f"{field} of {op} is {value!r}, which is neither true nor false"
         elif field in WORDS and value not in WORDS[field]:
             yield f"{field} of {op} is {value!r}, which is none of {', '.join(WORDS[field])}"
+        elif field in SHAPES and not SHAPES[field][1](value):
+            yield f"{field} of {op} is {value!r}, which is not {SHAPES[field][0]}"
+    if op == "session" and not missing and not command["opens"] < command["closes"]:
+        yield "session closes before it opens"
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and [type(each) for each in value] == [int, int]

@@ -78,7 +78,7 @@ def _commands(written: list[Any]) -> Iterator[dict[str, Any]]:
 
 def first_difference(scenario: Scenario, run: Run) -> str | None:
     try:
-        found = run(scenario.commands)
+        found = _played(scenario.commands, run)
     except Exception as error:  # noqa: BLE001 - whatever a venue raises is this scenario's failure, not the runner's
         return f"could not be played: {type(error).__name__}: {error}"
     for key in COMPARED:
@@ -87,6 +87,26 @@ def first_difference(scenario: Scenario, run: Run) -> str | None:
             if difference is not None:
                 return difference
     return None
+
+
+def _played(commands: list[dict[str, Any]], run: Run) -> dict[str, Any]:
+    """Venues know numbers: where orders have names, the one that sorts first is order 1."""
+    ids = {command["id"] for command in commands if "id" in command}
+    if not any(isinstance(each, str) for each in ids):
+        return run(commands)
+    names = sorted(ids, key=lambda each: (isinstance(each, str), each))
+    numbers = {name: number for number, name in enumerate(names, start=1)}
+    found = run([command | ({"id": numbers[command["id"]]} if "id" in command else {}) for command in commands])
+    return _named(found, lambda number: names[number - 1])
+
+
+def _named(found: dict[str, Any], name: Callable[[int], Any]) -> dict[str, Any]:
+    return found | {
+        "trades": [trade | {role: name(trade[role]) for role in ("taker", "maker")} for trade in found["trades"]],
+        "book": [[*level, [name(each) for each in ids]] for *level, ids in found["book"]],
+        **{key: [[name(first), *rest] for first, *rest in found[key]] for key in ("cancels", "rejects")},
+        **{key: [name(each) for each in found[key]] for key in ("pending_stops", "auction_orders")},
+    }
 
 
 def _difference(key: str, expected: Any, found: Any) -> str | None:

@@ -132,8 +132,8 @@ def test_an_auction_trade_has_to_be_expected_as_one(tmp_path: Path, capsys: pyte
             "commands[0]: limit without qty and price",
         ),
         (
-            '{"name":"x","commands":[{"op":"cancel","id":"a"}],"expected":{}}',
-            "id of cancel is 'a', which is no integer",
+            '{"name":"x","commands":[{"op":"cancel","id":1.5}],"expected":{}}',
+            "id of cancel is 1.5, which is not an integer or a name",
         ),
         (
             '{"name":"x","commands":[{"op":"clock","now":1.5}],"expected":{}}',
@@ -161,6 +161,15 @@ def test_a_malformed_line_is_one_failure_and_the_others_are_played(
         ('{"id":1}', "no op"),
         ("3", "no object"),
         ('{"op":"cancel"}', "cancel without id"),
+        ('{"op":"config","band":[5]}', "band of config is [5], which is not [lowest, highest]"),
+        ('{"op":"config","breaker":{}}', "breaker of config is {}, which is not {limit, pause}"),
+        (
+            '{"op":"config","auctions":[1,-1]}',
+            "auctions of config is [1, -1], which is not [before the opening, before",
+        ),
+        ('{"op":"config","lot":0}', "lot of config is 0, which is less than 1"),
+        ('{"op":"session","opens":2,"closes":1}', "session closes before it opens"),
+        ('{"op":"limit","id":1,"side":"buy","qty":1,"price":1,"post_only":"no"}', "post_only of limit is 'no'"),
     ],
 )
 def test_what_is_wrong_with_a_command_is_said(
@@ -169,6 +178,22 @@ def test_what_is_wrong_with_a_command_is_said(
     code, printed = play(tmp_path, capsys, f'{{"name":"x","commands":[{command}],"expected":{{}}}}')
     assert code == 1
     assert f"malformed line: commands[0]: {why}" in printed[0]
+
+
+@pytest.mark.parametrize("venue", [[], ["--oracle"]], ids=["engine", "oracle"])
+def test_orders_may_have_names(venue: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commands = [REST | {"id": "rest"}, HIT | {"id": "hit"}, REST | {"id": "b"}, {"op": "mass_cancel"}, HIT | {"id": 7}]
+    case = line(
+        "names",
+        [*commands, {"op": "cancel", "id": "nobody"}],
+        trades=[TRADE | {"taker": "hit", "maker": "rest"}],
+        cancels=[["b", 5, "mass"], ["rest", 3, "mass"]],
+        rejects=[["nobody", "cancel", "unknown"]],
+        book=[["sell", 10, 2, [7]]],
+    )
+    path = tmp_path / "names.jsonl"
+    path.write_text(case)
+    assert runner.main([str(path), *venue]) == 0, capsys.readouterr().out
 
 
 @pytest.mark.parametrize("venue", [[], ["--oracle"]], ids=["engine", "oracle"])
