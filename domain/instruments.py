@@ -46,6 +46,13 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How long orders gather before a session opens; zero where it opens without an auction."""
     closing_auction_ns: int = 0
     """How long orders gather before a session closes; zero where it closes without an auction."""
+    tick_from_one: int | None = None
+    """Of prices of one unit and more, where it is wider: stocks in the US have cents from a dollar on, and hundredths
+    of them below (Regulation NMS, rule 612)."""
+
+    def tick_at(self, price: int) -> int:
+        """Of which orders at such a price have a multiple."""
+        return self.tick if self.tick_from_one is None or price < NANOS else self.tick_from_one
 
     @property
     def is_limited(self) -> bool:
@@ -94,8 +101,8 @@ def listing_fault(listing: ListInstrument) -> Fault | None:
             ReasonCode.UNKNOWN_SYMBOL,
             "symbol, base and quote are names, and base is not quote",
         )
-    if not 0 < listing.tick <= AMOUNT_MAX:
-        return ReasonCode.BAD_PRICE, "tick is above zero"
+    if (fault := _tick_fault(listing)) is not None:
+        return fault
     if not (0 < listing.lot <= AMOUNT_MAX and 0 < listing.multiplier <= AMOUNT_MAX):
         return ReasonCode.BAD_QUANTITY, "lot and multiplier are above zero"
     if listing.tick * listing.lot * listing.multiplier % (NANOS * NANOS):
@@ -103,6 +110,15 @@ def listing_fault(listing: ListInstrument) -> Fault | None:
     if not (0 <= listing.maker_fee_rate <= FEE_RATE_MAX and 0 <= listing.taker_fee_rate <= FEE_RATE_MAX):
         return ReasonCode.AMOUNT_OUT_OF_RANGE, "fee rates lie between zero and one half"
     return _limits_fault(listing) or _venue_fault(listing) or _contract_fault(listing) or _auctions_fault(listing)
+
+
+def _tick_fault(listing: ListInstrument) -> Fault | None:
+    if not 0 < listing.tick <= AMOUNT_MAX:
+        return ReasonCode.BAD_PRICE, "tick is above zero"
+    wider = listing.tick_from_one
+    if wider is not None and not (0 < wider <= NANOS and not wider % listing.tick and not NANOS % wider):
+        return ReasonCode.BAD_PRICE, "tick_from_one is a multiple of tick and a part of one"
+    return None
 
 
 def _limits_fault(listing: ListInstrument) -> Fault | None:

@@ -178,7 +178,7 @@ def price_fault(instrument: Instrument, price: int, quantity: int) -> ReasonCode
     """What is wrong with a limit price."""
     if not 0 < price <= AMOUNT_MAX:
         return ReasonCode.BAD_PRICE
-    if price % instrument.tick:
+    if price % instrument.tick_at(price):
         return ReasonCode.OFF_TICK
     too_much = value_of(quantity, price, instrument.multiplier) > AMOUNT_MAX
     return ReasonCode.AMOUNT_OUT_OF_RANGE if too_much else None

@@ -94,7 +94,7 @@ def cap_price(instrument: Instrument, command: PlaceOrder | Order, mark: Mark | 
     if reference is None:
         return None
     price = min(reference * (100 + COLLAR_PERCENT) // 100, AMOUNT_MAX)
-    return price - price % instrument.tick
+    return price - price % instrument.tick_at(price)
 
 
 def _floor_price(instrument: Instrument, mark: Mark | None) -> int | None:
@@ -102,7 +102,7 @@ def _floor_price(instrument: Instrument, mark: Mark | None) -> int | None:
     if mark is None or mark.bid is None:
         return None
     price = mark.bid * (100 - COLLAR_PERCENT) // 100
-    return max(price + -price % instrument.tick, instrument.tick)
+    return max(price + -price % instrument.tick_at(price), instrument.tick)
 
 
 def hold_of(order: Order) -> int:

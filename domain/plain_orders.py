@@ -28,7 +28,7 @@ def place(state: State, command: PlaceOrder) -> tuple[Event, ...] | None:
         return None
     if not (0 < quantity <= AMOUNT_MAX and 0 < price <= AMOUNT_MAX) or quantity % instrument.lot:
         return None
-    if price % instrument.tick:
+    if price % (instrument.tick if instrument.tick_from_one is None else instrument.tick_at(price)):
         return None
     value = value_of(quantity, price, instrument.multiplier)
     held, asset, rate = quantity, instrument.base, instrument.fee_rate_max

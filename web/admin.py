@@ -91,6 +91,7 @@ async def list_instrument(request: web.Request) -> web.Response:
         allocation=orders.word("allocation", body.get("allocation", "price_time"), ALLOCATIONS),
         opening_auction_ns=_seconds_of(body, "opening_auction_s"),
         closing_auction_ns=_seconds_of(body, "closing_auction_s"),
+        tick_from_one=nanos_or_none(body, "tick_from_one"),
         **envelope(new_id()),
     )
     fault = await listed(command)

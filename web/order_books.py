@@ -93,6 +93,7 @@ def listing(row: Instrument) -> dict[str, Any]:
         "base": row.base,
         "quote": row.quote,
         "tick": text(row.tick),
+        "tick_from_one": text_or_none(row.tick_from_one),
         "lot": text(row.lot),
         "multiplier": text(row.multiplier),
         "maker_fee_rate": text(row.maker_fee_rate),

@@ -2009,6 +2009,8 @@ class InstrumentListed(Message, frozen=True):
     """Nanoseconds for which orders gather before a session opens with an auction; zero where it opens without one."""
     closing_auction_ns: int = 0
     """Nanoseconds at the end of a session in which orders gather, before it closes with an auction; zero where it closes without one."""
+    tick_from_one: int | None = None
+    """Tick of prices of one unit of the quote asset or more; null where they have the same as lower ones."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -2047,6 +2049,7 @@ class InstrumentListed(Message, frozen=True):
                 ALLOCATION_BYTES[self.allocation],
                 LONG[self.opening_auction_ns],
                 LONG[self.closing_auction_ns],
+                b"\0" if self.tick_from_one is None else b"\2" + NANOS_BYTES[self.tick_from_one],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2143,6 +2146,14 @@ class InstrumentListed(Message, frozen=True):
         at += 1
         opening_auction_ns, at = read_long(data, at)
         closing_auction_ns, at = read_long(data, at)
+        tick_from_one: int | None = None
+        if data[at]:
+            at += PRESENT[data[at]]
+            end = at + NANOS_SIZE_AT[data[at]]
+            tick_from_one = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -2204,6 +2215,7 @@ class InstrumentListed(Message, frozen=True):
             allocation,
             opening_auction_ns,
             closing_auction_ns,
+            tick_from_one,
             event_id,
             command_id,
             correlation_id,
@@ -2237,6 +2249,7 @@ class InstrumentListed(Message, frozen=True):
             allocation=Allocation(data["allocation"]),
             opening_auction_ns=data["opening_auction_ns"],
             closing_auction_ns=data["closing_auction_ns"],
+            tick_from_one=None if data["tick_from_one"] is None else bytes_to_nanos(data["tick_from_one"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -2404,6 +2417,8 @@ class ListInstrument(Message, frozen=True):
     """Nanoseconds for which orders gather before a session opens with an auction; zero where it opens without one."""
     closing_auction_ns: int = 0
     """Nanoseconds at the end of a session in which orders gather, before it closes with an auction; zero where it closes without one."""
+    tick_from_one: int | None = None
+    """Tick of prices of one unit of the quote asset or more; null where they have the same as lower ones."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -2442,6 +2457,7 @@ class ListInstrument(Message, frozen=True):
                 ALLOCATION_BYTES[self.allocation],
                 LONG[self.opening_auction_ns],
                 LONG[self.closing_auction_ns],
+                b"\0" if self.tick_from_one is None else b"\2" + NANOS_BYTES[self.tick_from_one],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2538,6 +2554,14 @@ class ListInstrument(Message, frozen=True):
         at += 1
         opening_auction_ns, at = read_long(data, at)
         closing_auction_ns, at = read_long(data, at)
+        tick_from_one: int | None = None
+        if data[at]:
+            at += PRESENT[data[at]]
+            end = at + NANOS_SIZE_AT[data[at]]
+            tick_from_one = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -2599,6 +2623,7 @@ class ListInstrument(Message, frozen=True):
             allocation,
             opening_auction_ns,
             closing_auction_ns,
+            tick_from_one,
             event_id,
             command_id,
             correlation_id,
@@ -2632,6 +2657,7 @@ class ListInstrument(Message, frozen=True):
             allocation=Allocation(data["allocation"]),
             opening_auction_ns=data["opening_auction_ns"],
             closing_auction_ns=data["closing_auction_ns"],
+            tick_from_one=None if data["tick_from_one"] is None else bytes_to_nanos(data["tick_from_one"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
