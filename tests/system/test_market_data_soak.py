@@ -24,8 +24,9 @@ SAMPLE_S = 2.0
 ROWS_MAX = sum(BARS_KEPT) + 2 * PAGES_MAX + 100
 """Of one instrument at one market: bars, pages of numbers of trades and of quotes; indicators, and what is open."""
 GROWTH_MB_MAX = 8.0
-"""In the second half of an hour, by the line through all samples. What is kept grows by 77 bars an hour of the market:
-0.3 MB. One small object a message that is not let go would be 170 MB, a row a bar of a second 9."""
+"""In the second half of an hour, by the line through all samples. What is kept grows by 77 bars an hour of the market,
+0.3 MB in all. One small object a message that is not let go would be 170 MB, a row a bar of a second 9. RocksDB's
+buffers, 8 MB a shard, and its cache, 16 MB, fill in the first half: of a shorter run they are what grows."""
 ROWS = re.compile(r'shard_rows\{[^}]*topic="market-data-inbox"[^}]*\} (\S+)')
 
 
