@@ -1,5 +1,6 @@
 """Orders, balances and the ledger."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
@@ -115,9 +116,23 @@ def _exit(body: dict[str, Any], field: str, needed: str, *others: str) -> dict[s
 
 
 async def list_orders(request: web.Request) -> web.Response:
-    """GET /api/v1/orders?account_id=&symbol=&status=&limit=&cursor=."""
+    """GET /api/v1/orders?account_id=&symbol=&status=&limit=&cursor=, or ?account_id=&client_order_id=: that one."""
+    client_order_id = request.query.get("client_order_id")
+    if client_order_id is not None:
+        (account_id,) = orders.required(dict(request.query), "account_id")
+        found = [answers.order(row) for row in _called(account_id, client_order_id)]
+        return answers.answer({"orders": found, "next": None})
     rows, following = orders_page(request)
     return answers.answer({"orders": [answers.order(row) for row in rows], "next": following})
+
+
+def _called(account_id: str, client_order_id: str) -> Iterator[Order]:
+    """The order that the account calls so, if there is one: what to ask for where an answer never came."""
+    rows = opened().accounts.of(account_id).rows
+    order_id: str | None = rows["client_orders"].get(f"{account_id}|{client_order_id}")
+    found: Order | None = None if order_id is None else rows["orders"].get(order_id)
+    if found is not None and found.account_id == account_id:
+        yield found
 
 
 def orders_page(request: web.Request) -> tuple[list[Order], str | None]:

@@ -6,12 +6,12 @@ from random import Random
 from typing import Any
 
 import pytest
-from days import ACCOUNTS, LOTS, Day, Invariants, check_at_rest, drain
+from days import ACCOUNTS, LOTS, PRICES, Day, Invariants, check_at_rest, drain
 from effort import seeds
 from machines import of_type
 from venues import Venue
 
-from schemas.accounts import ChangeAccountKind, PlaceOrder, RiskChecked, SetLimits, SetMarginRates
+from schemas.accounts import AmendOrder, ChangeAccountKind, PlaceOrder, RiskChecked, SetLimits, SetMarginRates
 from schemas.enums import AccountKind, ReasonCode
 from schemas.wire import NANOS
 
@@ -35,6 +35,14 @@ class WatchedDay(Day):
             yield self._named(SetLimits(symbol=symbol, position_limit=most))
             account = rng.choice(ACCOUNTS)
             yield self._named(SetLimits(account_id=account, symbol=symbol, position_limit=LOTS[symbol] * 700))
+
+    def command(self) -> Any:
+        """Amends that make orders larger come more often than on other days: most of those limits refuse."""
+        if self.orders and self.rng.random() < 0.2:
+            order, account, symbol = self._known()
+            more = LOTS[symbol] * self.rng.choice((30, 150, 800, 4_000))
+            return self._named(AmendOrder(order, account, more, self.rng.choice((None, *PRICES[symbol]))))
+        return super().command()
 
 
 def watched_day(seed: int, commands: int) -> tuple[Venue, Invariants]:

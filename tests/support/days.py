@@ -10,7 +10,7 @@ from all_gone import AllGone
 from desk_day import Desk
 from examples import BUY, CENT, SELL, listing
 from machines import Machine, of_type
-from naive_risk import check_verdict
+from naive_risk import check_amend, check_verdict
 from promises import Promises
 from venues import Venue
 
@@ -509,6 +509,7 @@ class Invariants:
     def __call__(self, machine: Machine, command: Any, events: list[Any]) -> None:
         self.records += 1
         if machine.noun.name == "accounts":
+            check_amend(machine, command, events)
             check_ledger(machine.state)
             self.all_gone.look(machine, command, events)
             self._guarded(machine.state, command, events)

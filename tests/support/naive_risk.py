@@ -7,11 +7,12 @@ say is the same: docs/trading-rules.md, "Accounts and risk".
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from machines import Machine
+from machines import Machine, of_type
 
 from domain.account_rows import FINAL, Mark, Order
-from schemas.accounts import PlaceOrder, RiskChecked
+from schemas.accounts import AmendOrder, PlaceOrder, RiskChecked
 from schemas.enums import OrderStatus, OrderType, ReasonCode, Side
+from schemas.order_books import ReplaceOrder
 from schemas.wire import NANOS
 
 UNIT = Fraction(1, NANOS)
@@ -159,6 +160,27 @@ def check_verdict(machine: Machine, command: PlaceOrder, said: RiskChecked) -> N
     assert told == found, f"{command}\n{told} was said, and should have been\n{found}"
 
 
+def check_amend(machine: Machine, command: Any, events: list[Any]) -> None:
+    """An amend that went to the book is borne by what limits and equity leave, as if the order came anew with it."""
+    if type(command) is not AmendOrder or not of_type(events, ReplaceOrder):
+        return
+    order = machine.tables["orders"].rows[command.order_id]
+    clerk = Clerk(machine, command.account_id, command.order_id)
+    instrument = clerk.tables["instruments"].rows[order.symbol]
+    before = max([order.quantity, *(terms.quantity for terms in order.amends[:-1])]) - order.filled
+    units, price = clerk.open(order), max(order.cap_price, *(terms.price for terms in order.amends))
+    everybody = clerk.tables["position_limits"].rows.get(f"|{order.symbol}")
+    is_limited = everybody is not None or (clerk.row is not None and clerk.row.is_tracked)
+    if units > before and is_limited:
+        found = _limited(clerk, order, order, order.cap_price, units, Expected(None, 0, 0), everybody)
+        assert found.reason is None, f"{command} of {order} was let out: {found}"
+    is_dearer = units > before or price > max([order.cap_price, *(terms.price for terms in order.amends[:-1])])
+    if order.is_margin and is_dearer:
+        this = This(order.symbol, *_sides(order, units), price)
+        power, required, fits = _margin(clerk, order, instrument, this)
+        assert fits, f"{command} of {order} was let out: {required} of {power}"
+
+
 def expected(clerk: Clerk, command: PlaceOrder, order: Order, cap: int, units: int) -> Expected:
     """By the rules, in their order: buying power, what only reduces, the position, concentration."""
     instrument = clerk.tables["instruments"].rows[command.symbol]
@@ -177,7 +199,7 @@ def expected(clerk: Clerk, command: PlaceOrder, order: Order, cap: int, units: i
     return _limited(clerk, command, order, cap, units, Expected(None, power, required), everybody)
 
 
-def _sides(command: PlaceOrder, units: int) -> tuple[int, int]:
+def _sides(command: PlaceOrder | Order, units: int) -> tuple[int, int]:
     return (units, 0) if command.side is Side.BUY else (0, units)
 
 
@@ -240,7 +262,7 @@ def _reduces(clerk: Clerk, command: PlaceOrder, order: Order, units: int, *, is_
 
 
 def _limited(
-    clerk: Clerk, command: PlaceOrder, order: Order, cap: int, units: int, passed: Expected, everybody: Any
+    clerk: Clerk, command: PlaceOrder | Order, order: Order, cap: int, units: int, passed: Expected, everybody: Any
 ) -> Expected:
     sign = 1 if command.side is Side.BUY else -1
     projected = clerk.owned(order.base) + sign * (clerk.units(command.symbol, command.side) + units)

@@ -142,6 +142,11 @@ async def test_a_client_order_id_comes_again(system: System) -> None:
     first = await system.post("/api/v1/orders", body)
     status, again = await system.ask("POST", "/api/v1/orders", body)
     assert (status, again["order_id"]) == (200, first["order_id"])
+    found = await system.get("/api/v1/orders?account_id=1&client_order_id=mine-1")
+    assert [order["order_id"] for order in found["orders"]] == [first["order_id"]]
+    assert (await system.get("/api/v1/orders?account_id=2&client_order_id=mine-1"))["orders"] == []
+    status, problem = await system.ask("GET", "/api/v1/orders?client_order_id=mine-1")
+    assert (status, problem["code"]) == (400, "MISSING_FIELD")
     status, other = await system.ask("POST", "/api/v1/orders", body | {"qty": "11"})
     assert (status, other["code"], other["order_id"]) == (409, "DUPLICATE_CLIENT_ORDER_ID", first["order_id"])
     status, _ = await system.ask(
