@@ -1,5 +1,7 @@
 """What an operator does with a book: halts, auctions, price bands, the end of a session, cancelling all orders."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -41,22 +43,23 @@ SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 
 
 async def change_phase(request: web.Request) -> web.Response:
-    """POST /api/v1/admin/phases {symbol, phase, auction_s, kind}: continuous, auction or halted.
+    """POST /api/v1/admin/phases {symbol, phase, auction_s, kind}: continuous, auction or halted; of all without symbol.
 
     An auction ends with an uncross: after `auction_s` seconds, or where it has none when continuous is asked for. What
     is halted goes on through an auction, of a few seconds where not said otherwise.
     """
-    symbol, body = await _asked(request, "phase")
-    breaker = opened().books.of(symbol).rows["breakers"].get(symbol)
-    if breaker is not None and breaker.is_tripped:
-        raise Problem(409, "BREAKER_TRIPPED", f"the breaker of {symbol} tripped: arm it again by breaker-rearms")
-    phase = orders.word("phase", body["phase"], PHASES)
+    body = parse(await request.read())
+    phase = orders.word("phase", orders.required(body, "phase")[0], PHASES)
     kind = orders.word("kind", body.get("kind", "intraday"), KINDS)
     usual = REOPENING_AUCTION_NS if phase is TradingPhase.CONTINUOUS else 0
     length = usual if body.get("auction_s") is None else seconds("auction_s", body["auction_s"])
-    return await _told(
-        request, ChangePhase(symbol=symbol, phase=phase, auction_kind=kind, auction_ns=length, **envelope(new_id()))
-    )
+    if body.get("symbol") is None:
+        return await _all_told(request, lambda symbol: ChangePhase(symbol, phase, kind, length, **envelope(new_id())))
+    symbol = _listed(body["symbol"])
+    breaker = opened().books.of(symbol).rows["breakers"].get(symbol)
+    if breaker is not None and breaker.is_tripped:
+        raise Problem(409, "BREAKER_TRIPPED", f"the breaker of {symbol} tripped: arm it again by breaker-rearms")
+    return await _told(request, ChangePhase(symbol, phase, kind, length, **envelope(new_id())))
 
 
 def seconds(field: str, value: Any) -> int:
@@ -143,10 +146,15 @@ async def set_reference_prices(request: web.Request) -> web.Response:
 async def _asked(request: web.Request, *fields: str) -> tuple[str, dict[str, Any]]:
     """The symbol of a listed instrument, and the body in which it came."""
     body = parse(await request.read())
-    symbol = orders.name("symbol", orders.required(body, "symbol", *fields)[0])
+    return _listed(orders.required(body, "symbol", *fields)[0]), body
+
+
+def _listed(given: Any) -> str:
+    """The symbol of a listed instrument."""
+    symbol = orders.name("symbol", given)
     if instrument(symbol) is None:
         raise Problem(404, "UNKNOWN_SYMBOL", f"no instrument {symbol}")
-    return symbol, body
+    return symbol
 
 
 async def _told(request: web.Request, command: Any) -> web.Response:
@@ -157,6 +165,16 @@ async def _told(request: web.Request, command: Any) -> web.Response:
         if not await is_taken(replica, sent):
             return answers.answer({"command_id": command.command_id}, 202)
     return answers.answer(state(command.symbol))
+
+
+async def _all_told(request: web.Request, command_of: Callable[[str], Any]) -> web.Response:
+    """The same of all books: how each is; 202 where some have not taken the command yet."""
+    books = opened().books
+    symbols = sorted(symbol for replica in books.replicas for symbol, _ in replica.rows["instruments"].scan())
+    with place_in_line():
+        sent = await asyncio.gather(*(send("order_books", symbol, command_of(symbol), request) for symbol in symbols))
+        taken = [await is_taken(books.of(symbol), each) for symbol, each in zip(symbols, sent, strict=True)]
+    return answers.answer({"books": [state(symbol) for symbol in symbols]}, 200 if all(taken) else 202)
 
 
 router.add_post("/api/v1/admin/phases", change_phase)

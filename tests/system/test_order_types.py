@@ -208,6 +208,23 @@ async def test_a_breaker_that_is_armed_by_hand_halts_the_book_until_then(funded:
     await funded.conserved()
 
 
+async def test_one_call_halts_the_whole_market_and_one_reopens_it_through_auctions(funded: System) -> None:
+    terms = {"symbol": "ADAHALT", "base": "ADA", "quote": "USDT", "tick": "0.01", "lot": "0.1"}
+    await funded.post("/api/v1/admin/instruments", terms)
+    stays = await placed(funded, "ann", "buy", "1", limit_price="1.00", symbol="ADAHALT")
+    halted = await funded.post("/api/v1/admin/phases", {"phase": "halted"}, 200)
+    assert {"ADAHALT", "ADAUSDT"} <= {book["symbol"] for book in halted["books"]}
+    assert {book["phase"] for book in halted["books"]} == {"halted"}
+    refused = await placed(funded, "bob", "sell", "1", limit_price="1.00", symbol="ADAHALT")
+    assert (await funded.status(refused["order_id"], "REJECTED"))["reason_code"] == "HALTED"
+    reopening = await funded.post("/api/v1/admin/phases", {"phase": "continuous", "auction_s": "1"}, 200)
+    assert {(book["phase"], book["auction"]["kind"]) for book in reopening["books"]} == {("auction", "reopening")}
+    await placed(funded, "bob", "sell", "1", limit_price="1.00", symbol="ADAHALT")
+    await funded.status(stays["order_id"], "FILLED")
+    status, problem = await funded.ask("POST", "/api/v1/admin/phases", {"symbol": "NOBODY", "phase": "halted"})
+    assert (status, problem["code"]) == (404, "UNKNOWN_SYMBOL")
+
+
 async def test_an_order_larger_than_one_may_be_is_refused_before_anything_is_held(funded: System) -> None:
     terms = {"symbol": "ADALIMITED", "base": "ADA", "quote": "USDT", "tick": "0.01", "lot": "0.1"}
     listed = await funded.post("/api/v1/admin/instruments", terms | {"quantity_max": "50", "notional_max": "80"})
