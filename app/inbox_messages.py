@@ -37,6 +37,7 @@ ACCOUNTS: tuple[type[Message], ...] = (
 )
 
 BOOKS: tuple[type[Message], ...] = (
+    order_books.EnterLimitOrder,
     order_books.EnterOrder,
     order_books.ReplaceOrder,
     order_books.ReduceOrder,

@@ -142,6 +142,7 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
     "accounts": {
         accounts.OrderEvent: (Route("order-events", "account_id"),),
         **dict.fromkeys((accounts.BalanceEvent, accounts.AccountOpened), (Route("balance-events", "account_id"),)),
+        order_books.EnterLimitOrder: (Route(BOOKS, "symbol"),),
         order_books.EnterOrder: (Route(BOOKS, "symbol"),),
         order_books.ReplaceOrder: (Route(BOOKS, "symbol"),),
         order_books.CancelRestingOrder: (Route(BOOKS, "symbol"),),

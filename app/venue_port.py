@@ -10,6 +10,7 @@ from typing import Protocol
 from schemas.order_books import (
     CancelRefused,
     CancelRestingOrder,
+    EnterLimitOrder,
     EnterOrder,
     OrderCancelled,
     OrderReplaced,
@@ -19,7 +20,7 @@ from schemas.order_books import (
     TradeExecuted,
 )
 
-Request = EnterOrder | ReplaceOrder | CancelRestingOrder
+Request = EnterLimitOrder | EnterOrder | ReplaceOrder | CancelRestingOrder
 """What an account asks of a book it asks of a venue."""
 Report = OrderRested | TradeExecuted | OrderCancelled | OrderReplaced | ReplaceRefused | CancelRefused
 """What a book says to an account a venue says, too: accounts, risk, positions and audit know of no difference."""

@@ -20,6 +20,7 @@ from schemas.inquiries import ResetInquiries
 from schemas.order_books import (
     CancelAllOrders,
     CancelRestingOrder,
+    EnterLimitOrder,
     EnterOrder,
     InstrumentListed,
     MarkPrices,
@@ -187,6 +188,7 @@ Event = (
     AccountOpened
     | BalanceEvent
     | OrderEvent
+    | EnterLimitOrder
     | EnterOrder
     | ReplaceOrder
     | CancelRestingOrder

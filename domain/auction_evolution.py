@@ -8,7 +8,7 @@ import msgspec
 from domain import breakers, sessions
 from domain.auction_rows import AuctionRow
 from domain.book_events import AuctionLooked
-from domain.book_rows import MARKS_INTERVAL_NS_MIN, ShardRow, State
+from domain.book_rows import State
 from schemas.enums import Side, TradingPhase
 from schemas.order_books import AuctionIndicated, PhaseChanged
 
@@ -66,8 +66,7 @@ def _look(state: State, symbol: str, auction: AuctionRow) -> None:
     book = state.book(symbol)
     book.auction = msgspec.structs.replace(auction, sequence=book.sequence)
     state.auctions.put(symbol, book.auction)
-    state.marks_due_at = state.now + MARKS_INTERVAL_NS_MIN
-    state.shard.put("", ShardRow(state.now))
+    state.sent_marks()
 
 
 PHASE_EVOLVERS: dict[type, Callable[[State, Any], None]] = {

@@ -4,6 +4,7 @@ import msgspec
 
 from domain.auction_rows import GroupHit
 from domain.parking import CommandParked, CommandTaken
+from domain.resting import RestingOrder
 from schemas.order_books import (
     AuctionIndicated,
     BreakerRearmed,
@@ -24,6 +25,23 @@ from schemas.order_books import (
     SetPriceBand,
     SetReferencePrices,
 )
+
+
+class Rested(msgspec.Struct, frozen=True, gc=False):
+    """A new order rests, with nothing traded. Its account is told.
+
+    The order's priority is the sequence of this event: as long as the order is there, its row says so.
+    """
+
+    order: RestingOrder
+
+
+class Withdrawn(msgspec.Struct, frozen=True, gc=False):
+    """An order that rested is cancelled, as its account asked. Its account is told."""
+
+    order: RestingOrder
+    number: int
+    """Of what happened in the book."""
 
 
 class BandSet(msgspec.Struct, frozen=True, gc=False):

@@ -8,24 +8,15 @@ from msgspec.structs import replace
 from domain import auction_order_evolution, breakers
 from domain.auction_evolution import PHASE_EVOLVERS
 from domain.book_changes import keeps_place
-from domain.book_events import BandSet
-from domain.book_rows import (
-    MARKS_INTERVAL_NS_MIN,
-    AuctionOrderRested,
-    Booked,
-    BooksMoved,
-    Event,
-    Rested,
-    ShardRow,
-    State,
-    StopArmed,
-)
+from domain.book_events import BandSet, Rested, Withdrawn
+from domain.book_rows import AuctionOrderRested, Booked, BookRow, BooksMoved, Event, State, StopArmed
 from domain.book_waiting import WAITING_EVOLVERS
-from domain.books import Book, band_of
+from domain.books import Book
+from domain.conditions import band_of
 from domain.reference_prices import REFERENCE_EVOLVERS, taken
 from domain.reset_evolution import RESET_EVOLVERS
 from domain.resting import RestingOrder, StopOrder
-from domain.trades import TRADES_KEPT_MAX, TradeRow
+from domain.trades import TRADES_KEPT_MAX, Traded
 from schemas.enums import ReasonCode, Side, TradingPhase
 from schemas.order_books import (
     CancelRefused,
@@ -36,15 +27,31 @@ from schemas.order_books import (
     OrderReplaced,
     OrderTriggered,
     ReplaceRefused,
-    TradeExecuted,
 )
 
 _BUY, _CONTINUOUS, _DUPLICATE = Side.BUY, TradingPhase.CONTINUOUS, ReasonCode.DUPLICATE_ORDER_ID
 
 
 def evolve(state: State, event: Event) -> None:
-    """Brings the event into the state."""
-    _EVOLVERS[type(event)](state, event)
+    """Brings the event into the state. Half of all is that an order rests: `Book.rest`, without the calls."""
+    if type(event) is not Rested:
+        _EVOLVERS[type(event)](state, event)
+        return
+    order = event.order
+    symbol, order_id, price = order.symbol, order.order_id, order.limit_price
+    book = state.by_symbol[symbol]
+    levels = book.bids if order.side is _BUY else book.asks
+    level = levels.levels.get(price)
+    if level is None:
+        level = levels.begin(price)
+    elif levels.units:
+        levels.count(price, None, order)
+    level[order_id] = book.orders[order_id] = order
+    if order.instructions is not None:
+        book.index(order)
+    state.orders.put(f"{symbol}|{order_id}", order)
+    book.sequence = order.priority
+    state.unmarked.add(symbol)
 
 
 def _booked(state: State, event: Booked) -> None:
@@ -60,13 +67,22 @@ def _booked(state: State, event: Booked) -> None:
     state.moved[symbol] = book
 
 
-def _rested(state: State, event: Rested) -> None:
+def _withdrawn(state: State, event: Withdrawn) -> None:
     order = event.order
-    symbol = order.symbol
+    symbol, order_id, price = order.symbol, order.order_id, order.limit_price
     book = state.by_symbol[symbol]
-    book.rest(order)
-    state.orders.put(f"{symbol}|{order.order_id}", order)
-    book.sequence = order.priority
+    levels = book.bids if order.side is _BUY else book.asks  # `Book.remove`, without the call
+    level = levels.levels[price]
+    if levels.units:
+        levels.count(price, order, None)
+    del level[order_id], book.orders[order_id]
+    if not level:
+        levels.end(price)
+    if order.instructions is not None:
+        book.forget(order)
+    state.orders.delete(f"{symbol}|{order_id}")
+    sequence = book.sequence = event.number
+    state.books.put(symbol, BookRow(sequence, book.last, state.trade_count, book.conditions))
     state.unmarked.add(symbol)
 
 
@@ -96,8 +112,8 @@ def _cancelled(state: State, event: OrderCancelled) -> None:
             _drop(state, symbol, order_id)
         elif book.gatherings:
             auction_order_evolution.drop(state, book, order_id)
-    book.sequence += 1
-    state.store(symbol, book)
+    sequence = book.sequence = book.sequence + 1
+    state.books.put(symbol, BookRow(sequence, book.last, state.trade_count, book.conditions))
     state.unmarked.add(symbol)
 
 
@@ -128,44 +144,37 @@ def _moved(state: State, _event: BooksMoved) -> None:
     state.moved.clear()
 
 
-def _traded(state: State, event: TradeExecuted) -> None:
-    symbol, price, quantity = event.symbol, event.price, event.quantity
+def _traded(state: State, event: Traded) -> None:
+    row, maker = event.row, event.maker
+    symbol, price, leaves = row.symbol, row.price, event.maker_leaves
     count = state.trade_count = state.trade_count + 1
-    row = TradeRow(
-        event.trade_id,
-        symbol,
-        price,
-        quantity,
-        event.execution_time,
-        event.side,
-        event.buy_order_id,
-        event.sell_order_id,
-        event.buy_order_number,
-        event.sell_order_number,
-        event.buy_account_id,
-        event.sell_account_id,
-    )
-    state.trades.put(str(count % TRADES_KEPT_MAX), row)
+    state.trades.put(f"{count % TRADES_KEPT_MAX}", row)
     book = state.by_symbol[symbol]
-    book.sequence += 1
+    sequence = book.sequence = book.sequence + 1
     if book.quote is None:  # else the last price is that of the market elsewhere
         book.last = price
         if book.breaker is not None:
             (book.breaker.begin if event.is_auction else book.breaker.take)(price, state.now)
     else:
-        taken(state, book, event)
-    if event.side is _BUY:
-        left = event.buy_leaves_quantity
-        _fill(state, book, event.sell_order_id, quantity, event.sell_leaves_quantity, event.sell_fee_accrued)
+        taken(state, book, row)
+    if maker.instructions is not None or event.is_auction or book.quote is not None:
+        _fill(state, book, maker.order_id, row.quantity, leaves, event.maker_fee_accrued)
         if event.is_auction:
-            _fill(state, book, event.buy_order_id, quantity, left, event.buy_fee_accrued)
+            _fill(state, book, event.taker.order_id, row.quantity, event.taker_leaves, event.taker_fee_accrued)
+    elif leaves:
+        order = replace(maker, leaves=leaves, fee_accrued=event.maker_fee_accrued)
+        order_id, levels = order.order_id, book.bids if order.side is _BUY else book.asks
+        levels.levels[price][order_id] = book.orders[order_id] = order
+        if levels.units:
+            levels.count(price, maker, order)
+        state.orders.put(f"{symbol}|{order_id}", order)
     else:
-        left = event.sell_leaves_quantity
-        _fill(state, book, event.buy_order_id, quantity, event.buy_leaves_quantity, event.buy_fee_accrued)
-    if left or event.is_auction or book.breaker is not None:
+        book.remove(maker)
+        state.orders.delete(f"{symbol}|{maker.order_id}")
+    if event.taker_leaves or event.is_auction or book.breaker is not None:
         state.moved[symbol] = book
     else:  # mostly the end of its command
-        state.store(symbol, book)
+        state.books.put(symbol, BookRow(sequence, book.last, count, book.conditions))
         state.unmarked.add(symbol)
         state.moved.pop(symbol, None)
 
@@ -253,11 +262,10 @@ def _band_set(state: State, event: BandSet) -> None:
 def _marked(state: State, event: MarkPrices) -> None:
     for mark in event.marks:
         book = state.book(mark.symbol)
-        book.marked = (mark.bid, mark.ask, mark.last)
+        book.mark(mark.bid, mark.ask, mark.last)
         state.store(mark.symbol, book)
     state.unmarked.clear()
-    state.marks_due_at = state.now + MARKS_INTERVAL_NS_MIN
-    state.shard.put("", ShardRow(state.now))
+    state.sent_marks()
 
 
 def _unchanged(_state: State, _event: Event) -> None:
@@ -271,9 +279,9 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = (
     | REFERENCE_EVOLVERS
     | RESET_EVOLVERS
     | {
-        TradeExecuted: _traded,
+        Traded: _traded,
         Booked: _booked,
-        Rested: _rested,
+        Withdrawn: _withdrawn,
         AuctionOrderRested: auction_order_evolution.rested,
         OrderArmed: _told,
         CancelRefused: _told,

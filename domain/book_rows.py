@@ -9,10 +9,13 @@ from domain.book_events import (
     LastPriceSet,
     PhaseEvent,
     ResetAsked,
+    Rested,
     WaitingEvent,
+    Withdrawn,
 )
-from domain.books import Book, band_of
+from domain.books import Book
 from domain.breaker_rows import Breaker, BreakerRow
+from domain.conditions import Conditions, band_of
 from domain.instruments import Instrument
 from domain.parking import ParkedCommand
 from domain.pro_rata import Shares
@@ -20,10 +23,10 @@ from domain.quotes import NO_QUOTE, Quote, ReferencePricesSet
 from domain.resting import RestingOrder, StopOrder
 from domain.session_rows import SessionRow
 from domain.state import Table
-from domain.trades import TradeRow
+from domain.trades import Traded, TradeRow
 from domain.waiting_rows import Waiting
 from schemas.accounts import ResetAccounts
-from schemas.enums import ReasonCode, TradingPhase
+from schemas.enums import ReasonCode
 from schemas.market_data import ResetMarketData
 from schemas.order_books import (
     CancelRefused,
@@ -40,7 +43,6 @@ from schemas.order_books import (
     OrderRested,
     OrderTriggered,
     ReplaceRefused,
-    TradeExecuted,
 )
 from schemas.positions import ResetPositions
 
@@ -57,14 +59,9 @@ class BookRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Counts everything that happened in the book; an order that rests has a higher one, if it came last."""
     last: int | None = None
     """Price of the last trade."""
-    marked: tuple[int | None, int | None, int | None] = (None, None, None)
-    """Best bid, best ask and last price as they were sent."""
-    phase: TradingPhase = TradingPhase.CONTINUOUS
-    low: int | None = None
-    """Limits of orders may not be lower."""
-    high: int | None = None
     trades: int = 0
     """How many trades the shard had seen when this row was written: the highest of all its books counts."""
+    conditions: Conditions = Conditions()
 
 
 class ShardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -75,15 +72,6 @@ class ShardRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class Booked(msgspec.Struct, frozen=True, gc=False):
     """An order stands in the book from now on. Not sent: what others must know of it is said by other events."""
-
-    order: RestingOrder
-
-
-class Rested(OrderRested, frozen=True, kw_only=True, gc=False):
-    """A new order rests, with nothing traded. Its account is told what `OrderRested` has.
-
-    The order's priority is the sequence of this event: as long as the order is there, its row says so.
-    """
 
     order: RestingOrder
 
@@ -119,6 +107,7 @@ Event = (
     Booked
     | StopArmed
     | Rested
+    | Withdrawn
     | AuctionOrderRested
     | OrderArmed
     | OrderTriggered
@@ -127,7 +116,7 @@ Event = (
     | OrderReplaced
     | ReplaceRefused
     | CancelRefused
-    | TradeExecuted
+    | Traded
     | PhaseEvent
     | BandSet
     | LastPriceSet
@@ -182,10 +171,15 @@ class State:
         """How much the record that is being taken may still do."""
         self.rebuild()
 
+    def settle(self) -> None:
+        """Notes until when a command need not look at anything but its own book: no time is due, and no work waits."""
+        self.quiet_until = 0 if self.busy else min(self.marks_due_at, self.due_at)
+
     def rebuild(self) -> None:
         """Derives the books anew: after a restore, and after a record that failed half-way."""
         self.by_symbol: dict[str, Book] = {}
         self.busy = {symbol for symbol, _ in self.waiting.scan()}
+        """Books in which a record left work to do."""
         self.marks_due_at = self.shard_row().marks_sent_at + MARKS_INTERVAL_NS_MIN
         self.due_at = self._expiry_at = NEVER
         """Until when nothing ends by itself: no phase of a book, no order, no instrument; it may be too early."""
@@ -194,8 +188,9 @@ class State:
         """Books whose rows are behind."""
         for symbol, row in self.books.scan():
             book = self.book(symbol)
-            book.sequence, book.last, book.marked = row.sequence, row.last, row.marked
-            book.phase, book.band = row.phase, band_of(row.low, row.high)
+            told = row.conditions
+            book.sequence, book.last, book.conditions = row.sequence, row.last, told
+            book.phase, book.band = told.phase, band_of(told.low, told.high)
             self.trade_count = max(self.trade_count, row.trades)
         for symbol, instrument in self.instruments.scan():
             self.book(symbol).bind(instrument, self.quotes.get(symbol))
@@ -213,6 +208,7 @@ class State:
             self.book(symbol).auction = auction
         for symbol in self.by_symbol:
             self.time(symbol)
+        self.settle()
         self.unmarked = set(self.by_symbol)
         self.marks()
         self.unmarked |= {symbol for symbol, auction in self.auctions.scan() if self.is_stale(symbol, auction)}
@@ -236,9 +232,13 @@ class State:
 
     def store(self, symbol: str, book: Book) -> None:
         """Writes the row of a book."""
-        low, high = book.band
-        row = BookRow(book.sequence, book.last, book.marked, book.phase, low, high, self.trade_count)
-        self.books.put(symbol, row)
+        self.books.put(symbol, BookRow(book.sequence, book.last, self.trade_count, book.conditions))
+
+    def sent_marks(self) -> None:
+        """The next ones go out after a while."""
+        self.shard.put("", ShardRow(self.now))
+        self.marks_due_at = self.now + MARKS_INTERVAL_NS_MIN
+        self.settle()
 
     def shard_row(self) -> ShardRow:
         """The row of this shard."""
@@ -257,16 +257,19 @@ class State:
         if times:
             self.timed[symbol] = min(times)
         self.due_at = min((self._expiry_at, *self.timed.values()))
+        self.settle()
 
     def _hear_of_expiry(self, at: int) -> None:
         self._expiry_at = min(self._expiry_at, at)
         self.due_at = min(self.due_at, at)
+        self.settle()
 
     def look_ahead(self) -> None:
         """Finds out anew until when nothing ends by itself."""
         due = [at for book in self.by_symbol.values() if (at := book.next_end(self.now)) is not None]
         self._expiry_at = min(due, default=NEVER)
         self.due_at = min((self._expiry_at, *self.timed.values()))
+        self.settle()
 
     def is_behind(self, symbol: str) -> bool:
         """Whether something in the book should have ended by now: one record does a bounded amount of work."""
@@ -293,4 +296,4 @@ class State:
         prices = (book.bids.best_price, book.asks.best_price, quote.last if book.last is None else book.last)
         if book.quote is not None:
             prices = (quote.bid, quote.ask, quote.last)
-        return None if prices == book.marked else Mark(symbol=symbol, bid=prices[0], ask=prices[1], last=prices[2])
+        return None if prices == book.conditions.marked else Mark(symbol, *prices)

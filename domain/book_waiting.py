@@ -91,6 +91,7 @@ def _wait(state: State, symbol: str, row: Waiting) -> None:
     else:
         state.waiting.put(symbol, row)
         state.busy.add(symbol)
+    state.settle()
 
 
 WAITING_EVOLVERS: dict[type, Callable[[State, Any], None]] = {

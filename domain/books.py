@@ -3,56 +3,49 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from domain.account_index import AccountIndex
 from domain.auction_books import AuctionOrder, Gathering
 from domain.auction_rows import AuctionRow
+from domain.book_index import BookIndex, nobody_hears
 from domain.breaker_rows import Breaker
+from domain.conditions import NO_BAND, Conditions
 from domain.instruments import Instrument
-from domain.levels import BookSide, Expiries, Stops
+from domain.levels import BookSide, Stops
 from domain.pro_rata import Shares
 from domain.quotes import NO_QUOTE, Quote
 from domain.resting import RestingOrder, StopOrder
 from domain.session_rows import SessionRow
-from schemas.enums import Allocation, AuctionKind, Side, TimeInForce, TradingPhase, Venue
+from schemas.enums import Allocation, AuctionKind, Side, TradingPhase, Venue
 
-_BUY = Side.BUY
-"""A global name of its own costs half of what an attribute of an enum does."""
-NO_BAND = (None, None)
-"""Limits may be anywhere. The very object, where a book has no band."""
+_BUY, _CONTINUOUS = Side.BUY, TradingPhase.CONTINUOUS
+"""Global names of their own cost half of what attributes of an enum do."""
 
 
-def nobody_hears(_at: int) -> None:
-    """Nobody wants to know when orders end."""
-
-
-class Book:
+class Book(BookIndex):
     """Both sides, stops, and every order by its id; and what is known beside them.
 
     Who wants to hear it is told when an order or an instrument comes that ends by itself, and when it does.
     """
 
     __slots__ = (
-        "_hear_of_expiry",
+        "_band",
+        "_phase",
         "asks",
         "auction",
-        "band",
         "bids",
         "breaker",
-        "days",
+        "conditions",
         "elected",
         "expires_at",
-        "expiries",
         "falls",
         "gatherings",
-        "groups",
         "instrument",
         "is_plain",
+        "is_quick",
         "last",
-        "marked",
-        "orders",
         "owners",
-        "pairs",
-        "phase",
         "quote",
         "rises",
         "roll_call",
@@ -64,26 +57,20 @@ class Book:
     )
 
     def __init__(self, hear_of_expiry: Callable[[int], None] = nobody_hears) -> None:
-        self._hear_of_expiry = hear_of_expiry
+        super().__init__(hear_of_expiry)
         self.bids, self.asks = BookSide(-1), BookSide(1)
-        self.orders: dict[str, RestingOrder] = {}
         self.owners = AccountIndex[RestingOrder](self.orders, lambda order: order)
         self.rises, self.falls = Stops(1), Stops(-1)
         self.stops: dict[str, StopOrder] = {}
         self.stop_owners = AccountIndex[StopOrder](self.stops, lambda stop: stop.order)
         self.elected: dict[str, StopOrder] = {}
         """Stops whose price has come, in the order in which they act."""
-        self.groups: dict[str, dict[str, None]] = {}
-        """Ids of the orders of each OCO group."""
-        self.pairs: dict[str, None] = {}
-        """Groups of which two orders or more stand on one side of the book."""
-        self.expiries, self.days = Expiries(), Expiries()
-        """Orders that end at a time, and those for the day, by number."""
         self.sequence = 0
         self.last: int | None = None
-        self.marked: tuple[int | None, int | None, int | None] = (None, None, None)
-        self.phase = TradingPhase.CONTINUOUS
-        self.band: tuple[int | None, int | None] = NO_BAND
+        self.conditions = Conditions()
+        """Kept as the row has them: they are written again with every trade and cancel."""
+        self._phase = _CONTINUOUS
+        self._band: tuple[int | None, int | None] = NO_BAND
         self.breaker: Breaker | None = None
         """There where one is set."""
         self.sharing: Shares | None = None
@@ -99,10 +86,43 @@ class Book:
         self.is_plain = False
         """Whether nothing is special about the instrument itself: it trades here, by time, and without an end."""
         self.roll_call: Any = None  # of domain/roll_calls.py
+        self.is_quick = False
+        """Whether nothing special goes on at all: an order that asks for nothing special need not look further."""
         self.quote: Quote | None = None
         """Where orders trade at prices from elsewhere: these; None where they trade with each other."""
         self.expires_at = 0
         """When the instrument ends; zero where it does not."""
+
+    @property
+    def phase(self) -> TradingPhase:
+        """The way in which it trades now."""
+        return self._phase
+
+    @phase.setter
+    def phase(self, phase: TradingPhase) -> None:
+        self._phase = phase
+        self._look()
+
+    @property
+    def band(self) -> tuple[int | None, int | None]:
+        """Between which prices limits of orders must lie."""
+        return self._band
+
+    @band.setter
+    def band(self, band: tuple[int | None, int | None]) -> None:
+        self._band = band
+        self._look()
+
+    def mark(self, bid: int | None, ask: int | None, last: int | None) -> None:
+        """Prices were sent."""
+        self.conditions = replace(self.conditions, marked=(bid, ask, last))
+
+    def _look(self) -> None:
+        """What follows from what changes rarely."""
+        low, high = self._band
+        self.conditions = Conditions(self.conditions.marked, self._phase, low, high)
+        is_open = self._phase is _CONTINUOUS and self._band is NO_BAND
+        self.is_quick = self.is_plain and is_open and not self.stops and not self.gatherings
 
     def opposite(self, side: Side) -> BookSide:
         """The side with which such an order trades."""
@@ -113,11 +133,12 @@ class Book:
         self.instrument, self.expires_at = instrument, instrument.expires_at
         self.roll_call = None
         if self.expires_at:
-            self._hear_of_expiry(self.expires_at)
+            self.hear_of_expiry(self.expires_at)
         if instrument.venue is Venue.SIM:
             self.quote = quote or NO_QUOTE
         is_by_time = instrument.allocation is Allocation.PRICE_TIME
         self.is_plain = is_by_time and self.quote is None and not instrument.expires_at
+        self._look()
 
     def best_against(self, side: Side) -> int | None:
         """The best price at which such an order would trade now."""
@@ -198,7 +219,7 @@ class Book:
             levels.count(price, level.get(order_id), order)
         level[order_id] = self.orders[order_id] = order
         if order.instructions is not None:
-            self._index(order)
+            self.index(order)
 
     def remove(self, order: RestingOrder) -> None:
         """Takes an order out that rests. `Levels.remove`, without the call."""
@@ -211,12 +232,13 @@ class Book:
         if not level:
             levels.end(price)
         if order.instructions is not None:
-            self._forget(order)
+            self.forget(order)
 
     def gather(self, entry: AuctionOrder) -> None:
         """Lets an order wait for its auction, in place of what it was before."""
         self.gatherings.setdefault(entry.kind, Gathering()).put(entry)
-        self._index(entry.order)
+        self.is_quick = False
+        self.index(entry.order)
 
     def ungather(self, entry: AuctionOrder) -> None:
         """Takes such an order out."""
@@ -224,7 +246,8 @@ class Book:
         gathering.remove(entry.order)
         if not gathering.orders:
             del self.gatherings[entry.kind]
-        self._forget(entry.order)
+            self._look()
+        self.forget(entry.order)
 
     def arm(self, stop: StopOrder) -> None:
         """Lets a stop wait, in place of what it was before."""
@@ -233,17 +256,20 @@ class Book:
         if before is not None and not (before.elected and stop.elected):
             self._disarm(before)
         self.stops[order.order_id] = stop
+        self.is_quick = False
         if stop.elected:
             self.elected[order.order_id] = stop
         else:
             (self.rises if stop.waits_for_rise else self.falls).put(stop)
-        self._index(order)
+        self.index(order)
 
     def drop(self, stop: StopOrder) -> None:
         """Takes a stop out."""
         self._disarm(stop)
         del self.stops[stop.order.order_id]
-        self._forget(stop.order)
+        if not self.stops:
+            self._look()
+        self.forget(stop.order)
 
     def _disarm(self, stop: StopOrder) -> None:
         if stop.elected:
@@ -251,47 +277,7 @@ class Book:
         else:
             (self.rises if stop.waits_for_rise else self.falls).remove(stop)
 
-    def _index(self, order: RestingOrder) -> None:
-        instructions = order.instructions
-        if instructions is None:
-            return
-        if instructions.oco_group:
-            self.groups.setdefault(instructions.oco_group, {})[order.order_id] = None
-            self._pair(instructions.oco_group)
-        if instructions.expires_at:
-            self.expiries.add(order, instructions.expires_at)
-            self._hear_of_expiry(instructions.expires_at)
-        elif instructions.time_in_force is TimeInForce.DAY:
-            self.days.add(order, 0)
-
-    def _forget(self, order: RestingOrder) -> None:
-        instructions = order.instructions
-        if instructions is None:
-            return
-        if instructions.oco_group:
-            group = self.groups[instructions.oco_group]
-            del group[order.order_id]
-            self._pair(instructions.oco_group)
-            if not group:
-                del self.groups[instructions.oco_group]
-        if instructions.expires_at:
-            self.expiries.remove(order)
-        elif instructions.time_in_force is TimeInForce.DAY:
-            self.days.remove(order)
-
-    def _pair(self, name: str) -> None:
-        sides = [order.side for each in self.groups[name] if (order := self.orders.get(each)) is not None]
-        if len(sides) > len(set(sides)):
-            self.pairs[name] = None
-        else:
-            self.pairs.pop(name, None)
-
 
 def crosses(side: Side, limit_price: int, price: int) -> bool:
     """Would an order with this limit trade at that price?"""
     return limit_price >= price if side is Side.BUY else limit_price <= price
-
-
-def band_of(low: int | None, high: int | None) -> tuple[int | None, int | None]:
-    """The band with these ends."""
-    return NO_BAND if low is None and high is None else (low, high)

@@ -13,6 +13,7 @@ import msgspec
 from domain.book_rows import Event, State
 from domain.books import Book
 from domain.breaker_rows import Breaker, BreakerRow
+from domain.trades import Traded
 from schemas.enums import AuctionKind, TradingPhase
 from schemas.order_books import (
     BreakerRearmed,
@@ -20,23 +21,23 @@ from schemas.order_books import (
     BreakerTripped,
     PhaseChanged,
     SetBreaker,
-    TradeExecuted,
 )
 
 
-def trip_if_too_far(state: State, book: Book, trade: TradeExecuted) -> Iterator[Event]:
+def trip_if_too_far(state: State, book: Book, trade: Traded) -> Iterator[Event]:
     """A trade, just taken."""
     assert book.breaker is not None
-    settings, symbol = book.breaker.settings, trade.symbol
-    reference = book.breaker.far_from(trade.price)
+    settings, row, taker = book.breaker.settings, trade.row, trade.taker
+    symbol = row.symbol
+    reference = book.breaker.far_from(row.price)
     if reference is None:
         return
     yield BreakerTripped(
         symbol,
-        trade.account_id,
-        trade.order_id,
-        trade.trade_id,
-        trade.price,
+        taker.account_id,
+        taker.order_id,
+        row.trade_id,
+        row.price,
         reference,
         settings.limit_rate,
         settings.is_manual,

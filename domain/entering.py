@@ -9,7 +9,8 @@ import msgspec
 
 from domain import auction_orders, simulated_venue, stops
 from domain.auction_books import AUCTIONS
-from domain.book_rows import Booked, Event, Paused, Rested, State, StopArmed
+from domain.book_events import Rested
+from domain.book_rows import Booked, Event, Paused, State, StopArmed
 from domain.books import Book, crosses
 from domain.liquidity import reachable
 from domain.matching import can_go_on, cancel_siblings, cancelled, match
@@ -213,7 +214,7 @@ def act(
         priority = book.sequence + 1
         order = with_slice(order, priority)
         if is_new and order.leaves == order.quantity:
-            yield Rested(order.order_id, order.account_id, order.symbol, priority, order=order)
+            yield Rested(order)
         else:
             yield Booked(order)
 

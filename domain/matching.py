@@ -10,8 +10,9 @@ from domain.money import NUMBERS_PER_COUNT, fee_of, value_of
 from domain.pro_rata import Shares
 from domain.resting import RestingOrder, changed, with_slice
 from domain.self_trades import prevent
+from domain.trades import Traded, TradeRow
 from schemas.enums import Allocation, ReasonCode, SelfTradePrevention, Side, TradingPhase
-from schemas.order_books import OrderCancelled, TradeExecuted
+from schemas.order_books import OrderCancelled
 from schemas.wire import NANOS
 
 NO_PREVENTION, CONTINUOUS = SelfTradePrevention.NONE, TradingPhase.CONTINUOUS
@@ -51,7 +52,7 @@ def match(state: State, book: Book, taker: RestingOrder) -> Generator[Event, Non
         yield trade
         if book.stops and book.has_trailing_stops:
             yield from stops.follow(state, book)
-        taker = after_trade(taker, trade, is_buy=is_buy)
+        taker = after_trade(taker, trade)
         if asked is not None or maker.instructions is not None:
             taker = yield from _after_special(book, maker, taker, quantity)
         if book.breaker is not None:
@@ -77,12 +78,10 @@ def can_go_on(book: Book, order: RestingOrder) -> bool:
     return order.money is None or affordable(instrument, order.money, best) > 0
 
 
-def after_trade(order: RestingOrder, trade: TradeExecuted, *, is_buy: bool) -> RestingOrder:
+def after_trade(order: RestingOrder, trade: Traded) -> RestingOrder:
     """The order that came in, with what the trade leaves of it."""
     money = None if order.money is None else order.money - trade.value
-    if is_buy:
-        return changed(order, trade.buy_leaves_quantity, order.priority, trade.buy_fee_accrued, 0, money)
-    return changed(order, trade.sell_leaves_quantity, order.priority, trade.sell_fee_accrued, 0, money)
+    return changed(order, trade.taker_leaves, order.priority, trade.taker_fee_accrued, 0, money)
 
 
 def _after_special(
@@ -118,32 +117,46 @@ def executed(
     quantity: int,
     price: int,
     is_auction: bool = False,
-) -> TradeExecuted:
+) -> Traded:
     """A trade of the two, with what it costs each and leaves of it."""
+    return executed_of(state, book, maker, taker, quantity, price, taker.leaves, taker.fee_accrued, is_auction)
+
+
+def executed_of(
+    state: State,
+    book: Book,
+    maker: RestingOrder,
+    taker: RestingOrder,
+    quantity: int,
+    price: int,
+    leaves: int,
+    accrued: int,
+    is_auction: bool = False,
+) -> Traded:
+    """The same, where the taker has so much left, and owes so much in fees, whatever its row says."""
     instrument = book.instrument
     assert instrument is not None
-    value = value_of(quantity, price, instrument.multiplier)
-    if taker.side is BUY:
-        buyer, seller, buy_rate, sell_rate = taker, maker, taker.taker_fee_rate, maker.maker_fee_rate
-    else:
-        buyer, seller, buy_rate, sell_rate = maker, taker, maker.maker_fee_rate, taker.taker_fee_rate
-    buy_accrued, sell_accrued = buyer.fee_accrued, seller.fee_accrued
-    buy_fee = sell_fee = 0
-    if buy_rate:
-        buy_accrued, before = buy_accrued + value * buy_rate, buy_accrued
-        buy_fee = fee_of(buy_accrued) - fee_of(before)
-    if sell_rate:
-        sell_accrued, before = sell_accrued + value * sell_rate, sell_accrued
-        sell_fee = fee_of(sell_accrued) - fee_of(before)
-    trade_id = str((state.trade_count + 1) * NUMBERS_PER_COUNT + state.partition)
-    return TradeExecuted(
-        trade_id, taker.order_id, taker.account_id, taker.symbol, taker.side,
-        quantity, price, buy_fee if buyer is taker else sell_fee, state.now, instrument.venue,
-        price, instrument.base, instrument.quote,
-        buyer.order_id, seller.order_id, buyer.account_id, seller.account_id, buyer.order_number, seller.order_number,
-        buy_fee, sell_fee, value, instrument.multiplier,
-        buyer.leaves - quantity, seller.leaves - quantity, buy_accrued, sell_accrued,
-        book.sequence + 1, is_auction,
+    multiplier = instrument.multiplier
+    value = quantity * price // NANOS if multiplier == NANOS else value_of(quantity, price, multiplier)
+    maker_accrued, maker_fee, taker_fee = maker.fee_accrued, 0, 0
+    rate = maker.maker_fee_rate
+    if rate:
+        before, maker_accrued = maker_accrued, maker_accrued + value * rate
+        maker_fee = fee_of(maker_accrued) - fee_of(before)
+    rate = taker.taker_fee_rate
+    if rate:
+        before, accrued = accrued, accrued + value * rate
+        taker_fee = fee_of(accrued) - fee_of(before)
+    side = taker.side
+    buyer, seller = (taker, maker) if side is BUY else (maker, taker)
+    row = TradeRow(
+        f"{(state.trade_count + 1) * NUMBERS_PER_COUNT + state.partition}", taker.symbol, price, quantity,
+        state.now, side, buyer.order_id, seller.order_id, buyer.order_number, seller.order_number,
+        buyer.account_id, seller.account_id,
+    )  # fmt: skip
+    return Traded(
+        row, maker, taker, maker.leaves - quantity, leaves - quantity, value, maker_fee, taker_fee, maker_accrued,
+        accrued, instrument, book.sequence + 1, is_auction,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from domain.book_evolution import evolve
 from domain.book_rows import BOOKS_MOVED, Event, State
 from domain.book_waiting import first_parked
 from domain.parking import ORDERED, CommandParked, CommandTaken
+from schemas.enums import OrderType, TimeInForce
 from schemas.order_books import (
     CancelAllOrders,
     CancelRestingOrder,
@@ -27,6 +28,7 @@ from schemas.order_books import (
     ContinueMatching,
     ContinueReset,
     EndSession,
+    EnterLimitOrder,
     EnterOrder,
     ListInstrument,
     MarkPrices,
@@ -47,7 +49,7 @@ __all__ = ["Command", "deadline", "decide", "evolve"]
 STEPS_PER_RECORD_MAX = 250
 """Trades, cancels and stops: one record does a bounded amount of work, and what is more goes on in another one."""
 Ordered = EnterOrder | ReplaceOrder | ReduceOrder | CancelRestingOrder | ListInstrument | Operation
-Command = Ordered | ContinueMatching | ScheduleSession | ResetBooks | ContinueReset | Tick
+Command = Ordered | EnterLimitOrder | ContinueMatching | ScheduleSession | ResetBooks | ContinueReset | Tick
 
 
 def deadline(state: State) -> int | None:
@@ -67,7 +69,7 @@ def decide(state: State, command: Any) -> Iterable[Event]:
     """What the command brings about. Each event must be evolved before the next is asked for."""
     state.steps_left = STEPS_PER_RECORD_MAX
     quick_decider = _QUICK.get(type(command))
-    if quick_decider is not None and not state.busy and state.now < state.marks_due_at and state.now < state.due_at:
+    if quick_decider is not None and state.now < state.quiet_until:
         events = quick_decider(state, command)
         if events is not None:
             return events
@@ -75,6 +77,8 @@ def decide(state: State, command: Any) -> Iterable[Event]:
 
 
 def _decided(state: State, command: Any) -> Iterator[Event]:
+    if type(command) is EnterLimitOrder:
+        command = _with_all_terms(command)
     going_on = state.busy - {command.symbol} if type(command) is ContinueMatching else set(state.busy)
     if state.now >= state.due_at:
         yield from phases.advance(state)
@@ -96,6 +100,29 @@ def _decided(state: State, command: Any) -> Iterator[Event]:
 def _waits(state: State, symbol: str) -> bool:
     """Whether others come first: who is at work in the book, or what should have ended before."""
     return symbol in state.busy or (state.now >= state.due_at and state.is_behind(symbol))
+
+
+def _with_all_terms(command: EnterLimitOrder) -> EnterOrder:
+    """The same order with what it does not ask for."""
+    return EnterOrder(
+        command.order_id,
+        command.account_id,
+        command.symbol,
+        command.order_number,
+        command.side,
+        OrderType.LIMIT,
+        command.quantity,
+        TimeInForce.GTC,
+        command.maker_fee_rate,
+        command.taker_fee_rate,
+        command.limit_price,
+        event_id=command.event_id,
+        command_id=command.command_id,
+        correlation_id=command.correlation_id,
+        caused_by=command.caused_by,
+        actor_id=command.actor_id,
+        timestamp=command.timestamp,
+    )
 
 
 def _go_on(state: State, command: ContinueMatching) -> Iterator[Event]:
@@ -133,7 +160,8 @@ def _tick(_state: State, _command: Tick) -> Iterator[Event]:
 
 
 _QUICK: dict[type, Callable[[State, Any], Iterable[Event] | None]] = {
-    EnterOrder: quick.enter,
+    EnterLimitOrder: quick.enter,
+    EnterOrder: quick.enter_any,
     CancelRestingOrder: quick.cancel,
 }
 _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {

@@ -140,6 +140,9 @@ def _accept(
     yield Placed(order, balance, verdict)
     if order.is_margin:
         yield from reduce_only.make_room(state, order)
+    if order.limit_price is not None and plain_orders.asks_for_a_limit_alone(command):
+        yield plain_orders.entered(order, order.limit_price, instrument)
+        return
     holder = state.orders.get(order.held_by) if order.held_by else None
     yield EnterOrder(
         order.order_id,

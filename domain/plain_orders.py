@@ -12,7 +12,7 @@ from domain.order_terms import is_plain
 from domain.risk_rows import EVERYBODY
 from schemas.accounts import PlaceOrder
 from schemas.enums import OrderType, Side, TimeInForce, Venue
-from schemas.order_books import EnterOrder
+from schemas.order_books import EnterLimitOrder
 
 _LIMIT, _GTC, _BUY, _SELL, _EXTERNAL = OrderType.LIMIT, TimeInForce.GTC, Side.BUY, Side.SELL, Venue.EXTERNAL
 _NOTHING_FILLED = (0, 0, 0, 0)
@@ -40,19 +40,23 @@ def place(state: State, command: PlaceOrder) -> tuple[Event, ...] | None:
         return None
     number = (shard.orders + 1) * NUMBERS_PER_COUNT + state.partition
     order = _approved(state, command, instrument, price, held, number, rate)
-    return Placed(order, Balance(before.total, before.reserved + held, before.version + 1)), _entered(order, instrument)
+    balance = Balance(before.total, before.reserved + held, before.version + 1)
+    return Placed(order, balance), entered(order, price, instrument)
 
 
-def _is_plain(command: PlaceOrder) -> bool:
-    """Whether it asks for nothing but to trade or rest."""
+def asks_for_a_limit_alone(command: PlaceOrder) -> bool:
+    """Whether it asks its book for nothing but to trade or rest."""
     return (
         command.order_type is _LIMIT
         and command.time_in_force is _GTC
-        and (command.side is _BUY or command.side is _SELL)
-        and command.client_order_id is None
         and command.stop_price is None
         and is_plain(command)
     )
+
+
+def _is_plain(command: PlaceOrder) -> bool:
+    side = command.side
+    return command.client_order_id is None and (side is _BUY or side is _SELL) and asks_for_a_limit_alone(command)
 
 
 def _is_open(state: State, command: PlaceOrder, instrument: Instrument) -> bool:
@@ -115,18 +119,16 @@ def _approved(
     )
 
 
-def _entered(order: Order, instrument: Instrument) -> EnterOrder:
+def entered(order: Order, price: int, instrument: Instrument) -> EnterLimitOrder:
     """The order for its book."""
-    return EnterOrder(
+    return EnterLimitOrder(
         order.order_id,
         order.account_id,
         order.symbol,
         order.order_number,
         order.side,
-        _LIMIT,
+        price,
         order.quantity,
-        _GTC,
         instrument.maker_fee_rate,
         instrument.taker_fee_rate,
-        order.limit_price,
     )

@@ -8,46 +8,51 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from domain.book_rows import BOOKS_MOVED, Booked, Event, Rested, State
-from domain.books import NO_BAND, Book
+from domain.book_events import Rested, Withdrawn
+from domain.book_rows import BOOKS_MOVED, Booked, Event, State
+from domain.books import Book
 from domain.entering import act
 from domain.levels import Levels
-from domain.matching import executed
+from domain.matching import executed_of
 from domain.resting import RestingOrder, with_slice
-from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, Side, TimeInForce, TradingPhase
-from schemas.order_books import CancelRestingOrder, ContinueMatching, EnterOrder, OrderCancelled
+from schemas.enums import OrderType, SelfTradePrevention, Side, TimeInForce
+from schemas.order_books import CancelRestingOrder, ContinueMatching, EnterLimitOrder, EnterOrder
 
 _LIMIT, _GTC, _NONE = OrderType.LIMIT, TimeInForce.GTC, SelfTradePrevention.NONE
-_BUY, _CONTINUOUS, _REQUESTED = Side.BUY, TradingPhase.CONTINUOUS, ReasonCode.REQUESTED
+_BUY = Side.BUY
 
 
-def enter(state: State, command: EnterOrder) -> Iterable[Event] | None:
-    """A plain limit order; None where it is anything else."""
-    symbol, order_id, limit = command.symbol, command.order_id, command.limit_price
-    book = state.by_symbol.get(symbol)
-    if book is None or not book.is_plain or book.gatherings or order_id in book.orders or limit is None:
-        return None
-    if book.stops or book.phase is not _CONTINUOUS or book.band is not NO_BAND or command.is_post_only:
-        return None
+def enter_any(state: State, command: EnterOrder) -> Iterable[Event] | None:
+    """An order that asks for no more than a plain limit order does; None where it is anything else."""
     if (
         command.order_type is not _LIMIT
         or command.time_in_force is not _GTC
         or command.self_trade_prevention is not _NONE
         or command.oco_group
         or command.display_quantity is not None
+        or command.is_post_only
     ):
         return None
-    account_id, side, quantity, priority = command.account_id, command.side, command.quantity, book.sequence + 1
+    return enter(state, command)
+
+
+def enter(state: State, command: EnterLimitOrder | EnterOrder) -> Iterable[Event] | None:
+    """A plain limit order; None where its book is in no state to take it at once."""
+    symbol, order_id, limit = command.symbol, command.order_id, command.limit_price
+    book = state.by_symbol.get(symbol)
+    if book is None or not book.is_quick or order_id in book.orders or limit is None:
+        return None
+    side, quantity = command.side, command.quantity
     order = RestingOrder(
         order_id,
-        account_id,
+        command.account_id,
         symbol,
         command.order_number,
         side,
         limit,
         quantity,
         quantity,
-        priority,
+        book.sequence + 1,
         command.maker_fee_rate,
         command.taker_fee_rate,
         0,
@@ -60,7 +65,7 @@ def enter(state: State, command: EnterOrder) -> Iterable[Event] | None:
         best = book.bids.best_price
         if best is not None and limit <= best:
             return _take(state, book, book.bids, order)
-    return (Rested(order_id, account_id, symbol, priority, order=order),)
+    return (Rested(order),)
 
 
 def _take(state: State, book: Book, opposite: Levels[RestingOrder], order: RestingOrder) -> Iterable[Event]:
@@ -69,34 +74,34 @@ def _take(state: State, book: Book, opposite: Levels[RestingOrder], order: Resti
     assert level is not None
     maker = level[next(iter(level))]
     if quantity <= maker.leaves and maker.instructions is None and book.breaker is None:
-        return (executed(state, book, maker, order, quantity, maker.limit_price),)
-    return _sweep(state, book, order)
+        return (executed_of(state, book, maker, order, quantity, maker.limit_price, quantity, 0),)
+    return _sweep(state, book, opposite, order)
 
 
-def _sweep(state: State, book: Book, order: RestingOrder) -> Iterator[Event]:
+def _sweep(state: State, book: Book, opposite: Levels[RestingOrder], order: RestingOrder) -> Iterator[Event]:
     """Trades with orders as plain as it is, and rests with what is left. From where something is special: `act`."""
-    is_buy, limit = order.side is _BUY, order.limit_price
-    opposite = book.asks if is_buy else book.bids
+    is_buy, limit, leaves, accrued = order.side is _BUY, order.limit_price, order.leaves, 0
     is_plain = book.breaker is None
     while is_plain and state.steps_left:
         level = opposite.best
         if level is None:
             break
         maker = level[next(iter(level))]
-        price = maker.limit_price
+        price, quantity = maker.limit_price, maker.leaves
         if limit < price if is_buy else limit > price:
             break
         if maker.instructions is not None:
             is_plain = False
             break
         state.steps_left -= 1
-        quantity = min(maker.leaves, order.leaves)
-        trade = executed(state, book, maker, order, quantity, price)
-        yield trade
-        if quantity == order.leaves:
+        if quantity >= leaves:
+            yield executed_of(state, book, maker, order, leaves, price, leaves, accrued)
             return
-        accrued = trade.buy_fee_accrued if is_buy else trade.sell_fee_accrued
-        order = replace(order, leaves=order.leaves - quantity, fee_accrued=accrued)
+        trade = executed_of(state, book, maker, order, quantity, price, leaves, accrued)
+        yield trade
+        leaves, accrued = trade.taker_leaves, trade.taker_fee_accrued
+    if leaves != order.leaves:
+        order = replace(order, leaves=leaves, fee_accrued=accrued)
     if is_plain and state.steps_left:
         yield Booked(with_slice(order, book.sequence + 1))
     else:
@@ -110,9 +115,9 @@ def _sweep(state: State, book: Book, order: RestingOrder) -> Iterator[Event]:
 def cancel(state: State, command: CancelRestingOrder) -> tuple[Event, ...] | None:
     """A cancel of an order that rests; None where it does not."""
     book = state.by_symbol.get(command.symbol)
-    order = None if book is None else book.orders.get(command.order_id)
-    if book is None or order is None or order.account_id != command.account_id:
+    if book is None:
         return None
-    return (
-        OrderCancelled(order.order_id, order.account_id, order.symbol, order.leaves, _REQUESTED, book.sequence + 1),
-    )
+    order = book.orders.get(command.order_id)
+    if order is None or order.account_id != command.account_id:
+        return None
+    return (Withdrawn(order, book.sequence + 1),)

@@ -13,9 +13,9 @@ from domain.book_rows import Event, State
 from domain.books import Book
 from domain.entering import cascade
 from domain.quotes import NO_QUOTE, ReferencePricesSet, quote_after
-from domain.trades import HOUSE
+from domain.trades import HOUSE, TradeRow
 from schemas.enums import Side
-from schemas.order_books import SetReferencePrices, TradeExecuted
+from schemas.order_books import SetReferencePrices
 
 
 def set_prices(state: State, command: SetReferencePrices) -> Iterator[Event]:
@@ -43,7 +43,7 @@ def _set(state: State, event: ReferencePricesSet) -> None:
         state.moved[symbol] = book
 
 
-def taken(state: State, book: Book, trade: TradeExecuted) -> None:
+def taken(state: State, book: Book, trade: TradeRow) -> None:
     """Somebody traded with the house: the quote shows less, where it says how much it shows."""
     assert book.quote is not None
     quote = book.quote.less(Side.BUY if trade.sell_account_id == HOUSE else Side.SELL, trade.quantity)

@@ -6,7 +6,7 @@ from typing import Any
 from domain.auction_evolution import begin_anew
 from domain.book_events import ResetAsked
 from domain.book_rows import State
-from domain.books import NO_BAND
+from domain.conditions import NO_BAND
 from domain.instruments import from_listing
 from domain.reference_prices import forget
 from schemas.accounts import ResetAccounts

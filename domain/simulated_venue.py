@@ -47,7 +47,7 @@ def take(state: State, book: Book, quote: Quote, order: RestingOrder) -> Generat
     trade = executed(state, book, _of_house(order, quantity, price), order, quantity, price)
     yield trade
     yield from cancel_siblings(book, order)
-    return after_trade(order, trade, is_buy=order.side is Side.BUY)
+    return after_trade(order, trade)
 
 
 def fill_touched(state: State, book: Book) -> Generator[Event, None, bool]:

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from domain.instruments import Instrument
+from domain.resting import RestingOrder
 from schemas.enums import Liquidity, Side
 from schemas.order_books import TradeExecuted
 
@@ -26,6 +28,30 @@ class TradeRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sell_order_number: int
     buy_account_id: str
     sell_account_id: str
+
+
+class Traded(msgspec.Struct, frozen=True, gc=False):
+    """Two orders traded. Everybody is told."""
+
+    row: TradeRow
+    maker: RestingOrder
+    """Both orders as they were before."""
+    taker: RestingOrder
+    maker_leaves: int
+    """Units of each that are left."""
+    taker_leaves: int
+    value: int
+    """Quote nanos, without fees."""
+    maker_fee: int
+    """Quote nanos that each is charged."""
+    taker_fee: int
+    maker_fee_accrued: int
+    """Unrounded fees of each order so far."""
+    taker_fee_accrued: int
+    instrument: Instrument
+    number: int
+    """Of what happened in the book."""
+    is_auction: bool = False
 
 
 class Fill(msgspec.Struct, frozen=True, gc=False):

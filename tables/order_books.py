@@ -7,6 +7,7 @@ from app.machine import Noun, Place
 from domain import order_books as machine
 from domain.auction_books import AuctionOrder
 from domain.auction_rows import AuctionRow, GroupHit
+from domain.book_records import RECORDS
 from domain.book_rows import BookRow, ShardRow, State
 from domain.breaker_rows import BreakerRow
 from domain.instruments import Instrument
@@ -51,4 +52,5 @@ NOUN = Noun(
     decide=machine.decide,
     evolve=machine.evolve,
     deadline=machine.deadline,
+    records=RECORDS,
 )

@@ -178,13 +178,14 @@ def book_state(symbol: str, rows: Rows, rested: int) -> dict[str, Any]:
     breaker: BreakerRow | None = rows["breakers"].get(symbol)
     quote: Quote | None = rows["quotes"].get(symbol)
     session: SessionRow | None = rows["sessions"].get(symbol)
+    told = row.conditions
     state: dict[str, Any] = {
         "symbol": symbol,
         "sequence": max(row.sequence, rested),
-        "phase": row.phase.value.lower(),
+        "phase": told.phase.value.lower(),
         "auction": None if auction is None else auction_state(auction),
         "last": text_or_none(row.last),
-        "price_band": [text_or_none(row.low), text_or_none(row.high)],
+        "price_band": [text_or_none(told.low), text_or_none(told.high)],
         "breaker": None if breaker is None else breaker_state(breaker),
         "session": None if session is None else session_state(session),
     }

@@ -16,12 +16,11 @@ from app.topics import ACCOUNTS, BOOKS, POSITIONS, ROUTES
 from bench.mixed_flow import PlainBook, Step, deep_level, mixed_flow
 from bench.opening import listing
 from bench.orders import ASSETS, CENT, TRADERS, crossing
-from domain.book_rows import Rested
 from domain.books import Book
 from domain.resting import RestingOrder
 from schemas.accounts import DepositFunds
-from schemas.enums import OrderType, Side, TimeInForce
-from schemas.order_books import CancelRestingOrder, EnterOrder, OrderRested
+from schemas.enums import Side
+from schemas.order_books import CancelRestingOrder, EnterLimitOrder
 from schemas.wire import NANOS
 from tables import accounts, order_books, positions
 
@@ -116,18 +115,16 @@ def machine_player() -> Play:
 def machine_operations(steps: Sequence[Step]) -> list[Any]:
     """Commands as accounts send them."""
     return [
-        EnterOrder(
+        EnterLimitOrder(
             str(number),
             f"trader-{number % 64:02}",
             SYMBOL,
             number,
             SIDES[is_buy],
-            OrderType.LIMIT,
-            quantity * NANOS,
-            TimeInForce.GTC,
-            0,
-            0,
             price * CENT,
+            quantity * NANOS,
+            0,
+            0,
         )
         if price
         else CancelRestingOrder(str(number), f"trader-{number % 64:02}", SYMBOL)
@@ -216,46 +213,45 @@ def deep(kind: str) -> dict[str, Any]:
 
 
 class Path:
-    """Accounts, order books and positions in one process: events go to the inboxes that the catalogue names.
+    """Accounts, order books and positions in one process: messages go to the inboxes that the catalogue names.
 
-    Records for others are made of events that stay inside by whoever sends them; where `is_told`, here, too.
+    What goes to another inbox is made of events that stay inside, as by whoever sends it; where `is_told`, so are the
+    records that only others read.
     """
 
     def __init__(self, *, is_told: bool) -> None:
-        self.records = {topic: noun.records if is_told else {} for topic, noun in NOUN_OF.items()}
         self.machines = {topic: (opened(noun), noun.decide, noun.evolve) for topic, noun in NOUN_OF.items()}
+        self.records = {topic: noun.records if is_told or topic == BOOKS else {} for topic, noun in NOUN_OF.items()}
         self.ways = {
-            (topic, event): [route.topic for route in routes if route.topic in NOUN_OF and not route.is_own]
+            topic: {
+                message: found
+                for message, routes in ROUTES[noun.name].items()
+                if (found := [route.topic for route in routes if route.topic in NOUN_OF and not route.is_own])
+            }
             for topic, noun in NOUN_OF.items()
-            for kind, routes in ROUTES[noun.name].items()
-            for event in (kind, *kind.__subclasses__())
         }
         self.waiting: deque[tuple[str, Any]] = deque()
 
     def take(self, topic: str, command: Any) -> int:
         """One command, and all that follows from it -> how many events."""
-        waiting, ways = self.waiting, self.ways
+        waiting = self.waiting
         waiting.append((topic, command))
         count = 0
         while waiting:
             topic, command = waiting.popleft()
             state, decide, evolve = self.machines[topic]
-            records = self.records[topic]
+            records, ways = self.records[topic], self.ways[topic]
             for event in decide(state, command):
                 evolve(state, event)
                 count += 1
-                if records and type(event) in records:
-                    records[type(event)](event)
-                for way in ways.get((topic, type(event)), ()):
-                    waiting.append((way, received(event)))
+                kind = type(event)
+                if kind in ways:
+                    waiting.extend([(way, event) for way in ways[kind]])
+                elif kind in records:
+                    for message in records[kind](event):
+                        for way in ways.get(type(message), ()):
+                            waiting.append((way, message))
         return count
-
-
-def received(event: Any) -> Any:
-    """The message as the next inbox has it: without what only its sender knows."""
-    if type(event) is Rested:
-        return OrderRested(event.order_id, event.account_id, event.symbol, event.sequence)
-    return event
 
 
 def path() -> dict[str, Any]:

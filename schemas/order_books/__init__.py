@@ -1525,6 +1525,173 @@ class EndSession(Message, frozen=True):
         )
 
 
+class EnterLimitOrder(Message, frozen=True):
+    """A limit order that asks for nothing special enters the book of its symbol: it trades or rests until it is cancelled."""
+
+    schema_name: ClassVar[str] = "order_books.EnterLimitOrder"
+
+    order_id: str
+    """Id of the order, unique in the system."""
+    account_id: str
+    """Account that owns the order."""
+    symbol: str
+    """Instrument, as listed."""
+    order_number: int
+    """The order's number."""
+    side: Side
+    """Buy or sell."""
+    limit_price: int
+    """Worst price."""
+    quantity: int
+    """Units of the base asset."""
+    maker_fee_rate: int
+    """Fee when it rests, in billionths of the value."""
+    taker_fee_rate: int
+    """Fee when it comes in, in billionths of the value."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.order_id],
+                STRING[self.account_id],
+                STRING[self.symbol],
+                LONG[self.order_number],
+                SIDE_BYTES[self.side],
+                NANOS_BYTES[self.limit_price],
+                NANOS_BYTES[self.quantity],
+                LONG[self.maker_fee_rate],
+                LONG[self.taker_fee_rate],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        order_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        account_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        symbol = data[at:end].decode()
+        at = end
+        order_number, at = read_long(data, at)
+        side = SIDE_AT[data[at]]
+        at += 1
+        end = at + NANOS_SIZE_AT[data[at]]
+        limit_price = NANOS_FROM[data[at:end]]
+        at = end
+        end = at + NANOS_SIZE_AT[data[at]]
+        quantity = NANOS_FROM[data[at:end]]
+        at = end
+        maker_fee_rate, at = read_long(data, at)
+        taker_fee_rate, at = read_long(data, at)
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            order_id,
+            account_id,
+            symbol,
+            order_number,
+            side,
+            limit_price,
+            quantity,
+            maker_fee_rate,
+            taker_fee_rate,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            order_id=data["order_id"],
+            account_id=data["account_id"],
+            symbol=data["symbol"],
+            order_number=data["order_number"],
+            side=Side(data["side"]),
+            limit_price=bytes_to_nanos(data["limit_price"]),
+            quantity=bytes_to_nanos(data["quantity"]),
+            maker_fee_rate=data["maker_fee_rate"],
+            taker_fee_rate=data["taker_fee_rate"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
 class EnterOrder(Message, frozen=True):
     """An order whose funds are held enters the book of its symbol."""
 
@@ -5886,6 +6053,7 @@ MESSAGES: tuple[type[Message], ...] = (
     ContinueMatching,
     ContinueReset,
     EndSession,
+    EnterLimitOrder,
     EnterOrder,
     HolidayDeclared,
     InstrumentListed,

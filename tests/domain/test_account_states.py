@@ -14,6 +14,7 @@ from schemas.order_books import (
     CancelAllOrders,
     CancelRestingOrder,
     ContinueMatching,
+    EnterLimitOrder,
     EnterOrder,
     OrderCancelled,
     ReplaceOrder,
@@ -39,7 +40,7 @@ def refusal(machine: Machine, command: Any) -> ReasonCode | None:
     """Why the order was refused; None where it went out."""
     events = machine.run(command)
     (last,) = of_type(events, OrderEvent)[-1:]
-    assert (last.status is OrderStatus.REJECTED) == (not of_type(events, EnterOrder))
+    assert (last.status is OrderStatus.REJECTED) == (not of_type(events, EnterLimitOrder, EnterOrder))
     return last.reason_code
 
 

@@ -30,7 +30,7 @@ from venues import Venue
 from domain.names import NAME_LENGTH_MAX
 from schemas.accounts import AmendOrder, OrderEvent, ResetAccounts
 from schemas.enums import ExecType, OrderStatus, OrderType, ReasonCode, Side, TimeInForce
-from schemas.order_books import CancelAllOrders, CancelRestingOrder, EnterOrder
+from schemas.order_books import CancelAllOrders, CancelRestingOrder, EnterLimitOrder, EnterOrder
 
 PROFIT, LOSS = "1.tp", "1.sl"
 
@@ -65,7 +65,7 @@ def test_exits_are_known_at_once_and_do_not_work() -> None:
         (LOSS, ExecType.SUSPENDED, "1"),
         (PROFIT, ExecType.SUSPENDED, "1"),
     ]
-    assert [event.order_id for event in of_type(events, EnterOrder)] == ["1"]
+    assert [event.order_id for event in of_type(events, EnterLimitOrder, EnterOrder)] == ["1"]
     assert statuses(machine) == [APPROVED, HELD, HELD]
     assert about(order(machine, LOSS), "side", "order_type", "stop_price", "quantity", "order_number") == (
         *(SELL, OrderType.STOP, units(1), units(10), 200),
@@ -79,7 +79,7 @@ def test_exits_are_known_at_once_and_do_not_work() -> None:
 
 def test_when_the_entry_has_filled_the_exits_go_to_the_book_and_hold_once() -> None:
     machine = entered()
-    sent = of_type(machine.run(fill("1", 10, 2, 0)), EnterOrder)
+    sent = of_type(machine.run(fill("1", 10, 2, 0)), EnterLimitOrder, EnterOrder)
     assert [about(each, "order_id", "quantity", "oco_group", "held_by", "held_by_filled") for each in sent] == [
         (LOSS, units(10), "ann|1|exits", "", None),
         (PROFIT, units(10), "ann|1|exits", LOSS, 0),
@@ -99,14 +99,14 @@ def test_what_the_entry_gains_is_for_its_exits_from_the_first_fill_on() -> None:
 
 def test_an_entry_that_ends_partly_filled_has_exits_for_what_it_filled() -> None:
     machine = entered(fill("1", 4, 2, 6), cancel("1"))
-    sent = of_type(machine.run(cancelled("1", 6, ReasonCode.REQUESTED)), EnterOrder)
+    sent = of_type(machine.run(cancelled("1", 6, ReasonCode.REQUESTED)), EnterLimitOrder, EnterOrder)
     assert [about(each, "order_id", "quantity") for each in sent] == [(LOSS, units(4)), (PROFIT, units(4))]
     assert balance(machine, asset="ADA") == (4, 4)
 
 
 def test_an_entry_that_is_amended_down_to_what_it_filled_has_ended_too() -> None:
     machine = entered(fill("1", 4, 2, 6), amend("1", 3))
-    sent = of_type(machine.run(replaced("1", 4, 2, 0)), EnterOrder)
+    sent = of_type(machine.run(replaced("1", 4, 2, 0)), EnterLimitOrder, EnterOrder)
     assert [about(each, "order_id", "quantity") for each in sent] == [(LOSS, units(4)), (PROFIT, units(4))]
 
 
@@ -126,7 +126,7 @@ def test_an_entry_that_ends_unfilled_takes_its_exits_with_it(reason: ReasonCode)
 def test_a_mass_cancel_leaves_no_exits(reason: ReasonCode) -> None:
     machine = entered(fill("1", 4, 2, 6))
     events = machine.run(cancelled("1", 6, reason))
-    assert not of_type(events, EnterOrder)
+    assert not of_type(events, EnterLimitOrder, EnterOrder)
     assert statuses(machine) == [OrderStatus.CANCELLED] * 3
     assert order(machine, LOSS).reason_code is reason
     assert balance(machine, asset="ADA") == (4, 0)
@@ -134,7 +134,7 @@ def test_a_mass_cancel_leaves_no_exits(reason: ReasonCode) -> None:
 
 def test_nothing_new_goes_to_the_book_during_a_reset() -> None:
     machine = entered(ResetAccounts("r", "", command_id="r"))
-    assert not of_type(machine.run(fill("1", 10, 2, 0)), EnterOrder)
+    assert not of_type(machine.run(fill("1", 10, 2, 0)), EnterLimitOrder, EnterOrder)
     assert [order(machine, each).reason_code for each in (LOSS, PROFIT)] == [ReasonCode.RESET] * 2
     assert balance(machine, asset="ADA") == (10, 0)
 
@@ -155,7 +155,7 @@ def test_an_exit_that_does_not_work_yet_is_cancelled_by_its_account_and_the_othe
         OrderStatus.CANCELLED,
     )
     assert order(machine, PROFIT).held == units(4)
-    sent = of_type(machine.run(fill("1", 6, 2, 0)), EnterOrder)
+    sent = of_type(machine.run(fill("1", 6, 2, 0)), EnterLimitOrder, EnterOrder)
     assert [each.order_id for each in sent] == [PROFIT]
     machine.run_all([cancel(PROFIT, command="again"), cancelled(PROFIT, 10, ReasonCode.REQUESTED, "again")])
     assert balance(machine, asset="ADA") == (10, 0)
@@ -163,7 +163,7 @@ def test_an_exit_that_does_not_work_yet_is_cancelled_by_its_account_and_the_othe
 
 def test_exits_that_are_both_cancelled_leave_an_ordinary_order() -> None:
     machine = entered(cancel(LOSS), cancel(PROFIT, command="again"))
-    assert not of_type(machine.run(fill("1", 10, 2, 0)), EnterOrder)
+    assert not of_type(machine.run(fill("1", 10, 2, 0)), EnterLimitOrder, EnterOrder)
     assert balance(machine, asset="ADA") == (10, 0)
 
 
@@ -175,13 +175,13 @@ def test_an_exit_may_move_before_it_works() -> None:
         assert machine.state.outcomes.get(order_id).reason_code is None
     machine.run(AmendOrder(LOSS, "ann", units(3), command_id="size"))
     assert machine.state.outcomes.get("size").reason_code is ReasonCode.BAD_QUANTITY
-    loss, profit = of_type(machine.run(fill("1", 10, 2, 0)), EnterOrder)
+    loss, profit = of_type(machine.run(fill("1", 10, 2, 0)), EnterLimitOrder, EnterOrder)
     assert (loss.stop_price, profit.limit_price) == (units("1.5"), units(4))
 
 
 def test_a_stop_loss_alone_may_have_a_limit() -> None:
     machine = entered(profit=None, limit="0.9")
-    (sent,) = of_type(machine.run(fill("1", 10, 2, 0)), EnterOrder)
+    (sent,) = of_type(machine.run(fill("1", 10, 2, 0)), EnterLimitOrder, EnterOrder)
     assert about(sent, "order_type", "stop_price", "limit_price", "oco_group") == (
         *(OrderType.STOP_LIMIT, units(1), units("0.9"), ""),
     )
@@ -189,7 +189,7 @@ def test_a_stop_loss_alone_may_have_a_limit() -> None:
 
 def test_a_stop_loss_with_a_limit_beside_a_take_profit_is_held_for_once_and_ends_it_when_triggered() -> None:
     machine = entered(limit="0.9")
-    loss, profit = of_type(machine.run(fill("1", 10, 2, 0)), EnterOrder)
+    loss, profit = of_type(machine.run(fill("1", 10, 2, 0)), EnterLimitOrder, EnterOrder)
     assert (loss.ends_group_at_trigger, profit.ends_group_at_trigger, profit.held_by) == (True, False, LOSS)
     assert balance(machine, asset="ADA") == (10, 10)
 
@@ -204,7 +204,7 @@ def test_exits_that_buy_back_hold_when_they_are_released() -> None:
 def test_exits_that_cannot_buy_back_are_rejected() -> None:
     machine = accounts_with(deposit(10, "ADA"), bracket(SELL, profit=1, loss=3), rested("1"))
     events = machine.run(fill("1", 10, 2, 0, side=SELL))
-    assert not of_type(events, EnterOrder)
+    assert not of_type(events, EnterLimitOrder, EnterOrder)
     assert [order(machine, each).reason_code for each in (LOSS, PROFIT)] == [ReasonCode.BUYING_POWER] * 2
     assert (statuses(machine)[1:], balance(machine)) == ([OrderStatus.REJECTED] * 2, (20, 0))
 

@@ -54,7 +54,7 @@ from schemas.enums import (
     SelfTradePrevention,
     TradingPhase,
 )
-from schemas.order_books import AuctionIndicated, ChangePhase, EnterOrder
+from schemas.order_books import AuctionIndicated, ChangePhase, EnterLimitOrder, EnterOrder
 
 ON_MARGIN = ChangeAccountKind("ann", AccountKind.MARGIN, "USDT", command_id="kind")
 MONEY_MAX = 10**6
@@ -65,7 +65,7 @@ def reason(machine: Machine, command: Any) -> ReasonCode | None:
     """Why an order is refused; None where it goes to its book."""
     events = machine.run(command)
     code: ReasonCode | None = of_type(events, OrderEvent)[-1].reason_code
-    assert (code is None) == bool(of_type(events, EnterOrder))
+    assert (code is None) == bool(of_type(events, EnterLimitOrder, EnterOrder))
     return code
 
 
@@ -116,7 +116,7 @@ def test_exits_pay_by_the_schedule_of_their_account() -> None:
     schedule = SetFeeSchedule("gold", "USDT", (FeeTier(0, percent, 2 * percent),), command_id="schedule")
     assigned = AssignFeeSchedule("ann", "gold", command_id="assigned")
     machine = accounts_with(deposit(100), schedule, assigned, bracket(), rested("1"))
-    entered = of_type(machine.run(fill("1", 10, 2, 0)), EnterOrder)
+    entered = of_type(machine.run(fill("1", 10, 2, 0)), EnterLimitOrder, EnterOrder)
     assert [about(each, "maker_fee_rate", "taker_fee_rate") for each in entered] == [(percent, 2 * percent)] * 2
     assert about(machine.state.outcomes.get("schedule"), "order_id", "reason_code") == ("", None)
 

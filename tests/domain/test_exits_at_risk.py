@@ -26,7 +26,7 @@ from domain import margin
 from domain.risk_rows import Exposure
 from schemas.accounts import ChangeAccountKind, ChangeAccountState, OrderEvent, RiskChecked, SetLimits
 from schemas.enums import AccountKind, AccountState, OrderStatus, ReasonCode
-from schemas.order_books import EnterOrder
+from schemas.order_books import EnterLimitOrder, EnterOrder
 
 EXITS = ("1.sl", "1.tp")
 MARGIN = ChangeAccountKind("ann", AccountKind.MARGIN, "USDT", command_id="kind")
@@ -67,7 +67,7 @@ def test_exits_that_would_pass_a_limit_are_rejected() -> None:
     assert [status for status, _ in ends(machine)] == [OrderStatus.RISK_APPROVED] * 2
     machine = accounts_with(*given, limit(9))
     events = machine.run(fill("1", 10, 2, 0, side=SELL))
-    assert not of_type(events, EnterOrder)
+    assert not of_type(events, EnterLimitOrder, EnterOrder)
     assert ends(machine) == [(REJECTED, ReasonCode.POSITION_LIMIT)] * 2
     assert [about(each, "is_approved", "projected_position") for each in of_type(events, RiskChecked)] == [
         (False, units(10))
@@ -79,7 +79,7 @@ def test_exits_that_would_pass_a_limit_are_rejected() -> None:
 def test_exits_that_close_a_position_pass_every_limit() -> None:
     machine = accounts_with(deposit(100), limit(10), bracket(), rested("1"), limit(0))
     events = machine.run(fill("1", 10, 2, 0))
-    assert len(of_type(events, EnterOrder)) == 2
+    assert len(of_type(events, EnterLimitOrder, EnterOrder)) == 2
     assert all(each.is_approved for each in of_type(events, RiskChecked))
     assert machine.state.risk.exposure("ann", "ADAUSDT") == Exposure(sells=units(20))
 
@@ -89,7 +89,7 @@ def test_an_account_that_may_only_reduce_gets_exits_that_reduce(side: Any, numbe
     machine = accounts_with(deposit(100), deposit(10, "ADA"))
     machine.run_all([bracket(side, *((3, 1) if side is BUY else (1, 3))), rested("1")])
     machine.run(ChangeAccountState("ann", AccountState.REDUCE_ONLY, command_id="only"))
-    assert len(of_type(machine.run(fill("1", 10, 2, 0, side=side)), EnterOrder)) == number
+    assert len(of_type(machine.run(fill("1", 10, 2, 0, side=side)), EnterLimitOrder, EnterOrder)) == number
     check_ledger(machine.state)
 
 
@@ -99,7 +99,7 @@ def test_an_account_that_may_only_reduce_gets_exits_that_reduce(side: Any, numbe
 def test_exits_on_margin_hold_nothing_and_bind_nothing_that_was_not_bound() -> None:
     machine = on_margin(bracket(), rested("1"))
     bound = excess(machine)
-    loss, profit = of_type(machine.run(fill("1", 10, 2, 0)), EnterOrder)
+    loss, profit = of_type(machine.run(fill("1", 10, 2, 0)), EnterLimitOrder, EnterOrder)
     assert (loss.held_by, profit.held_by, profit.held_by_filled) == ("", "1.sl", 0)
     assert (balance(machine), balance(machine, asset="ADA")) == ((80, 0), (10, 0))
     assert excess(machine) == bound == 90
@@ -108,7 +108,7 @@ def test_exits_on_margin_hold_nothing_and_bind_nothing_that_was_not_bound() -> N
 
 def test_a_short_sale_has_exits_that_buy_back() -> None:
     machine = on_margin(bracket(SELL, profit=1, loss=3), rested("1"))
-    assert len(of_type(machine.run(fill("1", 10, 2, 0, side=SELL)), EnterOrder)) == 2
+    assert len(of_type(machine.run(fill("1", 10, 2, 0, side=SELL)), EnterLimitOrder, EnterOrder)) == 2
     machine.run_all([fill("1.tp", 10, 1, 0), cancelled("1.sl", 10, ReasonCode.OCO, command="")])
     assert (balance(machine), balance(machine, asset="ADA")) == ((110, 0), (0, 0))
     assert machine.state.risk.exposure("ann", "ADAUSDT") == Exposure()
@@ -126,7 +126,7 @@ def test_exits_on_margin_that_open_a_position_need_equity() -> None:
 
 def test_money_on_margin_holds_nothing_and_binds_what_it_may_buy() -> None:
     machine = on_margin(cash=200)
-    (sent,) = of_type(machine.run(place_market("1", BUY, 0, notional=units(200))), EnterOrder)
+    (sent,) = of_type(machine.run(place_market("1", BUY, 0, notional=units(200))), EnterLimitOrder, EnterOrder)
     assert about(sent, "quantity", "spend") == (units("105.263"), units(200))
     assert (balance(machine), machine.state.risk.exposure("ann", "ADAUSDT")) == ((200, 0), Exposure(buys=sent.quantity))
     machine.run_all([fill("1", 100, 2, 0), cancelled("1", 0, ReasonCode.MONEY_SPENT, "place 1")])
@@ -141,7 +141,7 @@ def test_money_on_margin_that_the_equity_does_not_bear_is_refused() -> None:
 
 def test_a_short_sale_by_money_sells_no_more_than_was_bound() -> None:
     machine = on_margin(cash=200)
-    (sent,) = of_type(machine.run(place_market("1", SELL, 0, notional=units("188.1"))), EnterOrder)
+    (sent,) = of_type(machine.run(place_market("1", SELL, 0, notional=units("188.1"))), EnterLimitOrder, EnterOrder)
     assert about(sent, "quantity", "limit_price") == (units(99), units("1.90"))
     machine.run_all([fill("1", 90, 2, 0, side=SELL), cancelled("1", 0, ReasonCode.MONEY_SPENT, "place 1")])
     assert (balance(machine), balance(machine, asset="ADA")) == ((380, 0), (-90, 0))

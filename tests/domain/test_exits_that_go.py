@@ -11,7 +11,7 @@ from races import Race, in_every_order
 from domain.account_rows import FINAL
 from schemas.accounts import CancelOpenOrders, OrderEvent, ResetAccounts, SetCancelTimer
 from schemas.enums import OrderStatus, ReasonCode, Side
-from schemas.order_books import EnterOrder
+from schemas.order_books import EnterLimitOrder, EnterOrder
 from schemas.shared import Tick
 
 EXITS = ("1.sl", "1.tp")
@@ -47,7 +47,7 @@ EVERYBODY = {"account_id": ""}
 def test_a_fill_that_was_on_its_way_brings_no_exits_behind_a_cancel_of_all_orders(wanted: dict[str, Any]) -> None:
     machine = entered(all_go(**wanted))
     events = machine.rebuilt().run(fill("1", 10, 2, 0))
-    assert not of_type(events, EnterOrder)
+    assert not of_type(events, EnterLimitOrder, EnterOrder)
     machine.run(fill("1", 10, 2, 0))
     assert reasons(machine) == [(OrderStatus.CANCELLED, ReasonCode.MASS_CANCEL)] * 2
     assert balance(machine, asset="ADA") == (10, 0)
@@ -56,7 +56,7 @@ def test_a_fill_that_was_on_its_way_brings_no_exits_behind_a_cancel_of_all_order
 def test_nor_behind_a_timer_that_ran_out() -> None:
     machine = entered(SetCancelTimer("ann", SECOND, command_id="timer"))
     machine.run(Tick(is_manual=False), at=2 * SECOND)
-    assert not of_type(machine.run(fill("1", 10, 2, 0)), EnterOrder)
+    assert not of_type(machine.run(fill("1", 10, 2, 0)), EnterLimitOrder, EnterOrder)
     assert reasons(machine) == [(OrderStatus.CANCELLED, ReasonCode.CANCEL_TIMER)] * 2
 
 
@@ -65,12 +65,12 @@ def test_nor_behind_a_timer_that_ran_out() -> None:
 )
 def test_what_was_not_meant_has_its_exits(wanted: dict[str, Any]) -> None:
     machine = entered(listed(symbol="ETHUSDT", base="ETH"), all_go(**wanted))
-    assert len(of_type(machine.run(fill("1", 10, 2, 0)), EnterOrder)) == 2
+    assert len(of_type(machine.run(fill("1", 10, 2, 0)), EnterLimitOrder, EnterOrder)) == 2
 
 
 def test_an_order_that_is_placed_a_moment_later_has_its_exits() -> None:
     machine = accounts_with(deposit(100), all_go(), bracket(), rested("1"))
-    assert len(of_type(machine.run(fill("1", 10, 2, 0)), EnterOrder)) == 2
+    assert len(of_type(machine.run(fill("1", 10, 2, 0)), EnterLimitOrder, EnterOrder)) == 2
 
 
 def test_a_reset_forgets_what_was_asked() -> None:

@@ -30,6 +30,7 @@ from schemas.enums import InstrumentType, OptionRight, OrderStatus, OrderType, R
 from schemas.order_books import (
     CancelRefused,
     ContinueMatching,
+    EnterLimitOrder,
     EnterOrder,
     InstrumentListed,
     InstrumentRefused,
@@ -69,7 +70,7 @@ def test_two_options_at_one_fifty_cost_three_hundred() -> None:
 
 def test_an_account_takes_no_order_in_what_has_ended_by_the_clock_of_its_shard() -> None:
     accounts = accounts_with(deposit(1000), **CALL)
-    assert of_type(accounts.run(place("1", BUY, 1, 1), at=END - 1), EnterOrder)
+    assert of_type(accounts.run(place("1", BUY, 1, 1), at=END - 1), EnterLimitOrder, EnterOrder)
     (refused,) = of_type(accounts.run(place("2", BUY, 1, 1), at=END), OrderEvent)
     assert (refused.status, refused.reason_code) == (OrderStatus.REJECTED, ReasonCode.INSTRUMENT_EXPIRED)
 
@@ -165,7 +166,7 @@ def test_orders_for_an_external_venue_are_refused_while_nobody_speaks_to_it(kind
     (refused,) = of_type(events, OrderEvent)
     assert (refused.status, refused.reason_code) == (OrderStatus.REJECTED, ReasonCode.VENUE_UNAVAILABLE)
     assert (refused.venue, refused.exchange) == (Venue.EXTERNAL, "BINANCE_TESTNET")
-    assert not of_type(events, EnterOrder)
+    assert not of_type(events, EnterLimitOrder, EnterOrder)
     assert balance(accounts) == (1000, 0)
 
 

@@ -10,7 +10,7 @@ from domain.fees import DAY_NS, TIERS_MAX, WINDOW_DAYS, charged_by
 from domain.instruments import FEE_RATE_MAX
 from schemas.accounts import AssignFeeSchedule, FeeTier, OrderEvent, SetFeeSchedule
 from schemas.enums import ReasonCode
-from schemas.order_books import EnterOrder
+from schemas.order_books import EnterLimitOrder, EnterOrder
 from schemas.wire import NANOS
 
 PERCENT = NANOS // 100
@@ -32,7 +32,7 @@ def golden(*given: Any) -> Machine:
 
 
 def rates(machine: Machine, order: str, at: int = 0) -> tuple[int, int]:
-    (entered,) = of_type(machine.run(place(order, BUY, 10, 2), at=at), EnterOrder)
+    (entered,) = of_type(machine.run(place(order, BUY, 10, 2), at=at), EnterLimitOrder, EnterOrder)
     return entered.maker_fee_rate, entered.taker_fee_rate
 
 

@@ -27,7 +27,7 @@ from machines import Machine, about, of_type
 from domain import margin
 from schemas.accounts import AccountKindChanged, ChangeAccountKind, OrderEvent, RiskChecked, SetMarginRates
 from schemas.enums import AccountKind, InstrumentType, ReasonCode
-from schemas.order_books import EnterOrder, ReplaceOrder
+from schemas.order_books import EnterLimitOrder, EnterOrder, ReplaceOrder
 
 BUYING_POWER = ReasonCode.BUYING_POWER
 
@@ -54,7 +54,7 @@ def excess(machine: Machine) -> float:
 def reason(machine: Machine, command: Any) -> ReasonCode | None:
     events = machine.run(command)
     (found,) = of_type(events, RiskChecked)
-    assert found.is_approved == bool(of_type(events, EnterOrder))
+    assert found.is_approved == bool(of_type(events, EnterLimitOrder, EnterOrder))
     check_ledger(machine.state)
     code: ReasonCode | None = found.reason_code
     return code

@@ -27,7 +27,7 @@ from venues import Venue
 from domain.money import AMOUNT_MAX
 from schemas.accounts import OrderEvent
 from schemas.enums import ExecType, OrderStatus, ReasonCode, SelfTradePrevention, Side
-from schemas.order_books import EnterOrder
+from schemas.order_books import EnterLimitOrder, EnterOrder
 from schemas.wire import NANOS
 
 PERCENT = NANOS // 100
@@ -47,7 +47,7 @@ def order(machine: Machine, order_id: str = "1") -> Any:
 
 def test_a_buy_holds_its_money_and_the_worst_fee_and_says_to_the_book_what_to_spend() -> None:
     machine = buyer(taker_fee_rate=2 * PERCENT)
-    (sent,) = of_type(machine.run(by_money("1")), EnterOrder)
+    (sent,) = of_type(machine.run(by_money("1")), EnterLimitOrder, EnterOrder)
     assert about(sent, "quantity", "spend", "limit_price") == (0, units(100), units("2.1"))
     assert balance(machine) == (1000, 102)
 
@@ -84,7 +84,7 @@ def test_an_order_whose_money_self_trade_prevention_took_was_not_filled() -> Non
 
 def test_a_sale_holds_what_must_be_sold_at_the_lowest_price_and_sells_no_lower() -> None:
     machine = accounts_with(deposit(100, "ADA"), marks(2, "2.1"))
-    (sent,) = of_type(machine.run(by_money("1", SELL, 19)), EnterOrder)
+    (sent,) = of_type(machine.run(by_money("1", SELL, 19)), EnterLimitOrder, EnterOrder)
     assert about(sent, "spend", "limit_price") == (units(19), units("1.9"))
     assert balance(machine, asset="ADA") == (100, 10)
     machine.run(fill("1", 5, 2, 7, side=SELL))

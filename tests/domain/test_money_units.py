@@ -27,7 +27,7 @@ from races import Race, in_every_order
 from domain.risk_rows import Exposure
 from schemas.accounts import OrderEvent, SetLimits
 from schemas.enums import OrderStatus, ReasonCode, SelfTradePrevention, Side, Venue
-from schemas.order_books import EnterOrder, OrderCancelled, SetReferencePrices, TradeExecuted
+from schemas.order_books import EnterLimitOrder, EnterOrder, OrderCancelled, SetReferencePrices, TradeExecuted
 
 POSITION_LIMIT = ReasonCode.POSITION_LIMIT
 
@@ -45,7 +45,7 @@ def limited(most: float, *given: Any) -> Machine:
 
 
 def sent(machine: Machine, command: Any) -> EnterOrder:
-    (found,) = of_type(machine.run(command), EnterOrder)
+    (found,) = of_type(machine.run(command), EnterLimitOrder, EnterOrder)
     return found
 
 

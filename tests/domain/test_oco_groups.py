@@ -23,7 +23,14 @@ from machines import Machine, of_type
 
 from domain import oco_groups
 from schemas.enums import OrderStatus, OrderType, ReasonCode, Side, TimeInForce
-from schemas.order_books import CancelRestingOrder, EnterOrder, OrderArmed, OrderCancelled, OrderTriggered
+from schemas.order_books import (
+    CancelRestingOrder,
+    EnterLimitOrder,
+    EnterOrder,
+    OrderArmed,
+    OrderCancelled,
+    OrderTriggered,
+)
 
 STOP = OrderType.STOP
 
@@ -49,7 +56,7 @@ def held(machine: Machine, order: str) -> int:
 
 def test_a_stop_beside_a_limit_needs_no_funds_of_its_own() -> None:
     machine = with_ada(exit_at("1", 3))
-    (sent,) = of_type(machine.run(stop_at("2", 1)), EnterOrder)
+    (sent,) = of_type(machine.run(stop_at("2", 1)), EnterLimitOrder, EnterOrder)
     assert balance(machine, asset="ADA") == (10, 10)
     assert (held(machine, "1"), held(machine, "2")) == (units(10), 0)
     assert (sent.held_by, sent.held_by_filled, sent.oco_group) == ("1", 0, "ann|exit")
@@ -169,4 +176,4 @@ def test_a_group_has_so_many_orders_and_takes_others_when_some_have_ended(monkey
     machine = with_ada(exit_at("1", 3), stop_at("2", 1), stop_at("3", 1))
     assert machine.state.orders.get("3").reason_code is ReasonCode.TOO_LARGE
     machine.run(cancelled("2", 10, ReasonCode.REQUESTED))
-    assert of_type(machine.run(stop_at("5", 1)), EnterOrder)
+    assert of_type(machine.run(stop_at("5", 1)), EnterLimitOrder, EnterOrder)

@@ -30,7 +30,8 @@ from machines import Machine, about, of_type
 from naive_book import Cancelled, NaiveBook, Trade
 
 from domain import book_evolution
-from domain.book_rows import MARKS_INTERVAL_NS_MIN, Rested
+from domain.book_events import Rested
+from domain.book_rows import MARKS_INTERVAL_NS_MIN
 from domain.books import crosses
 from domain.levels import STALE_PRICES_MAX
 from domain.trades import Fill, fills_of
@@ -85,7 +86,7 @@ def ended(events: list[Any]) -> list[tuple[str, float, ReasonCode]]:
 def test_an_order_without_a_counterparty_rests_and_says_so() -> None:
     book = book_with()
     events = book.run(enter("1", BUY, 10, 2))
-    assert [type(event) for event in events[:2]] == [Rested]
+    assert [type(event) for event in events] == [Rested, OrderRested]
     assert levels(book) == [("buy", 2, 10, ["1"])]
 
 

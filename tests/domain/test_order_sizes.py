@@ -21,7 +21,7 @@ from machines import Machine, of_type
 
 from schemas.accounts import OrderEvent
 from schemas.enums import OrderStatus, OrderType, ReasonCode
-from schemas.order_books import EnterOrder, ReplaceOrder
+from schemas.order_books import EnterLimitOrder, EnterOrder, ReplaceOrder
 
 LIMITS = {"quantity_max": units(100), "notional_max": units(150)}
 
@@ -33,7 +33,7 @@ def desk(*given: Any, **limits: Any) -> Machine:
 def refusal(events: list[Any]) -> ReasonCode | None:
     event = of_type(events, OrderEvent)[-1]
     assert event.status in (OrderStatus.REJECTED, OrderStatus.RISK_APPROVED)
-    assert bool(of_type(events, EnterOrder)) is (event.reason_code is None)
+    assert bool(of_type(events, EnterLimitOrder, EnterOrder)) is (event.reason_code is None)
     return event.reason_code
 
 
@@ -101,7 +101,7 @@ def test_an_exit_is_an_order_too(exits: dict[str, int], reason: ReasonCode | Non
     machine = accounts_with(deposit(1_000), deposit(1_000, "ADA"), marks("0.90", "1.10"), **LIMITS)
     events = machine.run(place("1", SELL, 100, "1.00", **exits))
     assert of_type(events, OrderEvent)[-1].reason_code is reason
-    assert bool(of_type(events, EnterOrder)) is (reason is None)
+    assert bool(of_type(events, EnterLimitOrder, EnterOrder)) is (reason is None)
 
 
 def test_an_amend_does_not_get_around_it_for_exits() -> None:

@@ -8,7 +8,6 @@ from effort import EFFORT
 from examples import (
     BUY,
     FOK,
-    GTC,
     IOC,
     MARKET,
     SELL,
@@ -50,7 +49,7 @@ from schemas.enums import (
     TimeInForce,
     Venue,
 )
-from schemas.order_books import CancelRefused, CancelRestingOrder, EnterOrder, ReplaceOrder
+from schemas.order_books import CancelRefused, CancelRestingOrder, EnterLimitOrder, EnterOrder, ReplaceOrder
 from schemas.wire import NANOS
 
 PERCENT = NANOS // 100
@@ -66,7 +65,7 @@ def refusal(machine: Machine, command: Any) -> ReasonCode:
     events = machine.run(command)
     (event,) = of_type(events, OrderEvent)
     assert about(event, "status", "version", "leaves_quantity", "held") == (OrderStatus.REJECTED, 1, 0, 0)
-    assert not of_type(events, EnterOrder, BalanceEvent)
+    assert not of_type(events, EnterLimitOrder, EnterOrder, BalanceEvent)
     assert machine.snapshot()["balances"] == before
     assert event.rejection_reason == reason_text(event.reason_code)
     return event.reason_code
@@ -108,8 +107,8 @@ def test_an_order_is_received_validated_held_for_and_sent_to_its_book() -> None:
     )
     (hold,) = of_type(events, BalanceEvent)
     assert about(hold, "reason", "order_id", "change", "reserved") == (BalanceReason.HOLD, "1", 0, last.held)
-    assert of_type(events, EnterOrder) == [
-        EnterOrder("1", "ann", "ADAUSDT", 100, BUY, OrderType.LIMIT, units(10), GTC, 1, 2, units(2))
+    assert of_type(events, EnterLimitOrder, EnterOrder) == [
+        EnterLimitOrder("1", "ann", "ADAUSDT", 100, BUY, units(2), units(10), 1, 2)
     ]
 
 
@@ -239,14 +238,14 @@ def test_a_client_order_id_stays_used_when_its_order_has_ended() -> None:
 def test_a_market_buy_holds_five_percent_above_the_best_ask_and_goes_no_further() -> None:
     machine = accounts_with(deposit(1000), marks(1, 2), taker_fee_rate=PERCENT)
     events = machine.run(place_market("1"))
-    assert of_type(events, EnterOrder)[0].limit_price == units("2.10")
+    assert of_type(events, EnterLimitOrder, EnterOrder)[0].limit_price == units("2.10")
     assert balance(machine) == (1000, 21.21)
     assert of_type(events, OrderEvent)[-1].price is None
 
 
 def test_the_collar_is_a_price_that_the_instrument_takes() -> None:
     machine = accounts_with(deposit(1000), marks(1, "1.01"))
-    assert of_type(machine.run(place_market("1")), EnterOrder)[0].limit_price == units("1.06")
+    assert of_type(machine.run(place_market("1")), EnterLimitOrder, EnterOrder)[0].limit_price == units("1.06")
     top = accounts_with(deposit(1000), tick=3 * NANOS)
     ask = AMOUNT_MAX - AMOUNT_MAX % (3 * NANOS)
     top.run(msgspec.structs.replace(marks(1, 1), marks=(msgspec.structs.replace(marks(1, 1).marks[0], ask=ask),)))
@@ -265,7 +264,7 @@ def test_a_market_buy_where_nobody_offers_has_no_reference_price(mark: Any) -> N
 
 def test_a_market_sale_needs_no_price_and_takes_any() -> None:
     machine = accounts_with(deposit(10, "ADA"))
-    assert of_type(machine.run(place_market("1", SELL)), EnterOrder)[0].limit_price is None
+    assert of_type(machine.run(place_market("1", SELL)), EnterLimitOrder, EnterOrder)[0].limit_price is None
     assert balance(machine, asset="ADA") == (10, 10)
 
 

@@ -16,7 +16,14 @@ from domain.entering import order_of
 from domain.pro_rata import Shares
 from domain.resting import RestingOrder
 from schemas.enums import Allocation, ReasonCode
-from schemas.order_books import ContinueMatching, EnterOrder, InstrumentRefused, OrderCancelled, TradeExecuted
+from schemas.order_books import (
+    ContinueMatching,
+    EnterLimitOrder,
+    EnterOrder,
+    InstrumentRefused,
+    OrderCancelled,
+    TradeExecuted,
+)
 
 PRO_RATA = {"allocation": Allocation.PRO_RATA, "lot": units(1)}
 
@@ -159,7 +166,7 @@ def test_all_or_nothing_counts_on_nobody_whose_sibling_gets_a_share_first() -> N
 
 def test_accounts_take_all_or_nothing_where_orders_are_shared() -> None:
     accounts = accounts_with(deposit(1_000), **PRO_RATA)
-    assert of_type(accounts.run(place("1", BUY, 1, 1, tif=FOK)), EnterOrder)
+    assert of_type(accounts.run(place("1", BUY, 1, 1, tif=FOK)), EnterLimitOrder, EnterOrder)
 
 
 def test_the_way_of_sharing_stays_as_it_was_listed() -> None:

@@ -26,7 +26,14 @@ from machines import Machine, of_type
 from domain import reduce_only
 from schemas.accounts import ChangeAccountKind, ChangeAccountState, OrderEvent
 from schemas.enums import AccountKind, AccountState, OrderType, ReasonCode
-from schemas.order_books import CancelRefused, CancelRestingOrder, EnterOrder, OrderCancelled, ReplaceOrder
+from schemas.order_books import (
+    CancelRefused,
+    CancelRestingOrder,
+    EnterLimitOrder,
+    EnterOrder,
+    OrderCancelled,
+    ReplaceOrder,
+)
 
 INCREASES = ReasonCode.REDUCE_ONLY_WOULD_INCREASE
 
@@ -51,7 +58,7 @@ def on_margin(ada: float, *commands: Any) -> Machine:
 def reason(machine: Machine, command: Any) -> ReasonCode | None:
     events = machine.run(command)
     told = of_type(events, OrderEvent)[-1]
-    assert bool(of_type(events, EnterOrder)) == (told.reason_code is None)
+    assert bool(of_type(events, EnterLimitOrder, EnterOrder)) == (told.reason_code is None)
     check_ledger(machine.state)
     code: ReasonCode | None = told.reason_code
     return code
@@ -102,7 +109,7 @@ def test_an_open_sale_of_a_margin_account_counts_too() -> None:
 def test_reduce_only_orders_make_room_for_another_order_the_newest_first_and_before_it_goes_out() -> None:
     machine = on_margin(10, reducing("1", quantity=4), reducing("2", quantity=3), reducing("3", quantity=3))
     events = machine.run(place("4", SELL, 5, 2))
-    sent = [event.order_id for event in of_type(events, CancelRestingOrder, EnterOrder)]
+    sent = [event.order_id for event in of_type(events, CancelRestingOrder, EnterLimitOrder, EnterOrder)]
     assert sent == ["3", "2", "4"]
     events = machine.run(place("5", SELL, 1, 2))
     assert leaving(events) == [], "those that leave count no more"
@@ -166,7 +173,7 @@ def test_whatever_a_book_fills_first_none_of_them_turns_a_position(seed: int) ->
     for number in range(1, 60):
         side, quantity = rng.choice((BUY, SELL)), rng.choice((1, 2, 5, 9))
         command = place(f"{number}", side, quantity, 2, is_reduce_only=rng.random() < 0.5)
-        inbox += of_type(machine.run(command), CancelRestingOrder, EnterOrder)
+        inbox += of_type(machine.run(command), CancelRestingOrder, EnterLimitOrder, EnterOrder)
         for _ in range(rng.randrange(3)):
             if inbox:
                 _take(machine, open_, inbox.pop(0))
@@ -176,7 +183,7 @@ def test_whatever_a_book_fills_first_none_of_them_turns_a_position(seed: int) ->
 
 
 def _take(machine: Machine, open_: dict[str, Any], command: Any) -> None:
-    if isinstance(command, EnterOrder):
+    if isinstance(command, EnterLimitOrder | EnterOrder):
         open_[command.order_id] = [command.side, command.quantity]
     elif command.order_id in open_:
         left = open_.pop(command.order_id)[1]

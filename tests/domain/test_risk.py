@@ -26,7 +26,7 @@ from machines import Machine, about, of_type
 from domain.risk_rows import Exposure
 from schemas.accounts import LimitsChanged, OrderEvent, RiskChecked, SetLimits
 from schemas.enums import OrderStatus, ReasonCode
-from schemas.order_books import EnterOrder, ReplaceOrder
+from schemas.order_books import EnterLimitOrder, EnterOrder, ReplaceOrder
 from schemas.wire import NANOS
 
 BUYING_POWER, POSITION_LIMIT, CONCENTRATION = (
@@ -59,7 +59,7 @@ def check(machine: Machine, command: Any) -> RiskChecked:
     """The verdict on an order; orders go out if and only if they were approved."""
     events = machine.run(command)
     (found,) = of_type(events, RiskChecked)
-    assert found.is_approved == (found.reason_code is None) == bool(of_type(events, EnterOrder))
+    assert found.is_approved == (found.reason_code is None) == bool(of_type(events, EnterLimitOrder, EnterOrder))
     told = of_type(events, OrderEvent)[-1]
     assert told.reason_code is found.reason_code
     check_ledger(machine.state)

@@ -37,7 +37,7 @@ from schemas.accounts import (
     SetLimits,
 )
 from schemas.enums import AccountKind, AccountState, OrderStatus, ReasonCode
-from schemas.order_books import EnterOrder, InstrumentRefused
+from schemas.order_books import EnterLimitOrder, EnterOrder, InstrumentRefused
 from schemas.wire import NANOS
 
 ON_MARGIN = ChangeAccountKind("ann", AccountKind.MARGIN, "USDT", command_id="kind")
@@ -48,7 +48,7 @@ def reason(machine: Machine, command: Any) -> ReasonCode | None:
     """Why an order is refused; None where it goes to its book. The ledger is right in any case."""
     events = machine.run(command)
     code: ReasonCode | None = of_type(events, OrderEvent)[-1].reason_code
-    assert (code is None) == bool(of_type(events, EnterOrder))
+    assert (code is None) == bool(of_type(events, EnterLimitOrder, EnterOrder))
     check_ledger(machine.state)
     return code
 

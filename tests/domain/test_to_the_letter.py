@@ -32,6 +32,7 @@ from schemas.order_books import (
     CancelAllOrders,
     ChangePhase,
     ContinueMatching,
+    EnterLimitOrder,
     EnterOrder,
     MarkPrices,
     OrderArmed,
@@ -182,7 +183,7 @@ ASKED = {"quantity", "stop_price", "trail", "display_quantity", "slippage", "exp
 def test_what_a_trader_asks_for_stands_in_his_order_and_goes_to_the_book(more: dict[str, Any]) -> None:
     machine = accounts_with(deposit(100, "ADA"), marks(2, 3, 2))
     asked = place("1", SELL, 10, more.get("price"), **{name: each for name, each in more.items() if name != "price"})
-    (sent,) = of_type(machine.run(asked), EnterOrder)
+    (sent,) = of_type(machine.run(asked), EnterLimitOrder, EnterOrder)
     row = machine.state.orders.get("1")
     for name in (*ASKED, "side", "order_type", "time_in_force", "is_post_only", "symbol", "account_id"):
         assert getattr(sent, name) == getattr(asked, name), name

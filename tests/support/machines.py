@@ -81,11 +81,10 @@ class Machine:
         events = []
         for event in self.noun.decide(self.state, command):
             self.noun.evolve(self.state, event)
-            assert self._is_numbered(event), event
-            events.append(event)
             records = self.noun.records.get(type(event))
-            if records is not None:
-                events += records(event)
+            told = [event] if records is None else list(records(event))
+            assert all(map(self._is_numbered, told)), event
+            events += told if records is None else [event, *told]
         return events
 
     def _is_numbered(self, event: Any) -> bool:
