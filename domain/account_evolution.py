@@ -50,6 +50,7 @@ from schemas.order_books import (
     MarkPrices,
 )
 
+_BUY = Side.BUY
 FINISHED_ORDERS_KEPT_MAX = 50_000
 """Of one shard: older ones are forgotten, with their client ids; the topics keep them."""
 OUTCOMES_KEPT_MAX = 20_000
@@ -84,20 +85,28 @@ def _placed(state: State, event: Placed) -> None:
     order, balance, row = event.order, event.balance, state.shard_row()
     state.shard.put("", ShardRow(row.orders + 1, row.finished, row.outcomes, row.reset_id, row.resets_open))
     if balance is not None:
-        _put_balance(state, order.account_id, order.held_asset, balance)
+        account_id, asset = order.account_id, order.held_asset
+        state.balances.put(f"{account_id}|{asset}", balance)
+        if account_id in state.risk.tracked:
+            exposures.remember(state, account_id, asset)
     _store(state, order)
 
 
 def _stepped(state: State, event: Stepped) -> None:
-    _store(state, event.order)
+    order = event.order
+    _follow(state, order)
+    state.orders.put(order.order_id, order)
 
 
 def _filled(state: State, event: Filled) -> None:
     order, fill = event.order, event.fill
     account_id, base, quote = order.account_id, order.base, order.quote
-    is_buy = order.side is Side.BUY
-    _put_balance(state, account_id, quote, event.spent if is_buy else event.gained)
-    _put_balance(state, account_id, base, event.gained if is_buy else event.spent)
+    is_buy = order.side is _BUY
+    state.balances.put(f"{account_id}|{quote}", event.spent if is_buy else event.gained)
+    state.balances.put(f"{account_id}|{base}", event.gained if is_buy else event.spent)
+    if account_id in state.risk.tracked:
+        exposures.remember(state, account_id, quote)
+        exposures.remember(state, account_id, base)
     if not event.is_within:
         sign = 1 if is_buy else -1
         _gain(state, CLEARING, quote, sign * fill.value)
@@ -106,26 +115,26 @@ def _filled(state: State, event: Filled) -> None:
         _gain(state, FEES, quote, fill.fee)
     if account_id in state.risk.margin_accounts:
         desk_exposures.follow(state, account_id, quote, (fill.value if is_buy else -fill.value) + fill.fee)
-    _store(state, order)
+    _follow(state, order)
+    state.orders.put(order.order_id, order)
     if order.status in FINAL:
         _finish(state, order)
-
-
-def _put_balance(state: State, account_id: str, asset: str, balance: Balance) -> None:
-    state.balances.put(f"{account_id}|{asset}", balance)
-    if account_id in state.risk.tracked:
-        exposures.remember(state, account_id, asset)
 
 
 def _stored(state: State, event: Stored) -> None:
     _store(state, event.order)
 
 
-def _store(state: State, order: Order) -> None:
-    if state.risk.is_limited(order.account_id, order.symbol):
+def _follow(state: State, order: Order) -> None:
+    """Counts open units, where a limit needs it."""
+    if state.risk.counts and state.risk.is_limited(order.account_id, order.symbol):
         exposures.follow(state, order)
     if order.is_reduce_only:
         exposures.follow_reducing(state, order)
+
+
+def _store(state: State, order: Order) -> None:
+    _follow(state, order)
     state.orders.put(order.order_id, order)
     if order.client_order_id is not None and order.status in (OrderStatus.RISK_APPROVED, OrderStatus.REJECTED):
         state.client_orders.put(f"{order.account_id}|{order.client_order_id}", order.order_id)
@@ -187,9 +196,9 @@ def _book_emptied(state: State, event: BookEmptied) -> None:
     state.resets.put(f"{event.reset_id}|{event.source}", 1)
 
 
-def _count(state: State, *, orders: int = 0, finished: int = 0, outcomes: int = 0) -> ShardRow:
+def _count(state: State, *, orders: int = 0, outcomes: int = 0) -> ShardRow:
     row = state.shard_row()
-    row = ShardRow(row.orders + orders, row.finished + finished, row.outcomes + outcomes, row.reset_id, row.resets_open)
+    row = ShardRow(row.orders + orders, row.finished, row.outcomes + outcomes, row.reset_id, row.resets_open)
     state.shard.put("", row)
     return row
 
@@ -201,7 +210,9 @@ def _finished(state: State, event: Finished) -> None:
 def _finish(state: State, order: Order) -> None:
     if order.oco_group:
         _leave(state, order)
-    count = _count(state, finished=1).finished
+    row = state.shard_row()
+    count = row.finished + 1
+    state.shard.put("", ShardRow(row.orders, count, row.outcomes, row.reset_id, row.resets_open))
     state.finished.put(f"{count:012d}", order.order_id)
     if count > FINISHED_ORDERS_KEPT_MAX:
         _forget(state, f"{count - FINISHED_ORDERS_KEPT_MAX:012d}")

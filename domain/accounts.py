@@ -117,7 +117,7 @@ def _tick(state: State, _command: Tick) -> Iterator[Event]:
     return cancelling.ring(state)
 
 
-def _traded(state: State, command: TradeExecuted) -> Iterator[Event]:
+def _traded(state: State, command: TradeExecuted) -> Iterable[Event]:
     return guards.traded(state, command) if state.risk.guarded else book_reports.traded(state, command)
 
 

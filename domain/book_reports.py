@@ -31,6 +31,8 @@ from schemas.order_books import (
     TradeExecuted,
 )
 
+_BUY, _SIM = Side.BUY, Venue.SIM
+
 
 def rested(state: State, command: OrderRested) -> Iterable[Event]:
     """The order waits in the book."""
@@ -84,15 +86,29 @@ def answer_if_asked(state: State, command: OrderReduced | OrderCancelled, order:
         yield from answer(state, command.command_id, order.order_id, None, quantity)
 
 
-def traded(state: State, command: TradeExecuted) -> Iterator[Event]:
+def traded(state: State, command: TradeExecuted) -> Iterable[Event]:
     """A trade of one or of two of our orders; the one that rested is told first."""
     fills = fills_of(command)
-    ours = [fill for fill in fills if is_ours(state, fill)]
-    is_of_house = command.venue == Venue.SIM and state.keeps_house
+    ours, is_plain = [], command.buy_account_id != command.sell_account_id
+    for fill in fills:
+        order = state.orders.get(fill.order_id)
+        if order is not None and order.account_id == fill.account_id:
+            ours.append((order, fill))
+            is_plain = is_plain and not (order.held_by or order.fee_schedule or order.legs)
+    is_of_house = command.venue == _SIM and state.keeps_house
     assert ours or is_of_house, f"trade {command.trade_id} is of no order of ours"
-    is_within = len(ours) == len(fills)
+    if is_plain and not is_of_house:
+        is_within = len(ours) == len(fills)
+        return [_fill(state, order, fill, is_within=is_within) for order, fill in ours]
+    return _traded(state, command, fills, [fill for _, fill in ours], is_of_house=is_of_house)
+
+
+def _traded(
+    state: State, command: TradeExecuted, fills: tuple[Fill, Fill], ours: list[Fill], *, is_of_house: bool
+) -> Iterator[Event]:
+    """The same where a fill means more than that, or where the one that comes first changes what the other finds."""
     for fill in ours:
-        yield from _filled(state, fill, is_within=is_within)
+        yield from _filled(state, fill, is_within=len(ours) == len(fills))
     if is_of_house:
         (fill,) = [fill for fill in fills if fill.account_id == HOUSE]
         yield from _of_house(fill, command.base, command.quote)
@@ -106,29 +122,30 @@ def _of_house(fill: Fill, base: str, quote: str) -> Iterator[Event]:
         yield Contra(CLEARING, asset, -gain)
 
 
-def is_ours(state: State, fill: Fill) -> bool:
-    """Whether the order's account lives here; then the order is here, and alive."""
-    order = state.orders.get(fill.order_id)
-    return order is not None and order.account_id == fill.account_id
-
-
-def _filled(state: State, fill: Fill, *, is_within: bool) -> Iterator[Event]:
+def _fill(state: State, before: Order, fill: Fill, *, is_within: bool) -> Filled:
     """What was held is spent, and what it was held too dear is released, in the same step."""
-    before = known(state, fill.order_id)
-    if before.held_by:
-        before = yield from oco_groups.taken_over(state, before)
     order = orders.after_fill(before, fill, state.now)
     released = before.held - order.held
     account_id, base, quote = order.account_id, order.base, order.quote
-    if order.side is Side.BUY:
+    if order.side is _BUY:
         spent = moved(state, account_id, quote, -fill.value - fill.fee, -released)
         gained = moved(state, account_id, base, fill.quantity, 0)
     else:
         spent = moved(state, account_id, base, -fill.quantity, -released)
         gained = moved(state, account_id, quote, fill.value - fill.fee, 0)
-    yield Filled(order, fill, spent, gained, is_within)
+    return Filled(order, fill, spent, gained, is_within)
+
+
+def _filled(state: State, fill: Fill, *, is_within: bool) -> Iterator[Event]:
+    """One of our orders trades."""
+    before = known(state, fill.order_id)
+    if before.held_by:
+        before = yield from oco_groups.taken_over(state, before)
+    filled = _fill(state, before, fill, is_within=is_within)
+    yield filled
+    order = filled.order
     if order.fee_schedule:
-        yield ValueTraded(account_id, quote, fill.value)
+        yield ValueTraded(order.account_id, order.quote, fill.value)
     if order.legs:
         yield from _exits(state, order, fill)
 

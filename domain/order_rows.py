@@ -26,19 +26,14 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     account_id: str
     symbol: str
     order_number: int
-    client_order_id: str | None
     side: Side
     order_type: OrderType
     quantity: int
     limit_price: int | None
-    stop_price: int | None
     time_in_force: TimeInForce
     status: OrderStatus
     created_at: int
     command_id: str
-    body: str
-    """What the client asked for, to tell a repetition from another order under the same client id. Empty where that is
-    what the order says: nothing special was asked for, and nothing of it has changed."""
     base: str = ""
     quote: str = ""
     multiplier: int = 0
@@ -46,25 +41,31 @@ class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fee_rate_max: int = 0
     cap_price: int = 0
     """Price up to which funds are held: the limit, or the collar of a market order."""
+    held: int = 0
+    version: int = 0
+    best_bid: int | None = None
+    best_ask: int | None = None
+    updated_at: int = 0
+    exchange: str = ""
+    # A plain order that was accepted is built of what stands above: calls of more than 30 arguments are slow.
+    client_order_id: str | None = None
+    stop_price: int | None = None
+    body: str = ""
+    """What the client asked for, to tell a repetition from another order under the same client id. Empty where that is
+    what the order says: nothing special was asked for, and nothing of it has changed."""
     filled: int = 0
     filled_value: int = 0
     fee: int = 0
     fee_accrued: int = 0
-    held: int = 0
-    version: int = 0
     amends: tuple[Terms, ...] = ()
     """Asked for and not answered by the book yet, in order."""
-    best_bid: int | None = None
-    best_ask: int | None = None
     reason_code: ReasonCode | None = None
-    updated_at: int = 0
     oco_group: str = ""
     """Its group, within the account."""
     held_by: str = ""
     """The order of its group that holds funds for it, too."""
     trail: int | None = None
     """Distance of a trailing stop."""
-    exchange: str = ""
     fee_schedule: str = ""
     notional: int | None = None
     """Quote nanos to spend, or to raise: then the quantity is what was traded so far. None where that counts."""

@@ -19,8 +19,10 @@ COLLAR_PERCENT = 5
 
 NO_MARK = Mark(None, None, None)
 _NO_TERMS = Instrument("", InstrumentType.UNKNOWN, "", "", 0, 0, 0, 0, 0, Venue.INTERNAL)
-_NOTHING_YET = (0, 0, 0, 0, 0, 0, 0, ())
-"""Cap price, what is filled, its value and fees, what is held, version, amends."""
+_NOTHING_YET = (0, 0, 0)
+"""Cap price, what is held, version."""
+_NOTHING_FILLED = ((0, 0, 0, 0), ((), None))
+"""What is filled, its value and fees; amends, and the reason of its end."""
 
 PENDING = order_life.after(None, Step.PLACED)
 VALIDATED = order_life.after(PENDING, Step.VALIDATED)
@@ -165,29 +167,30 @@ def new_order(
         command.account_id,
         command.symbol,
         order_number,
-        command.client_order_id,
         command.side,
         command.order_type,
         command.quantity,
         command.limit_price,
-        command.stop_price,
         command.time_in_force,
         PENDING,
         state.now,
         command.command_id,
-        "" if order_terms.is_plain(command) else body_of(command),
         terms.base,
         terms.quote,
         terms.multiplier,
         terms.venue,
         terms.fee_rate_max,
         *_NOTHING_YET,
-        *(mark.bid, mark.ask, None),
+        *(mark.bid, mark.ask),
         state.now,
-        command.oco_group,
-        "",
-        command.trail,
         terms.exchange,
+        command.client_order_id,
+        command.stop_price,
+        "" if order_terms.is_plain(command) else body_of(command),
+        *_NOTHING_FILLED[0],
+        *_NOTHING_FILLED[1],
+        *(command.oco_group, ""),
+        command.trail,
         fee_schedule,
         command.notional,
         "",

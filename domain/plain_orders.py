@@ -15,24 +15,26 @@ from schemas.enums import OrderType, Side, TimeInForce, Venue
 from schemas.order_books import EnterLimitOrder
 
 _LIMIT, _GTC, _BUY, _SELL, _EXTERNAL = OrderType.LIMIT, TimeInForce.GTC, Side.BUY, Side.SELL, Venue.EXTERNAL
-_NOTHING_FILLED = (0, 0, 0, 0)
 _APPROVED_VERSION = 3
 """It was received, validated and approved."""
 
 
 def place(state: State, command: PlaceOrder) -> tuple[Event, ...] | None:
     """A plain order that is accepted; None where it is anything else."""
-    price, quantity = command.limit_price, command.quantity
+    price, quantity, side = command.limit_price, command.quantity, command.side
     instrument = state.instruments.get(command.symbol)
-    if price is None or instrument is None or not (_is_plain(command) and _is_open(state, command, instrument)):
+    if price is None or instrument is None or command.client_order_id is not None:
         return None
-    if not (0 < quantity <= AMOUNT_MAX and 0 < price <= AMOUNT_MAX) or quantity % instrument.lot:
+    if not asks_for_a_limit_alone(command) or not _is_open(state, command, instrument):
         return None
-    if price % (instrument.tick if instrument.tick_from_one is None else instrument.tick_at(price)):
+    if not (0 < quantity <= AMOUNT_MAX and 0 < price <= AMOUNT_MAX) or not (side is _BUY or side is _SELL):
+        return None
+    tick = instrument.tick if instrument.tick_from_one is None else instrument.tick_at(price)
+    if quantity % instrument.lot or price % tick:
         return None
     value = value_of(quantity, price, instrument.multiplier)
     held, asset, rate = quantity, instrument.base, instrument.fee_rate_max
-    if command.side is _BUY:
+    if side is _BUY:
         held, asset = value + fee_of(value * rate) if rate else value, instrument.quote
     before = state.balances.get(f"{command.account_id}|{asset}") or NO_BALANCE
     shard = state.shard_row()
@@ -54,11 +56,6 @@ def asks_for_a_limit_alone(command: PlaceOrder) -> bool:
     )
 
 
-def _is_plain(command: PlaceOrder) -> bool:
-    side = command.side
-    return command.client_order_id is None and (side is _BUY or side is _SELL) and asks_for_a_limit_alone(command)
-
-
 def _is_open(state: State, command: PlaceOrder, instrument: Instrument) -> bool:
     """Whether the account and the instrument take orders, and nobody laid down anything for them."""
     account_id, risk = command.account_id, state.risk
@@ -67,9 +64,8 @@ def _is_open(state: State, command: PlaceOrder, instrument: Instrument) -> bool:
         account is not None
         and not account.fee_schedule
         and state.orders.get(command.order_id) is None
-        and account_id not in risk.watched
-        and EVERYBODY not in risk.watched
-        and not risk.is_limited(account_id, command.symbol)
+        and not (risk.watched and (account_id in risk.watched or EVERYBODY in risk.watched))
+        and not (risk.counts and risk.is_limited(account_id, command.symbol))
         and not instrument.expires_at
         and instrument.quantity_max is None
         and instrument.notional_max is None
@@ -87,34 +83,25 @@ def _approved(
         command.account_id,
         command.symbol,
         number,
-        None,
         command.side,
         _LIMIT,
         command.quantity,
         price,
-        None,
         _GTC,
         orders.APPROVED,
         state.now,
         command.command_id,
-        "",
         instrument.base,
         instrument.quote,
         instrument.multiplier,
         instrument.venue,
         rate,
         price,
-        *_NOTHING_FILLED,
         held,
         _APPROVED_VERSION,
-        (),
         mark.bid,
         mark.ask,
-        None,
         state.now,
-        "",
-        "",
-        None,
         instrument.exchange,
     )
 

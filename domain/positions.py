@@ -38,6 +38,7 @@ class Position(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 NO_POSITION = Position()
+_BUY, _SELL = Side.BUY, Side.SELL
 
 
 class Moved(msgspec.Struct, frozen=True, gc=False):
@@ -94,7 +95,7 @@ def after_trade(
     What grows keeps its average from all that was bought; what shrinks realises the difference to its part of the cost;
     what crosses zero is closed entirely and opened anew at the price of the trade.
     """
-    signed, flow = (quantity, value) if side is Side.BUY else (-quantity, -value)
+    signed, flow = (quantity, value) if side is _BUY else (-quantity, -value)
     owned, cost, realized = position.quantity, position.cost, position.realized_pnl
     if owned * signed >= 0:
         cost += flow
@@ -119,17 +120,21 @@ def decide(state: State, command: Command) -> Iterable["Event | BookEmptied"]:
     return _DECIDERS[type(command)](state, command)
 
 
-def _traded(state: State, trade: TradeExecuted) -> Iterator[Event]:
+def _traded(state: State, trade: TradeExecuted) -> Iterable[Event]:
     """The position of the one that rested moves first."""
-    buyer = (trade.buy_account_id, Side.BUY, trade.buy_commission)
-    seller = (trade.sell_account_id, Side.SELL, trade.sell_commission)
+    buyer, seller = trade.buy_account_id, trade.sell_account_id
+    bought, sold = (buyer, _BUY, trade.buy_commission), (seller, _SELL, trade.sell_commission)
+    sides = (sold, bought) if trade.side is _BUY else (bought, sold)
+    found = (_after(state, trade, *side) for side in sides if state.owns(side[0]))
+    return found if buyer == seller else list(found)
+
+
+def _after(state: State, trade: TradeExecuted, account_id: str, side: Side, fee: int) -> Moved:
     symbol, trade_id = trade.symbol, trade.trade_id
+    before = state.positions.get(f"{account_id}|{symbol}") or NO_POSITION
     book = int(trade_id) % NUMBERS_PER_COUNT
-    for account_id, side, fee in (seller, buyer) if trade.side is Side.BUY else (buyer, seller):
-        if state.owns(account_id):
-            before = state.positions.get(f"{account_id}|{symbol}") or NO_POSITION
-            after = after_trade(before, side, trade.quantity, trade.value, fee, trade.multiplier, book)
-            yield Moved(account_id, symbol, after, trade.price, trade_id)
+    after = after_trade(before, side, trade.quantity, trade.value, fee, trade.multiplier, book)
+    return Moved(account_id, symbol, after, trade.price, trade_id)
 
 
 def _booked(state: State, trade: InquiryBooked) -> Iterator[Event]:
@@ -211,12 +216,11 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterable["Event | BookEmptied"]]] =
 
 def evolve(state: State, event: "Event | BookEmptied") -> None:
     """Brings the event into the state."""
-    match event:
-        case Moved():
-            state.positions.put(f"{event.account_id}|{event.symbol}", event.position)
-        case MarkPrices():
-            for mark in event.marks:
-                if mark.last is not None:
-                    state.marks.put(mark.symbol, mark.last)
-        case _:
-            state.resets.put(f"{event.reset_id}|{event.source}", 1)
+    if isinstance(event, Moved):
+        state.positions.put(f"{event.account_id}|{event.symbol}", event.position)
+    elif isinstance(event, MarkPrices):
+        for mark in event.marks:
+            if mark.last is not None:
+                state.marks.put(mark.symbol, mark.last)
+    else:
+        state.resets.put(f"{event.reset_id}|{event.source}", 1)

@@ -22,6 +22,7 @@ def _limits_changed(state: State, event: LimitsChanged) -> None:
         state.risk.position_limits.put(f"{event.account_id}|{event.symbol}", PositionLimit(event.position_limit))
         if not event.account_id:
             state.risk.tracked_symbols.add(event.symbol)
+            state.risk.counts = True
     else:
         row = state.risk.of(event.account_id)
         changed = msgspec.structs.replace(
@@ -45,6 +46,7 @@ def _tracking_begun(state: State, event: TrackingBegun) -> None:
     if event.counted_to:
         state.risk.counting.put(event.symbol, event.counted_to)
         state.risk.counted_to[event.symbol] = event.counted_to
+        state.risk.counts = True
     elif state.risk.counted_to.pop(event.symbol, None) is not None:
         state.risk.counting.delete(event.symbol)
 

@@ -203,6 +203,8 @@ class RiskTables:
         self.tracked_symbols = {key[1:] for key, _ in self.position_limits.scan("|")}
         """Symbols in which the open units of everybody are counted."""
         self.counted_to = dict(self.counting.scan())
+        self.counts = bool(self.tracked or self.tracked_symbols or self.counted_to)
+        """Whether open units of anybody are counted, or were: else `is_limited` need not be asked."""
         self.symbols: dict[tuple[str, str], tuple[str, ...]] = {}
         """The symbols in which an asset is priced in another one, by name."""
         for _, instrument in self._instruments.scan():
@@ -234,6 +236,7 @@ class RiskTables:
         self.watched.add(account_id)
         if row.is_tracked:
             self.tracked.add(account_id)
+            self.counts = True
         for is_member, members in ((bool(row.margin_asset), self.margin_accounts), (row.is_guarded, self.guarded)):
             (members.add if is_member else members.discard)(account_id)
 

@@ -7,6 +7,7 @@ from domain.resting import RestingOrder
 from schemas.enums import Liquidity, Side
 from schemas.order_books import TradeExecuted
 
+_BUY, _SELL, _MAKER, _TAKER = Side.BUY, Side.SELL, Liquidity.MAKER, Liquidity.TAKER
 HOUSE = "@sim"
 """The other side of every trade at the venue SIM, and the id of its orders. A system account: it may owe."""
 TRADES_KEPT_MAX = 20_000
@@ -77,14 +78,18 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
 
 def fills_of(trade: TradeExecuted) -> tuple[Fill, Fill]:
     """Both sides, the one that rested first."""
-    about = (trade.trade_id, trade.quantity, trade.price, trade.value, trade.multiplier)
-    is_buyer_taker = trade.side is Side.BUY
+    is_buyer_taker = trade.side is _BUY
+    trade_id, quantity, price, value = trade.trade_id, trade.quantity, trade.price, trade.value
     buyer = Fill(
         trade.buy_order_id,
         trade.buy_account_id,
-        Side.BUY,
-        *about,
-        Liquidity.TAKER if is_buyer_taker else Liquidity.MAKER,
+        _BUY,
+        trade_id,
+        quantity,
+        price,
+        value,
+        trade.multiplier,
+        _TAKER if is_buyer_taker else _MAKER,
         trade.buy_leaves_quantity,
         trade.buy_commission,
         trade.buy_fee_accrued,
@@ -92,9 +97,13 @@ def fills_of(trade: TradeExecuted) -> tuple[Fill, Fill]:
     seller = Fill(
         trade.sell_order_id,
         trade.sell_account_id,
-        Side.SELL,
-        *about,
-        Liquidity.MAKER if is_buyer_taker else Liquidity.TAKER,
+        _SELL,
+        trade_id,
+        quantity,
+        price,
+        value,
+        trade.multiplier,
+        _MAKER if is_buyer_taker else _TAKER,
         trade.sell_leaves_quantity,
         trade.sell_commission,
         trade.sell_fee_accrued,

@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -220,37 +220,43 @@ class Path:
     """
 
     def __init__(self, *, is_told: bool) -> None:
-        self.machines = {topic: (opened(noun), noun.decide, noun.evolve) for topic, noun in NOUN_OF.items()}
-        self.records = {topic: noun.records if is_told or topic == BOOKS else {} for topic, noun in NOUN_OF.items()}
-        self.ways = {
-            topic: {
-                message: found
+        self.shards = {topic: (opened(noun), noun.decide, noun.evolve, {}) for topic, noun in NOUN_OF.items()}
+        self.waiting: deque[tuple[Any, Any]] = deque()
+        """Messages, each with the shard that takes it."""
+        for topic, noun in NOUN_OF.items():
+            *_, sends = self.shards[topic]
+            ways = {
+                message: [self.shards[route.topic] for route in routes if route.topic in NOUN_OF and not route.is_own]
                 for message, routes in ROUTES[noun.name].items()
-                if (found := [route.topic for route in routes if route.topic in NOUN_OF and not route.is_own])
             }
-            for topic, noun in NOUN_OF.items()
-        }
-        self.waiting: deque[tuple[str, Any]] = deque()
+            sends.update({message: self.sender(ways, lambda event: (event,)) for message in ways if ways[message]})
+            if is_told or topic == BOOKS:
+                sends.update({event: self.sender(ways, make) for event, make in noun.records.items()})
+
+    def sender(self, ways: Mapping[type, Sequence[Any]], make: Callable[[Any], Iterable[Any]]) -> Callable[[Any], None]:
+        """What makes the messages of an event, and hands each to the shards that take it."""
+        put = self.waiting.append
+
+        def send(event: Any) -> None:
+            for message in make(event):
+                for shard in ways.get(type(message), ()):
+                    put((shard, message))
+
+        return send
 
     def take(self, topic: str, command: Any) -> int:
         """One command, and all that follows from it -> how many events."""
         waiting = self.waiting
-        waiting.append((topic, command))
+        waiting.append((self.shards[topic], command))
         count = 0
         while waiting:
-            topic, command = waiting.popleft()
-            state, decide, evolve = self.machines[topic]
-            records, ways = self.records[topic], self.ways[topic]
+            (state, decide, evolve, sends), command = waiting.popleft()
             for event in decide(state, command):
                 evolve(state, event)
                 count += 1
-                kind = type(event)
-                if kind in ways:
-                    waiting.extend([(way, event) for way in ways[kind]])
-                elif kind in records:
-                    for message in records[kind](event):
-                        for way in ways.get(type(message), ()):
-                            waiting.append((way, message))
+                send = sends.get(type(event))
+                if send is not None:
+                    send(event)
         return count
 
 
@@ -269,7 +275,7 @@ def walked(*, is_told: bool) -> dict[str, Any]:
         for asset in (*ASSETS, "USDT"):
             found.take(ACCOUNTS, DepositFunds(trader, asset, 10**9 * NANOS, command_id=f"{trader}-{asset}"))
     orders = list(islice(crossing("order"), PATH_ORDERS))
-    state = found.machines[BOOKS][0]
+    state = found.shards[BOOKS][0]
     quiet()
     began = time.process_time()
     events = 0

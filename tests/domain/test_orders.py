@@ -335,7 +335,7 @@ def test_a_book_that_speaks_of_an_order_that_is_not_ours_is_our_mistake(command:
 def test_a_final_state_is_never_left() -> None:
     machine = accounts_with(deposit(100), place("1"), fill("1", 10, 2, 0))
     for late in (rested("1"), fill("1", 1, 2, 0), cancelled("1", 1, ReasonCode.REQUESTED), replaced("1", 9, 2, 9)):
-        with pytest.raises(AssertionError, match="which is FILLED"):
+        with pytest.raises(AssertionError, match="is FILLED"):
             machine.run(late)
 
 
