@@ -1,7 +1,7 @@
 """How each event changes the rows of a shard of accounts."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -58,9 +58,11 @@ OUTCOMES_KEPT_MAX = 20_000
 
 def evolve(state: State, event: Event) -> None:
     """Brings the event into the state."""
-    evolver = _EVOLVERS.get(type(event))
-    if evolver is not None:
-        evolver(state, event)
+    _EVOLVERS[type(event)](state, event)
+
+
+def _unchanged(_state: State, _event: Event) -> None:
+    """It only tells."""
 
 
 def _balance(state: State, event: BalanceEvent) -> None:
@@ -275,7 +277,7 @@ def _cleared(state: State, _event: Cleared) -> None:
     state.shard.put("", msgspec.structs.replace(row, reset_id=reset_id, resets_open=still_open))
 
 
-_EVOLVERS: dict[type, Callable[[State, Any], None]] = {
+_EVOLVERS: dict[type, Callable[[State, Any], None]] = dict.fromkeys(get_args(Event), _unchanged) | {
     BalanceEvent: _balance,
     Contra: _contra,
     Placed: _placed,

@@ -11,12 +11,12 @@ from domain.book_changes import keeps_place
 from domain.book_events import BandSet, Rested, Withdrawn
 from domain.book_rows import AuctionOrderRested, Booked, BookRow, BooksMoved, Event, State, StopArmed
 from domain.book_waiting import WAITING_EVOLVERS
-from domain.books import Book
 from domain.conditions import band_of
-from domain.reference_prices import REFERENCE_EVOLVERS, taken
+from domain.reference_prices import REFERENCE_EVOLVERS
 from domain.reset_evolution import RESET_EVOLVERS
 from domain.resting import RestingOrder, StopOrder
-from domain.trades import TRADES_KEPT_MAX, Traded
+from domain.trade_evolution import traded
+from domain.trades import Traded
 from schemas.enums import ReasonCode, Side, TradingPhase
 from schemas.order_books import (
     CancelRefused,
@@ -144,64 +144,6 @@ def _moved(state: State, _event: BooksMoved) -> None:
     state.moved.clear()
 
 
-def _traded(state: State, event: Traded) -> None:
-    row, maker = event.row, event.maker
-    symbol, price, leaves = row.symbol, row.price, event.maker_leaves
-    count = state.trade_count = state.trade_count + 1
-    state.trades.put(f"{count % TRADES_KEPT_MAX}", row)
-    book = state.by_symbol[symbol]
-    sequence = book.sequence = book.sequence + 1
-    if book.quote is None:  # else the last price is that of the market elsewhere
-        book.last = price
-        if book.breaker is not None:
-            (book.breaker.begin if event.is_auction else book.breaker.take)(price, state.now)
-    else:
-        taken(state, book, row)
-    if maker.instructions is not None or event.is_auction or book.quote is not None:
-        _fill(state, book, maker.order_id, row.quantity, leaves, event.maker_fee_accrued)
-        if event.is_auction:
-            _fill(state, book, event.taker.order_id, row.quantity, event.taker_leaves, event.taker_fee_accrued)
-    elif leaves:
-        order = replace(maker, leaves=leaves, fee_accrued=event.maker_fee_accrued)
-        order_id, levels = order.order_id, book.bids if order.side is _BUY else book.asks
-        levels.levels[price][order_id] = book.orders[order_id] = order
-        if levels.units:
-            levels.count(price, maker, order)
-        state.orders.put(f"{symbol}|{order_id}", order)
-    else:
-        book.remove(maker)
-        state.orders.delete(f"{symbol}|{maker.order_id}")
-    if event.taker_leaves or event.is_auction or book.breaker is not None:
-        state.moved[symbol] = book
-    else:  # mostly the end of its command
-        state.books.put(symbol, BookRow(sequence, book.last, count, book.conditions))
-        state.unmarked.add(symbol)
-        state.moved.pop(symbol, None)
-
-
-def _fill(state: State, book: Book, order_id: str, quantity: int, leaves: int, fee_accrued: int) -> None:
-    """An order that rests has less left; the house's is not in the book."""
-    order = book.orders.get(order_id)
-    if order is None:
-        if book.gatherings:
-            auction_order_evolution.filled(state, book, order_id, leaves, fee_accrued)
-        return
-    if not leaves:
-        book.remove(order)
-        state.orders.delete(f"{order.symbol}|{order_id}")
-        return
-    if order.shown:
-        shown = order.shown - quantity
-        if shown <= 0 or book.phase is not _CONTINUOUS:  # spent, or left by an uncross
-            assert order.instructions is not None
-            shown = min(order.instructions.display_quantity, leaves)
-        order = replace(order, leaves=leaves, fee_accrued=fee_accrued, shown=shown)
-    else:
-        order = replace(order, leaves=leaves, fee_accrued=fee_accrued)
-    book.rest(order)
-    state.orders.put(f"{order.symbol}|{order_id}", order)
-
-
 def _replaced(state: State, event: OrderReplaced) -> None:
     book = state.book(event.symbol)
     stop = book.stops.get(event.order_id)
@@ -279,7 +221,7 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = (
     | REFERENCE_EVOLVERS
     | RESET_EVOLVERS
     | {
-        Traded: _traded,
+        Traded: traded,
         Booked: _booked,
         Withdrawn: _withdrawn,
         AuctionOrderRested: auction_order_evolution.rested,

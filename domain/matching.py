@@ -119,7 +119,7 @@ def executed(
     is_auction: bool = False,
 ) -> Traded:
     """A trade of the two, with what it costs each and leaves of it."""
-    return executed_of(state, book, maker, taker, quantity, price, taker.leaves, taker.fee_accrued, is_auction)
+    return executed_of(state, book, maker, taker, quantity, price, taker.leaves, taker.fee_accrued, False, is_auction)
 
 
 def executed_of(
@@ -131,6 +131,7 @@ def executed_of(
     price: int,
     leaves: int,
     accrued: int,
+    is_plain: bool,
     is_auction: bool = False,
 ) -> Traded:
     """The same, where the taker has so much left, and owes so much in fees, whatever its row says."""
@@ -156,7 +157,7 @@ def executed_of(
     )  # fmt: skip
     return Traded(
         row, maker, taker, maker.leaves - quantity, leaves - quantity, value, maker_fee, taker_fee, maker_accrued,
-        accrued, instrument, book.sequence + 1, is_auction,
+        accrued, instrument, book.sequence + 1, is_plain, is_auction,
     )  # fmt: skip
 
 

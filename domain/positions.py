@@ -124,9 +124,13 @@ def _traded(state: State, trade: TradeExecuted) -> Iterable[Event]:
     """The position of the one that rested moves first."""
     buyer, seller = trade.buy_account_id, trade.sell_account_id
     bought, sold = (buyer, _BUY, trade.buy_commission), (seller, _SELL, trade.sell_commission)
-    sides = (sold, bought) if trade.side is _BUY else (bought, sold)
-    found = (_after(state, trade, *side) for side in sides if state.owns(side[0]))
-    return found if buyer == seller else list(found)
+    first, then = (sold, bought) if trade.side is _BUY else (bought, sold)
+    if buyer == seller:  # the second one finds what the first one leaves
+        return (_after(state, trade, *side) for side in (first, then) if state.owns(buyer))
+    found = [_after(state, trade, *first)] if state.owns(first[0]) else []
+    if state.owns(then[0]):
+        found.append(_after(state, trade, *then))
+    return found
 
 
 def _after(state: State, trade: TradeExecuted, account_id: str, side: Side, fee: int) -> Moved:

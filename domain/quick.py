@@ -28,6 +28,7 @@ def enter_any(state: State, command: EnterOrder) -> Iterable[Event] | None:
         command.order_type is not _LIMIT
         or command.time_in_force is not _GTC
         or command.self_trade_prevention is not _NONE
+        or command.limit_price is None
         or command.oco_group
         or command.display_quantity is not None
         or command.is_post_only
@@ -40,8 +41,9 @@ def enter(state: State, command: EnterLimitOrder | EnterOrder) -> Iterable[Event
     """A plain limit order; None where its book is in no state to take it at once."""
     symbol, order_id, limit = command.symbol, command.order_id, command.limit_price
     book = state.by_symbol.get(symbol)
-    if book is None or not book.is_quick or order_id in book.orders or limit is None:
+    if book is None or not book.is_quick or order_id in book.orders:
         return None
+    assert limit is not None
     side, quantity = command.side, command.quantity
     order = RestingOrder(
         order_id,
@@ -74,7 +76,7 @@ def _take(state: State, book: Book, opposite: Levels[RestingOrder], order: Resti
     assert level is not None
     maker = level[next(iter(level))]
     if quantity <= maker.leaves and maker.instructions is None and book.breaker is None:
-        return (executed_of(state, book, maker, order, quantity, maker.limit_price, quantity, 0),)
+        return (executed_of(state, book, maker, order, quantity, maker.limit_price, quantity, 0, True),)
     return _sweep(state, book, opposite, order)
 
 
@@ -95,9 +97,9 @@ def _sweep(state: State, book: Book, opposite: Levels[RestingOrder], order: Rest
             break
         state.steps_left -= 1
         if quantity >= leaves:
-            yield executed_of(state, book, maker, order, leaves, price, leaves, accrued)
+            yield executed_of(state, book, maker, order, leaves, price, leaves, accrued, True)
             return
-        trade = executed_of(state, book, maker, order, quantity, price, leaves, accrued)
+        trade = executed_of(state, book, maker, order, quantity, price, leaves, accrued, True)
         yield trade
         leaves, accrued = trade.taker_leaves, trade.taker_fee_accrued
     if leaves != order.leaves:

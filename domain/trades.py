@@ -52,6 +52,8 @@ class Traded(msgspec.Struct, frozen=True, gc=False):
     instrument: Instrument
     number: int
     """Of what happened in the book."""
+    is_plain: bool = False
+    """Nothing special goes on: no auction, no breaker, nothing hidden, nobody from elsewhere."""
     is_auction: bool = False
 
 

@@ -9,6 +9,7 @@ from app.feeds.order_flow import Add, Cancel, Command, Fill, Level, Modify, Orde
 from app.machine import Place
 from domain.levels import Levels
 from domain.resting import RestingOrder
+from domain.trades import Traded
 from schemas.enums import InstrumentType, OrderType, Side, TimeInForce, Venue
 from schemas.order_books import (
     CancelRestingOrder,
@@ -16,7 +17,6 @@ from schemas.order_books import (
     InstrumentListed,
     ReduceOrder,
     ReplaceOrder,
-    TradeExecuted,
 )
 from schemas.wire import NANOS
 
@@ -136,16 +136,16 @@ class FlowBook:
         for each in own:
             for event in self._decide(self._state, each):
                 self._evolve(self._state, event)
-                if isinstance(event, TradeExecuted):
+                if isinstance(event, Traded):
                     fills.append(_fill(event))
                 elif type(event) in self._own:
                     own.append(event)
         return tuple(fills)
 
 
-def _fill(trade: TradeExecuted) -> Fill:
-    maker = trade.sell_order_id if trade.side is Side.BUY else trade.buy_order_id
-    return Fill(maker[1:] if maker.startswith("s") else int(maker), trade.price, trade.quantity)
+def _fill(trade: Traded) -> Fill:
+    maker = trade.maker.order_id
+    return Fill(maker[1:] if maker.startswith("s") else int(maker), trade.row.price, trade.row.quantity)
 
 
 def _name(recorded: OrderId) -> str:

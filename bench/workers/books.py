@@ -5,7 +5,8 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -33,7 +34,9 @@ NOUN_OF = {ACCOUNTS: accounts.NOUN, BOOKS: order_books.NOUN, POSITIONS: position
 ONE_OF_EACH = Place(0, {"accounts": 1, "order_books": 1, "positions": 1})
 BATCH = 250
 """Commands that are decoded before they are played."""
-Play = Callable[[Any], int]
+Play = Callable[[Any], None]
+Player = tuple[Play, Callable[[], int]]
+"""What plays an operation, and what says how many trades there were."""
 Convert = Callable[[Sequence[Step]], Sequence[Any]]
 
 
@@ -54,15 +57,16 @@ def opened(noun: Noun) -> Any:
     return noun.state({name: Rows() for name in noun.tables}, ONE_OF_EACH)
 
 
-def core_player() -> Play:
+def core_player() -> Player:
     """An order at a time through what `decide` and `evolve` call of the book, without events and rows."""
-    book, buy = Book(), Side.BUY
+    book, buy, count = Book(), Side.BUY, 0
 
-    def play(operation: RestingOrder | str) -> int:
+    def play(operation: RestingOrder | str) -> None:
+        nonlocal count
         if type(operation) is str:
             book.remove(book.orders[operation])
-            return 0
-        is_buy, limit, count = operation.side is buy, operation.limit_price, 0
+            return
+        is_buy, limit = operation.side is buy, operation.limit_price
         opposite = book.asks if is_buy else book.bids
         while (level := opposite.best) is not None:
             maker = level[next(iter(level))]
@@ -76,12 +80,11 @@ def core_player() -> Play:
             else:
                 book.rest(replace(maker, leaves=maker.leaves - quantity, fee_accrued=0))
             if quantity == operation.leaves:
-                return count
+                return
             operation = replace(operation, leaves=operation.leaves - quantity, fee_accrued=0)
         book.rest(operation)
-        return count
 
-    return play
+    return play, lambda: count
 
 
 def core_operations(steps: Sequence[Step]) -> list[RestingOrder | str]:
@@ -94,22 +97,24 @@ def core_operations(steps: Sequence[Step]) -> list[RestingOrder | str]:
     ]
 
 
-def machine_player() -> Play:
-    """A command at a time through `decide` and `evolve`."""
+def machine_player(*, is_told: bool = False) -> Player:
+    """A command at a time through `decide` and `evolve`; where `is_told`, with the records that others get of it."""
     noun = order_books.NOUN
-    state, decide, evolve = opened(noun), noun.decide, noun.evolve
+    state, decide, evolve, records = opened(noun), noun.decide, noun.evolve, noun.records
     for event in decide(state, listing("B0")):
         evolve(state, event)
-    trades = state.trades
 
-    def play(command: Any) -> int:
-        before = state.trade_count
+    def play(command: Any) -> None:
         for event in decide(state, command):
             evolve(state, event)
-        return state.trade_count - before
 
-    assert trades is not None
-    return play
+    def tell(command: Any) -> None:
+        for event in decide(state, command):
+            evolve(state, event)
+            if type(event) in records:
+                records[type(event)](event)
+
+    return tell if is_told else play, lambda: state.trade_count
 
 
 def machine_operations(steps: Sequence[Step]) -> list[Any]:
@@ -132,23 +137,25 @@ def machine_operations(steps: Sequence[Step]) -> list[Any]:
     ]
 
 
-def plain_player() -> Play:
+def plain_player() -> Player:
     """The floor."""
-    book = PlainBook()
+    book, count = PlainBook(), 0
 
-    def play(step: Step) -> int:
+    def play(step: Step) -> None:
+        nonlocal count
         number, is_buy, price, quantity = step
         if price:
-            return book.add(number, is_buy, price, quantity)
-        book.cancel(number)
-        return 0
+            count += book.add(number, is_buy, price, quantity)
+        else:
+            book.cancel(number)
 
-    return play
+    return play, lambda: count
 
 
-KINDS: Mapping[str, tuple[Callable[[], Play], Convert]] = {
+KINDS: Mapping[str, tuple[Callable[[], Player], Convert]] = {
     "core": (core_player, core_operations),
     "machine": (machine_player, machine_operations),
+    "told": (partial(machine_player, is_told=True), machine_operations),
     "plain": (plain_player, list),
 }
 
@@ -157,17 +164,17 @@ def mixed(kind: str) -> dict[str, Any]:
     """Operations a second of the mixed flow, and how long one takes at p50 and p99, in a second run."""
     make, convert = KINDS[kind]
     steps = mixed_flow(OPERATIONS, PRELOADED)
-    play = make()
+    play, trades = make()
     for operation in convert(steps[:PRELOADED]):
         play(operation)
     quiet()
-    took, trades = 0.0, 0
+    took, before = 0.0, trades()
     for operations in batches(steps[PRELOADED:], convert):
         began = time.process_time()
         for operation in operations:
-            trades += play(operation)
+            play(operation)
         took += time.process_time() - began
-    return {"rate": OPERATIONS / took, "trades": trades} | latencies(make(), steps, convert)
+    return {"rate": OPERATIONS / took, "trades": trades() - before} | latencies(make()[0], steps, convert)
 
 
 def batches(steps: Sequence[Step], convert: Convert) -> Iterator[Sequence[Any]]:
@@ -196,18 +203,18 @@ def deep(kind: str) -> dict[str, Any]:
     found = {}
     for name, makers in (("shallow", SHALLOW), ("deep", DEEP), ("shallow", SHALLOW), ("deep", DEEP)):
         resting, takers = deep_level(makers)
-        play = make()
+        play, trades = make()
         for operations in batches(resting, convert):
             for operation in operations:
                 play(operation)
         quiet()
-        took, trades = 0.0, 0
+        took = 0.0
         for operations in batches(takers, convert):
             began = time.process_time()
             for operation in operations:
-                trades += play(operation)
+                play(operation)
             took += time.process_time() - began
-        assert trades == makers
+        assert trades() == makers
         found[name] = took / makers * 1e6
     return found
 
@@ -220,29 +227,15 @@ class Path:
     """
 
     def __init__(self, *, is_told: bool) -> None:
-        self.shards = {topic: (opened(noun), noun.decide, noun.evolve, {}) for topic, noun in NOUN_OF.items()}
+        self.shards = {topic: (opened(noun), noun.decide, noun.evolve, {}, {}) for topic, noun in NOUN_OF.items()}
         self.waiting: deque[tuple[Any, Any]] = deque()
         """Messages, each with the shard that takes it."""
         for topic, noun in NOUN_OF.items():
-            *_, sends = self.shards[topic]
-            ways = {
-                message: [self.shards[route.topic] for route in routes if route.topic in NOUN_OF and not route.is_own]
-                for message, routes in ROUTES[noun.name].items()
-            }
-            sends.update({message: self.sender(ways, lambda event: (event,)) for message in ways if ways[message]})
-            if is_told or topic == BOOKS:
-                sends.update({event: self.sender(ways, make) for event, make in noun.records.items()})
-
-    def sender(self, ways: Mapping[type, Sequence[Any]], make: Callable[[Any], Iterable[Any]]) -> Callable[[Any], None]:
-        """What makes the messages of an event, and hands each to the shards that take it."""
-        put = self.waiting.append
-
-        def send(event: Any) -> None:
-            for message in make(event):
-                for shard in ways.get(type(message), ()):
-                    put((shard, message))
-
-        return send
+            *_, ways, makers = self.shards[topic]
+            for message, routes in ROUTES[noun.name].items():
+                found = [self.shards[route.topic] for route in routes if route.topic in NOUN_OF and not route.is_own]
+                ways.update({message: found} if found else {})
+            makers.update(noun.records if is_told or topic == BOOKS else {})
 
     def take(self, topic: str, command: Any) -> int:
         """One command, and all that follows from it -> how many events."""
@@ -250,13 +243,18 @@ class Path:
         waiting.append((self.shards[topic], command))
         count = 0
         while waiting:
-            (state, decide, evolve, sends), command = waiting.popleft()
+            (state, decide, evolve, ways, makers), command = waiting.popleft()
             for event in decide(state, command):
                 evolve(state, event)
                 count += 1
-                send = sends.get(type(event))
-                if send is not None:
-                    send(event)
+                kind = type(event)
+                if kind in ways:
+                    for shard in ways[kind]:
+                        waiting.append((shard, event))
+                elif kind in makers:
+                    for message in makers[kind](event):
+                        for shard in ways.get(type(message), ()):
+                            waiting.append((shard, message))
         return count
 
 

@@ -27,6 +27,7 @@ from schemas.order_books import (
     CancelRestingOrder,
     ChangePhase,
     EndSession,
+    EnterLimitOrder,
     EnterOrder,
     InstrumentListed,
     OrderCancelled,
@@ -92,6 +93,15 @@ REJECTS = {
     ReasonCode.POST_ONLY_WOULD_CROSS: "post_only_would_cross",
     ReasonCode.EXPIRE_IN_PAST: "expire_in_past",
 }
+
+
+def as_accounts_send(command: EnterOrder) -> EnterOrder | EnterLimitOrder:
+    """The order as the message that is for what it asks for."""
+    about = (command.order_id, command.account_id, command.symbol, command.order_number, command.side)
+    limit, units, rates = command.limit_price, command.quantity, (command.maker_fee_rate, command.taker_fee_rate)
+    if limit is None or command != EnterOrder(*about, OrderType.LIMIT, units, TimeInForce.GTC, *rates, limit):
+        return command
+    return EnterLimitOrder(*about, limit, units, *rates)
 
 
 def run(commands: list[dict[str, Any]]) -> dict[str, Any]:
@@ -240,28 +250,30 @@ class Player:
                 return
         in_force = TimeInForce[(op if op in ("ioc", "fok") else command.get("tif", "gtc")).upper()]
         self.run(
-            EnterOrder(
-                str(number),
-                account_of(command.get("owner"), number),
-                SYMBOL,
-                number,
-                SIDES[command["side"]],
-                TYPES.get(op, OrderType.LIMIT),
-                command.get("qty") or command.get("most") or 0,
-                in_force,
-                0,
-                0,
-                command.get("price"),
-                stop_price=command.get("stop"),
-                trail=command.get("trail"),
-                display_quantity=command.get("display"),
-                slippage=None if command.get("slip") is None else command["slip"] * self.tick,
-                spend=command.get("quote"),
-                expires_at=(command.get("expire") or 0) * UNIT,
-                self_trade_prevention=prevention_of(command),
-                oco_group="" if command.get("oco") is None else str(command["oco"]),
-                is_post_only=bool(command.get("post_only")) and op in LIMITS,
-                ends_group_at_trigger=bool(command.get("oco_trigger")),
+            as_accounts_send(
+                EnterOrder(
+                    str(number),
+                    account_of(command.get("owner"), number),
+                    SYMBOL,
+                    number,
+                    SIDES[command["side"]],
+                    TYPES.get(op, OrderType.LIMIT),
+                    command.get("qty") or command.get("most") or 0,
+                    in_force,
+                    0,
+                    0,
+                    command.get("price"),
+                    stop_price=command.get("stop"),
+                    trail=command.get("trail"),
+                    display_quantity=command.get("display"),
+                    slippage=None if command.get("slip") is None else command["slip"] * self.tick,
+                    spend=command.get("quote"),
+                    expires_at=(command.get("expire") or 0) * UNIT,
+                    self_trade_prevention=prevention_of(command),
+                    oco_group="" if command.get("oco") is None else str(command["oco"]),
+                    is_post_only=bool(command.get("post_only")) and op in LIMITS,
+                    ends_group_at_trigger=bool(command.get("oco_trigger")),
+                )
             ),
             op,
         )

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from machines import Machine, about, of_type
 from naive_book import Cancelled, NaiveBook, Trade
 
-from domain import book_evolution
+from domain import trade_evolution
 from domain.book_events import Rested
 from domain.book_rows import MARKS_INTERVAL_NS_MIN
 from domain.books import crosses
@@ -445,7 +445,7 @@ def test_who_asks_twice_for_the_same_reset_gets_one() -> None:
 
 
 def test_old_trades_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book_evolution, "TRADES_KEPT_MAX", 3)
+    monkeypatch.setattr(trade_evolution, "TRADES_KEPT_MAX", 3)
     book = book_with(enter("0", SELL, 9, 1))
     for number in range(5):
         book.run(enter(f"b{number}", BUY, 1, 1))
