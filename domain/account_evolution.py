@@ -96,7 +96,8 @@ def _placed(state: State, event: Placed) -> None:
 
 def _stepped(state: State, event: Stepped) -> None:
     order = event.order
-    _follow(state, order)
+    if state.risk.counts or order.is_reduce_only:
+        _follow(state, order)
     state.orders.put(order.order_id, order)
 
 
@@ -106,37 +107,32 @@ def _filled(state: State, event: Filled) -> None:
     is_buy = order.side is _BUY
     state.balances.put(f"{account_id}|{quote}", event.spent if is_buy else event.gained)
     state.balances.put(f"{account_id}|{base}", event.gained if is_buy else event.spent)
-    if account_id in state.risk.tracked:
-        exposures.remember(state, account_id, quote)
-        exposures.remember(state, account_id, base)
     if not event.is_within:
         sign = 1 if is_buy else -1
         _gain(state, CLEARING, quote, sign * fill.value)
         _gain(state, CLEARING, base, -sign * fill.quantity)
     if fill.fee:
         _gain(state, FEES, quote, fill.fee)
-    if account_id in state.risk.margin_accounts:
-        desk_exposures.follow(state, account_id, quote, (fill.value if is_buy else -fill.value) + fill.fee)
-    _follow(state, order)
+    if account_id in state.risk.watched:
+        desk_exposures.watch(state, event)
+    if state.risk.counts or order.is_reduce_only:
+        _follow(state, order)
     state.orders.put(order.order_id, order)
     if order.status in FINAL:
         _finish(state, order)
 
 
-def _stored(state: State, event: Stored) -> None:
-    _store(state, event.order)
-
-
 def _follow(state: State, order: Order) -> None:
     """Counts open units, where a limit needs it."""
-    if state.risk.counts and state.risk.is_limited(order.account_id, order.symbol):
+    if state.risk.is_limited(order.account_id, order.symbol):
         exposures.follow(state, order)
     if order.is_reduce_only:
         exposures.follow_reducing(state, order)
 
 
 def _store(state: State, order: Order) -> None:
-    _follow(state, order)
+    if state.risk.counts or order.is_reduce_only:
+        _follow(state, order)
     state.orders.put(order.order_id, order)
     if order.client_order_id is not None and order.status in (OrderStatus.RISK_APPROVED, OrderStatus.REJECTED):
         state.client_orders.put(f"{order.account_id}|{order.client_order_id}", order.order_id)
@@ -283,7 +279,7 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = dict.fromkeys(get_args(Eve
     Placed: _placed,
     Stepped: _stepped,
     Filled: _filled,
-    Stored: _stored,
+    Stored: lambda state, event: _store(state, event.order),
     Numbered: _numbered,
     Finished: _finished,
     Answered: _answered,

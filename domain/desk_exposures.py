@@ -6,11 +6,13 @@ it knows which of its bookings are in, each report says how far they were counte
 
 from collections.abc import Iterator
 
-from domain.account_rows import Event, State
+from domain import exposures
+from domain.account_rows import Event, Filled, State
 from domain.money import NUMBERS_PER_COUNT
 from domain.risk_rows import BookingCounted
 from domain.timers import TimerSet
 from schemas.accounts import AccountExposure, BookingsCounted, ExposuresReported
+from schemas.enums import Side
 from schemas.inquiries import InquiryBooked
 from schemas.wire import NANOS
 
@@ -25,6 +27,17 @@ def booking_of(command: InquiryBooked) -> BookingCounted:
     """Which one it is: trades of the desk are numbered so."""
     count, rest = divmod(int(command.trade_id), NUMBERS_PER_COUNT)
     return BookingCounted(str(rest - NUMBERS_PER_COUNT // 2), count)
+
+
+def watch(state: State, event: Filled) -> None:
+    """What is remembered of a trade of an account for which something was laid down."""
+    order, fill, risk = event.order, event.fill, state.risk
+    if order.account_id in risk.tracked:
+        exposures.remember(state, order.account_id, order.quote)
+        exposures.remember(state, order.account_id, order.base)
+    if order.account_id in risk.margin_accounts:
+        paid = fill.value if order.side is Side.BUY else -fill.value
+        follow(state, order.account_id, order.quote, paid + fill.fee)
 
 
 def follow(state: State, account_id: str, asset: str, paid: int) -> None:

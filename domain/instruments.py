@@ -62,7 +62,8 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def fee_rate_max(self) -> int:
         """The worse of the two rates: what a hold must cover."""
-        return max(self.maker_fee_rate, self.taker_fee_rate)
+        maker, taker = self.maker_fee_rate, self.taker_fee_rate
+        return max(taker, maker)  # asked for every order
 
     def has_expired(self, now: int) -> bool:
         """Whether its time is over."""

@@ -215,7 +215,7 @@ def after_fill(order: Order, fill: Fill, now: int) -> Order:
     )
     if order.notional is not None:  # the book knows how much money is left, and says when it ends
         return with_hold(msgspec.structs.replace(filled_order, quantity=filled))
-    assert filled_order.leaves == fill.leaves_quantity, "book and account count the same fills"
+    assert order.quantity - filled == fill.leaves_quantity, "book and account count the same fills"
     return filled_order if is_done else with_hold(filled_order)
 
 

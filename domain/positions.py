@@ -125,18 +125,18 @@ def _traded(state: State, trade: TradeExecuted) -> Iterable[Event]:
     buyer, seller = trade.buy_account_id, trade.sell_account_id
     bought, sold = (buyer, _BUY, trade.buy_commission), (seller, _SELL, trade.sell_commission)
     first, then = (sold, bought) if trade.side is _BUY else (bought, sold)
+    book = int(trade.trade_id) % NUMBERS_PER_COUNT
     if buyer == seller:  # the second one finds what the first one leaves
-        return (_after(state, trade, *side) for side in (first, then) if state.owns(buyer))
-    found = [_after(state, trade, *first)] if state.owns(first[0]) else []
+        return (_after(state, trade, book, *side) for side in (first, then) if state.owns(buyer))
+    found = [_after(state, trade, book, *first)] if state.owns(first[0]) else []
     if state.owns(then[0]):
-        found.append(_after(state, trade, *then))
+        found.append(_after(state, trade, book, *then))
     return found
 
 
-def _after(state: State, trade: TradeExecuted, account_id: str, side: Side, fee: int) -> Moved:
+def _after(state: State, trade: TradeExecuted, book: int, account_id: str, side: Side, fee: int) -> Moved:
     symbol, trade_id = trade.symbol, trade.trade_id
     before = state.positions.get(f"{account_id}|{symbol}") or NO_POSITION
-    book = int(trade_id) % NUMBERS_PER_COUNT
     after = after_trade(before, side, trade.quantity, trade.value, fee, trade.multiplier, book)
     return Moved(account_id, symbol, after, trade.price, trade_id)
 
