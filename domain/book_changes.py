@@ -208,7 +208,7 @@ def expire(state: State) -> Iterator[Event]:
 
     A book in which an order trades on in records of its own waits, too: what it counted on when it came stays there.
     """
-    for symbol in sorted(state.by_symbol):
+    for symbol in state.with_ends():
         if state.is_paused(symbol):
             continue
         yield from expire_in(state, state.by_symbol[symbol], state.now)

@@ -1,5 +1,7 @@
 """Rows of the order_books machine, its events, and the state made of them."""
 
+from functools import partial
+
 import msgspec
 
 from domain.auction_books import AuctionOrder
@@ -13,6 +15,7 @@ from domain.book_events import (
     WaitingEvent,
     Withdrawn,
 )
+from domain.book_times import BookTimes
 from domain.books import Book
 from domain.breaker_rows import Breaker, BreakerRow
 from domain.conditions import Conditions, band_of
@@ -48,8 +51,6 @@ from schemas.positions import ResetPositions
 
 MARKS_INTERVAL_NS_MIN = 125_000_000
 """Marks go out at most eight times a second and shard: a price that moved is known everywhere within 200 ms."""
-NEVER = 1 << 63
-"""Later than any time."""
 
 
 class BookRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -136,7 +137,7 @@ Event = (
 )
 
 
-class State:
+class State(BookTimes):
     """Rows of one shard, and the books that follow from them."""
 
     def __init__(
@@ -171,18 +172,13 @@ class State:
         """How much the record that is being taken may still do."""
         self.rebuild()
 
-    def settle(self) -> None:
-        """Notes until when a command need not look at anything but its own book: no time is due, and no work waits."""
-        self.quiet_until = 0 if self.busy else min(self.marks_due_at, self.due_at)
-
     def rebuild(self) -> None:
         """Derives the books anew: after a restore, and after a record that failed half-way."""
         self.by_symbol: dict[str, Book] = {}
         self.busy = {symbol for symbol, _ in self.waiting.scan()}
         """Books in which a record left work to do."""
         self.marks_due_at = self.shard_row().marks_sent_at + MARKS_INTERVAL_NS_MIN
-        self.due_at = self._expiry_at = NEVER
-        """Until when nothing ends by itself: no phase of a book, no order, no instrument; it may be too early."""
+        self.begin_times()
         self.trade_count = 0
         self.moved: dict[str, Book] = {}
         """Books whose rows are behind."""
@@ -200,8 +196,6 @@ class State:
             self.book(symbol).sharing = None if sharing is None else Shares(sharing)
         for symbol, breaker in self.breakers.scan():
             self.book(symbol).breaker = Breaker(breaker)
-        self.timed = dict[str, int]()
-        """When the phases of books end by themselves."""
         for symbol, session in self.sessions.scan():
             self.book(symbol).session = session
         for symbol, auction in self.auctions.scan():
@@ -227,7 +221,7 @@ class State:
         """The book of a symbol, an empty one at first."""
         found = self.by_symbol.get(symbol)
         if found is None:
-            found = self.by_symbol[symbol] = Book(self._hear_of_expiry)
+            found = self.by_symbol[symbol] = Book(partial(self.hear_of_end, symbol))
         return found
 
     def store(self, symbol: str, book: Book) -> None:
@@ -247,34 +241,6 @@ class State:
     def waiting_in(self, symbol: str) -> Waiting:
         """What waits in the book of a symbol."""
         return self.waiting.get(symbol) or Waiting()
-
-    def time(self, symbol: str) -> None:
-        """Notes when the phase of a book ends by itself, if it does."""
-        auction, session = self.book(symbol).auction, self.book(symbol).session
-        times = [auction.ends_at] if auction is not None and auction.ends_at else []
-        times += [session.due_at] if session is not None and not session.is_over else []
-        self.timed.pop(symbol, None)
-        if times:
-            self.timed[symbol] = min(times)
-        self.due_at = min((self._expiry_at, *self.timed.values()))
-        self.settle()
-
-    def _hear_of_expiry(self, at: int) -> None:
-        self._expiry_at = min(self._expiry_at, at)
-        self.due_at = min(self.due_at, at)
-        self.settle()
-
-    def look_ahead(self) -> None:
-        """Finds out anew until when nothing ends by itself."""
-        due = [at for book in self.by_symbol.values() if (at := book.next_end(self.now)) is not None]
-        self._expiry_at = min(due, default=NEVER)
-        self.due_at = min((self._expiry_at, *self.timed.values()))
-        self.settle()
-
-    def is_behind(self, symbol: str) -> bool:
-        """Whether something in the book should have ended by now: one record does a bounded amount of work."""
-        first = self.book(symbol).next_expiry()
-        return (first is not None and first <= self.now) or self.timed.get(symbol, NEVER) <= self.now
 
     def is_stale(self, symbol: str, auction: AuctionRow) -> bool:
         """Whether something happened in the book since somebody looked what its auction would bring."""

@@ -10,7 +10,8 @@ from domain import auction_orders, sessions
 from domain.auctions import close, trade_on
 from domain.book_changes import expire, expire_in
 from domain.book_events import CallBegun
-from domain.book_rows import NEVER, Event, State
+from domain.book_rows import Event, State
+from domain.book_times import NEVER
 from domain.books import Book
 from domain.breakers import has_tripped
 from schemas.enums import AuctionKind, TradingPhase

@@ -5,13 +5,13 @@ from typing import Any, NoReturn
 
 import msgspec
 import pytest
-from examples import BUY, FOK, SECOND, SELL, book_with, enter, units
+from examples import BUY, FOK, SECOND, SELL, book_with, enter, listing, units
 from machines import Machine, of_type
 
-from domain import order_books
+from domain import book_changes, order_books
 from domain.books import Book
 from domain.levels import Levels
-from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, Side, TradingPhase
+from schemas.enums import OrderType, ReasonCode, SelfTradePrevention, Side, TimeInForce, TradingPhase
 from schemas.order_books import CancelAllOrders, ChangePhase, ContinueMatching, OrderCancelled, SetLastPrice
 from schemas.shared import Tick
 
@@ -137,3 +137,23 @@ def test_they_act_the_farthest_first_and_then_the_oldest_whatever_one_record_may
         own += of_type(events, ContinueMatching)
         told += [int(event.order_id) for event in of_type(events, OrderCancelled)]
     assert told == sorted(range(1, 200, 2), key=lambda number: (number % 7, number))
+
+
+def test_only_books_are_looked_at_in_which_something_may_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, looked = Machine("order_books"), list[Book]()
+    for number in range(30):
+        machine.run(listing(symbol=f"S{number}"))
+        machine.run(enter("gtc", BUY, 1, 1, symbol=f"S{number}"))
+    ends = {"time_in_force": TimeInForce.GTD, "expires_at": 5 * SECOND}
+    machine.run(msgspec.structs.replace(enter("gtd", BUY, 1, 1, symbol="S7"), **ends))
+    expire_in = book_changes.expire_in
+
+    def noted(state: Any, book: Book, until: int) -> Any:
+        looked.append(book)
+        return expire_in(state, book, until)
+
+    monkeypatch.setattr(book_changes, "expire_in", noted)
+    for moment in (4, 5, 6):
+        machine.run(enter(f"at {moment}", BUY, 1, 1, symbol="S3"), at=moment * SECOND)
+    assert looked == [machine.state.book("S7")]
+    assert list(looked[0].orders) == ["gtc"]
