@@ -149,7 +149,7 @@ async def compare(settings: Settings, load: Crossing) -> None:
 
 @pytest.mark.timeout(300)
 async def test_a_backlog_is_drained_and_nothing_of_it_is_lost(tmp_path: Path) -> None:
-    assert await drain_a_backlog(tmp_path, 30_000) < 400
+    assert await drain_a_backlog(tmp_path, 15_000) < 400
 
 
 @pytest.mark.slow
