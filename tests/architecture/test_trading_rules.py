@@ -1,36 +1,46 @@
-"""What the page of rules says of accounts and risk names modules and tests that are there."""
+"""The page of rules names only modules, tests and scenarios that exist, and for every rule one of each."""
 
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/trading-rules.md").read_text().split("## Accounts and risk\n")[1].split("\n## ")[0]
-ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| ")]
-RULES = [row for row in ROWS if row[0] not in ("rule", "---")]
+PAGE = (ROOT / "docs/trading-rules.md").read_text()
+CASES = ROOT / "tests/conformance/cases"
+NAMED = sorted(set(re.findall(r"`((?:domain|web|app|tests|cases)/[^`]+)`", PAGE)))
 
 
-def test_each_rule_has_a_module_and_a_test() -> None:
-    assert RULES
-    assert all(len(row) == 3 and all(row) for row in RULES), [row for row in RULES if len(row) != 3 or not all(row)]
+def rules() -> Iterator[list[str]]:
+    """Rows of the tables whose last column says what proves them."""
+    last = ""
+    for line in PAGE.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| ") and last == "proved by":
+            yield cells
+        elif not line.startswith("|-"):
+            last = cells[-1]
 
 
-def test_the_modules_are_there() -> None:
-    named = {name.strip() for _, modules, _ in RULES for name in modules.split(",")}
-    missing = {name for name in named if not any((ROOT / base / f"{name}.py").exists() for base in ("domain", "."))}
-    assert not missing
+@pytest.mark.parametrize("name", NAMED)
+def test_what_the_page_names_exists(name: str) -> None:
+    if name.startswith("cases/"):
+        _, file, case = name.split("/")
+        assert case in [json.loads(line)["name"] for line in (CASES / f"{file}.jsonl").read_text().splitlines()]
+        return
+    path, _, test = name.partition("::")
+    assert (ROOT / path).is_file()
+    assert not test or re.search(rf"^(async )?def {test}\(", (ROOT / path).read_text(), re.MULTILINE)
 
 
-def test_the_tests_are_there() -> None:
-    """After the name of a file, the names of its tests; one that is cut off ends with dots."""
-    missing = []
-    for _, _, tests in RULES:
-        for part in tests.split(";"):
-            found = re.fullmatch(r"\s*(?:tests/(\w+)/)?(test_\w+)(?:: (.*)|\W.*)?", part)
-            if found is None:
-                continue
-            folder, file, names = found.groups()
-            path = ROOT / "tests" / (folder or "domain") / f"{file}.py"
-            text = path.read_text() if path.exists() else ""
-            wanted = [name.strip() for name in (names or "").split(",")]
-            missing += [f"{file}: {name}" for name in wanted if f"def test_{name.rstrip('…')}" not in text]
-    assert not missing
+def test_the_page_names_many() -> None:
+    assert len(NAMED) > 200
+
+
+@pytest.mark.parametrize("rule", list(rules()), ids=lambda rule: str(rule[0])[:60])
+def test_every_rule_says_where_it_is_decided_and_what_proves_it(rule: list[str]) -> None:
+    *_, decided, proved = rule
+    assert re.match(r"`(domain|web|app)/", decided)
+    assert re.match(r"`(tests|cases)/", proved)
