@@ -136,7 +136,7 @@ async def inquiries(request: web.Request) -> web.WebSocketResponse:
 
     async def write(socket: web.WebSocketResponse) -> None:
         is_avro = socket.ws_protocol == AVRO
-        waiting = Waiting(request, socket, is_binary=is_avro)
+        waiting = Waiting(socket, is_binary=is_avro)
 
         def hear(frame: Frame) -> None:
             waiting.put(frame.avro() if is_avro else frame.json())

@@ -85,7 +85,7 @@ async def price_updates(request: web.Request) -> web.WebSocketResponse:
         raise Problem(400, "BAD_NAME", f"symbols are at most {SYMBOLS_MAX} names, parted by commas", field="symbols")
 
     async def write(socket: web.WebSocketResponse) -> None:
-        waiting = Waiting(request, socket)
+        waiting = Waiting(socket)
         known = [symbol for replica in shards().replicas for symbol, _ in replica.rows["markets"].scan()]
         for symbol in sorted(known if wanted is None else wanted.intersection(known)):
             found = frame(symbol)

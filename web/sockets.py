@@ -1,14 +1,14 @@
 """The sockets of the order API in their simple form: every trade, and the book once a second."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any
 
 import msgspec
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
 
 from app.main import app
 from app.metrics import sockets_open
@@ -27,11 +27,6 @@ SNAPSHOT_LEVELS = 5
 WAITING_MAX = 10_000
 """Messages that may wait for one client; one that falls further behind is cut off."""
 HEARTBEAT_S = 15.0
-FINAL_FRAME, SIZE_IN_TWO_BYTES, SIZE_IN_EIGHT_BYTES = 0x80, 126, 127
-PIECE_FRAMES_MAX = 256
-UNSENT_BYTES_MAX = 256 << 10
-"""More than that is not given to the kernel's queue of a client: the rest waits here, where it is counted."""
-UNSENT_LOOK_S = 0.02
 MESSAGE_BYTES_MAX = 4_096
 """Clients have nothing to say here."""
 
@@ -61,58 +56,42 @@ async def serve(
     return socket
 
 
-@lru_cache(maxsize=256)
-def framed(message: bytes, opcode: int) -> bytes:
-    """A message as it goes over the wire (RFC 6455, 5.2): whole, not masked. Made once for all clients."""
-    size = len(message)
-    if size < SIZE_IN_TWO_BYTES:
-        return bytes((FINAL_FRAME | opcode, size)) + message
-    if size < 1 << 16:
-        return bytes((FINAL_FRAME | opcode, SIZE_IN_TWO_BYTES)) + size.to_bytes(2, "big") + message
-    return bytes((FINAL_FRAME | opcode, SIZE_IN_EIGHT_BYTES)) + size.to_bytes(8, "big") + message
-
-
 class Waiting:
-    """Messages for one client, in order, up to a bound. Those that wait go out in one piece."""
+    """Messages for one client, in order, up to a bound."""
 
-    def __init__(self, request: web.Request, socket: web.WebSocketResponse, *, is_binary: bool = False) -> None:
-        assert request.transport is not None
-        self._transport, self._socket = request.transport, socket
-        self._opcode = WSMsgType.BINARY if is_binary else WSMsgType.TEXT
-        self._frames: deque[bytes] = deque()
+    def __init__(self, socket: web.WebSocketResponse, *, is_binary: bool = False) -> None:
+        self._socket, self._opcode = socket, WSMsgType.BINARY if is_binary else WSMsgType.TEXT
+        self._messages: deque[bytes] = deque()
         self._is_there = asyncio.Event()
 
     def put(self, message: bytes) -> None:
         """Adds a message; closes the socket of a client that does not keep up."""
-        if len(self._frames) < WAITING_MAX:
-            self._frames.append(framed(message, self._opcode))
+        if len(self._messages) < WAITING_MAX:
+            self._messages.append(message)
             self._is_there.set()
         else:
             asyncio.get_running_loop().create_task(self._socket.close(code=4008, message=b"too slow"))
 
     def begin(self, messages: Iterable[bytes]) -> None:
         """What a client is shown first, however much that is."""
-        self._frames.extend(framed(message, self._opcode) for message in messages)
+        self._messages.extend(messages)
         self._is_there.set()
 
     async def write(self) -> None:
         """Sends what comes, until the client is gone."""
-        frames, transport = self._frames, self._transport
-        while not transport.is_closing():
-            await self._is_there.wait()
-            transport.write(b"".join([frames.popleft() for _ in range(min(len(frames), PIECE_FRAMES_MAX))]))
-            # nothing public says when it has shrunk
-            while transport.get_write_buffer_size() > UNSENT_BYTES_MAX and not transport.is_closing():  # noqa: ASYNC110
-                await asyncio.sleep(UNSENT_LOOK_S)
-            if not frames:
+        with contextlib.suppress(ClientConnectionResetError):  # it left while something was on its way
+            while True:
+                await self._is_there.wait()
                 self._is_there.clear()
+                while self._messages:
+                    await self._socket.send_frame(self._messages.popleft(), self._opcode)
 
 
 async def trade_updates(request: web.Request) -> web.WebSocketResponse:
     """/trade_updates: one message a trade, to every client."""
 
     async def write(socket: web.WebSocketResponse) -> None:
-        waiting = Waiting(request, socket)
+        waiting = Waiting(socket)
 
         def hear(trade: TradeRow) -> None:
             waiting.put(msgspec.json.encode(answers.legacy_trade(trade)))

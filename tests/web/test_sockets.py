@@ -1,4 +1,4 @@
-"""Frames as they go over the wire, and clients that do not keep up."""
+"""Messages of every size reach clients in order; those that do not keep up are cut off."""
 
 import asyncio
 from typing import Any
@@ -8,8 +8,7 @@ from aiohttp import ClientSession, WSMsgType, web
 from aiohttp.test_utils import TestServer
 from kafka import free_port
 
-from web import sockets
-from web.sockets import WAITING_MAX, Waiting, framed
+from web.sockets import WAITING_MAX, Waiting
 
 
 async def through(count: int, sizes: list[int], *, is_binary: bool) -> list[Any]:
@@ -18,7 +17,7 @@ async def through(count: int, sizes: list[int], *, is_binary: bool) -> list[Any]
     async def serve(request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
-        waiting = Waiting(request, socket, is_binary=is_binary)
+        waiting = Waiting(socket, is_binary=is_binary)
         waiting.begin(b"s" * size for size in sizes)
         for _ in range(count):
             for size in sizes:
@@ -48,17 +47,11 @@ async def test_whatever_is_written_is_read_by_any_client_in_order(*, is_binary: 
     assert [message.data[:1] for message in found[1:7]] == [b"s" if is_binary else "s"] * 6
 
 
-def test_a_message_is_framed_once_for_all_clients() -> None:
-    message = b"the same"
-    assert framed(message, WSMsgType.TEXT) is framed(message, WSMsgType.TEXT)
-
-
 class Socket:
     """One that notes with what it was closed."""
 
     def __init__(self) -> None:
         self.codes: list[int] = []
-        self.transport = object()
 
     async def close(self, *, code: int, message: bytes) -> None:
         self.codes.append(code)
@@ -66,7 +59,7 @@ class Socket:
 
 async def test_a_client_that_does_not_keep_up_is_cut_off() -> None:
     socket: Any = Socket()
-    waiting = Waiting(socket, socket)
+    waiting = Waiting(socket)
     for _ in range(WAITING_MAX):
         waiting.put(b"x")
     await asyncio.sleep(0)
@@ -74,5 +67,4 @@ async def test_a_client_that_does_not_keep_up_is_cut_off() -> None:
     waiting.put(b"x")
     await asyncio.sleep(0)
     assert socket.codes == [4008]
-    assert len(waiting._frames) == WAITING_MAX
-    assert sockets.PIECE_FRAMES_MAX < WAITING_MAX
+    assert len(waiting._messages) == WAITING_MAX
