@@ -17,6 +17,7 @@ from domain.analytics_rows import (
     Telling,
     bar_key,
     indicators_key,
+    memory_key,
     page_key,
 )
 from domain.indicators import NO_BARS, Indicators, advanced, bar_of
@@ -25,7 +26,7 @@ from domain.observations import DepthChanged, Observation, Printed
 from domain.series import DAY_LEVEL, INTERVALS, MINUTE_LEVEL, SECOND, Bar, ClosedWindow, Levels, due, settled
 from domain.state import Table
 from domain.telling import analytics_calculated, contents_of_all, market_data_received, price_updated
-from domain.ticks import Dropped, DropReason, Page, Series, Taken, TimedTick, taken
+from domain.ticks import Dropped, DropReason, Memory, Page, Remembered, Series, Taken, TimedTick, taken
 from schemas.market_data import AnalyticsCalculated, BarClosed, MarketDataReceived, PriceUpdated, TickDropped
 from schemas.wire import NANOS
 
@@ -54,6 +55,7 @@ class SeriesMoved(msgspec.Struct, frozen=True, gc=False):
     bars: tuple[tuple[str, Bar], ...]
     """Those that were told just now, by their keys."""
     indicators: tuple[tuple[str, Indicators], ...]
+    memories: tuple[tuple[str, Memory], ...] = ()
     pages: tuple[tuple[str, Page], ...] = ()
 
 
@@ -121,9 +123,7 @@ def _took(state: Analytics, symbol: str, items: list[TimedTick], stream_time: in
         ticks = [(at, each) for at, each in items if isinstance(each, Printed) or each.last]
         dropped = [Dropped(each, DropReason.TOO_MANY_SYMBOLS, len(INTERVALS), at) for at, each in ticks]
     else:
-        found = taken(
-            series or NO_SERIES, items, lambda source, place: state.pages.get(page_key(symbol, source, place))
-        )
+        found = taken(series or NO_SERIES, items, _remembered(state, symbol))
         dropped = found.dropped
         if found.series is not series:
             yield from _moved(state, symbol, series, found, stream_time)
@@ -131,6 +131,13 @@ def _took(state: Analytics, symbol: str, items: list[TimedTick], stream_time: in
         yield _tick_dropped(drop)
     telling, last = state.tellings.get(symbol) or NOTHING_TOLD, items[-1][1]
     yield TellingMoved(symbol, Telling(telling.told_at, telling.count + len(items), last.exchange, last.at))
+
+
+def _remembered(state: Analytics, symbol: str) -> Remembered:
+    return Remembered(
+        lambda source: state.memories.get(memory_key(symbol, source)),
+        lambda source, place: state.pages.get(page_key(symbol, source, place)),
+    )
 
 
 def _moved(state: Analytics, symbol: str, before: Series | None, found: Taken, stream_time: int) -> Iterator[Event]:
@@ -142,15 +149,16 @@ def _moved(state: Analytics, symbol: str, before: Series | None, found: Taken, s
     if at <= stream_time or (touched and min(touched) + SECOND <= stream_time):
         yield from _settled(state, symbol, found, stream_time)
     else:
-        yield SeriesMoved(symbol, found.series, at, (), (), _pages(symbol, found))
+        yield SeriesMoved(symbol, found.series, at, (), (), *_numbers(symbol, found))
 
 
 def _windows(levels: Levels) -> int:
     return sum(map(len, levels))
 
 
-def _pages(symbol: str, found: Taken) -> tuple[tuple[str, Page], ...]:
-    return tuple([(page_key(symbol, source, place), page) for source, place, page in found.pages])
+def _numbers(symbol: str, found: Taken) -> tuple[tuple[tuple[str, Memory], ...], tuple[tuple[str, Page], ...]]:
+    memories = tuple([(memory_key(symbol, source), memory) for source, memory in found.memories])
+    return memories, tuple([(page_key(symbol, source, place), page) for source, place, page in found.pages])
 
 
 def _settled(state: Analytics, symbol: str, found: Taken, stream_time: int) -> Iterator[Event]:
@@ -159,7 +167,7 @@ def _settled(state: Analytics, symbol: str, found: Taken, stream_time: int) -> I
     series = msgspec.structs.replace(found.series, levels=levels)
     bars = tuple([(bar_key(symbol, level, bar.start), bar) for level, bar in told])
     indicators = _advanced(state.indicators, symbol, final)
-    yield SeriesMoved(symbol, series, due(levels), bars, indicators, _pages(symbol, found))
+    yield SeriesMoved(symbol, series, due(levels), bars, indicators, *_numbers(symbol, found))
     for closed in told:
         yield _bar_closed(symbol, closed)
 
@@ -186,7 +194,7 @@ def closed(state: Analytics) -> Iterator[Event]:
             return
         series = state.series_of(first[1])
         assert series is not None
-        yield from _settled(state, first[1], Taken(series, [], [], []), stream_time)
+        yield from _settled(state, first[1], Taken(series, [], [], [], []), stream_time)
 
 
 def tell(state: Analytics, markets: Table[Market], now: int) -> Iterator[Event]:
@@ -226,6 +234,8 @@ def evolve(state: Analytics, event: object) -> None:
             state.bars.put(key, bar)
         for key, indicators in event.indicators:
             state.indicators.put(key, indicators)
+        for key, memory in event.memories:
+            state.memories.put(key, memory)
         for key, page in event.pages:
             state.pages.put(key, page)
     elif type(event) is TellingMoved:

@@ -21,7 +21,7 @@ class SeriesRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a tick changes of a series: the pane of the newest second, and what came."""
 
     newest: OpenWindow | None
-    memories: tuple[Memory, ...]
+    memories: int
     ids: tuple[str, ...]
     arrivals: int
     repeated: int
@@ -94,12 +94,13 @@ class Analytics:
         windows: Table[Windows],
         bars: Table[Bar],
         indicators: Table[Indicators],
+        memories: Table[Memory],
         pages: Table[Page],
         tellings: Table[Telling],
         stream: Table[int],
     ) -> None:
         self.series, self.windows, self.bars = series, windows, bars
-        self.indicators, self.pages = indicators, pages
+        self.indicators, self.memories, self.pages = indicators, memories, pages
         self.tellings, self.stream = tellings, stream
         self.rebuild()
 
@@ -132,8 +133,8 @@ class Analytics:
 
     def forget(self) -> None:
         """No tick ever came. `rebuild` has to follow."""
-        tables = (self.series, self.windows, self.bars, self.indicators, self.pages, self.tellings, self.stream)
-        for table in tables:
+        ticks = (self.series, self.windows, self.memories, self.pages, self.stream)
+        for table in (*ticks, self.bars, self.indicators, self.tellings):
             for key in [key for key, _ in table.scan()]:
                 table.delete(key)
 
@@ -163,6 +164,11 @@ def bar_key(symbol: str, level: int, start: int) -> str:
 def indicators_key(symbol: str, level: int) -> str:
     """Where the indicators over bars of that length lie."""
     return f"{symbol}|{INTERVAL_NAMES[level]}"
+
+
+def memory_key(symbol: str, source: str) -> str:
+    """Where the highest numbers that came of a market lie."""
+    return f"{symbol}|{source}"
 
 
 def page_key(symbol: str, source: str, place: int) -> str:

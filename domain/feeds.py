@@ -1,9 +1,11 @@
 """The door for market data of other systems: looks at it, and hands it to the shard of its instrument, packed.
 
 Any producer may write to the public topic, under any key. What goes to one shard of `market_data` leaves here in the
-order in which it came. The first of it leaves at once; what comes within the next milliseconds leaves together.
+order in which it came. The first of it leaves at once; what comes within the next milliseconds leaves together. The
+more come the longer they wait, for many ticks of an instrument cost hardly more than one.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
@@ -23,12 +25,15 @@ from schemas.shared import Tick
 
 PACK_NS = 5_000_000
 """How long an observation may wait for others: less than anybody sees, enough for a busy market to be cheap."""
-BUSY_PACK_NS = 20_000_000
-"""The same where so many come that each costs half as much then: what is told of prices is told every 50 ms at best."""
-BUSY_COUNT = 32
-"""In `PACK_NS`, to one shard: 6,400 a second."""
-PACKED_MAX = 256
-PORTION = 16
+WAITS_MAX = 8
+"""How often as long it may wait where many come: 40 ms, and what is told of prices is told every 50 ms at best."""
+COUNT_A_WAIT = 8
+"""So many in `PACK_NS`, to one shard, and the next wait once as long more: from 1,600 a second, up to 12,800."""
+PACKED_MAX = 1_024
+MARKETS_MAX = 64
+"""Instruments in a pack, and each again at every other market: what is remembered of one can weigh a lot, and all that
+a record changes has to go into one record of a changelog."""
+PORTION = 32
 LEVELS_MAX = 10_000
 """In one message."""
 SYMBOLS_AT_HAND = 1 << 14
@@ -75,8 +80,8 @@ class Pack(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def left(self, count: int, now: int) -> "Pack":
         """What is there when so many have left."""
-        is_busy = count >= BUSY_COUNT and count * PACK_NS >= BUSY_COUNT * (now - self.sent_at)
-        return Pack(now, wait=BUSY_PACK_NS if is_busy else PACK_NS)
+        came = count * PACK_NS // max(PACK_NS, now - self.sent_at)
+        return Pack(now, wait=PACK_NS * min(max(1, came // COUNT_A_WAIT), WAITS_MAX))
 
 
 class Kept(msgspec.Struct, frozen=True, gc=False):
@@ -84,6 +89,8 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
 
     key: str
     pack: Pack
+    market: tuple[str, str]
+    """The instrument that it is about, and where it trades."""
 
 
 Event = RecordObservations | Kept | Refused
@@ -98,9 +105,13 @@ class State:
         self.key_of = lru_cache(maxsize=SYMBOLS_AT_HAND)(lambda symbol: str(place_of(symbol)))
         """The row of what waits for the shard of `market_data` where a symbol lives."""
         self.now = 0
+        self.rebuild()
 
     def rebuild(self) -> None:
-        """Nothing is derived from the rows."""
+        """Derived from the rows: which instruments wait, of which markets."""
+        self.markets: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+        for key, pack in self.packs.scan():
+            self.markets[key].update((each.symbol, each.exchange) for each in pack.observations)
 
 
 def deadline(state: State) -> int | None:
@@ -116,11 +127,13 @@ def decide(state: State, command: Command) -> Iterable[Event]:
     if refused is not None:
         return (refused,)
     key = state.key_of(observation.symbol)
-    pack = state.packs.get(key) or EMPTY
-    if state.now >= pack.due_at or pack.count + 1 >= PACKED_MAX:
+    pack, markets = state.packs.get(key) or EMPTY, state.markets[key]
+    market = (observation.symbol, observation.exchange)
+    is_full = pack.count + 1 >= PACKED_MAX or (len(markets) + 1 >= MARKETS_MAX and market not in markets)
+    if is_full or state.now >= pack.due_at:
         return (_sent((*pack.observations, observation), pack.since or state.now),)
     if type(command) is not DepthUpdate:
-        return (Kept(key, pack.with_one_more(observation, state.now)),)
+        return (Kept(key, pack.with_one_more(observation, state.now), market),)
     # It may be large: never more than one in a record.
     earlier = (_sent(pack.observations, pack.since),) if pack.count else ()
     return (*earlier, _sent((observation,), state.now))
@@ -193,6 +206,8 @@ def evolve(state: State, event: Event) -> None:
     """Brings the event into the state."""
     if type(event) is Kept:
         state.packs.put(event.key, event.pack)
+        state.markets[event.key].add(event.market)
     elif type(event) is RecordObservations:
         key = state.key_of(event.symbol)
         state.packs.put(key, (state.packs.get(key) or EMPTY).left(event.count, state.now))
+        state.markets[key].clear()

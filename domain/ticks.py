@@ -30,10 +30,12 @@ class DropReason(StrEnum):
 class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Numbers of one market that came, as `repetitions.note` keeps them."""
 
-    source: str
     numbers: tuple[int, ...]
     pages: int = 0
     """How many of them were ever made of lower numbers."""
+
+
+NOTHING_CAME = Memory((0,))
 
 
 class Page(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -46,7 +48,8 @@ class Series(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is open of one instrument's bars, and which ticks came."""
 
     levels: Levels = NO_WINDOWS
-    memories: tuple[Memory, ...] = ()
+    memories: int = 0
+    """How many markets there are whose numbers are remembered, trades and quotes each."""
     ids: tuple[str, ...] = ()
     """Of the last messages without a number, the newest at the end."""
     arrivals: int = 0
@@ -71,36 +74,48 @@ class Taken(NamedTuple):
     dropped: list[Dropped]
     touched: list[int]
     """A time within each second that took ticks."""
+    memories: list[tuple[str, Memory]]
+    """Those that were looked at, by their markets."""
     pages: list[tuple[str, int, Page]]
     """Those that changed, each with its market and number."""
 
 
 TimedTick = tuple[int, Quoted | Printed]
 """An observation, and the stream time when it came: its own or later."""
-PageReader = Callable[[str, int], Page | None]
-"""Reads a page of a market by its number."""
+
+
+class Remembered(NamedTuple):
+    """Reads what is remembered of an instrument's markets."""
+
+    memory: Callable[[str], Memory | None]
+    """By the market."""
+    page: Callable[[str, int], Page | None]
+    """By the market and the page's number."""
+
 
 _REASONS = {Came.UNKNOWN: DropReason.PERHAPS_REPEATED, None: DropReason.TOO_MANY_MARKETS}
 
 
-def taken(series: Series, timed: Iterable[TimedTick], page_of: PageReader) -> Taken:
+def taken(series: Series, timed: Iterable[TimedTick], remembered: Remembered) -> Taken:
     """Takes ticks into the windows that are not final for them. Observations without a price are none."""
-    taking = _Taking(series, page_of)
+    taking = _Taking(series, remembered)
     for stream_time, observation in timed:
         if isinstance(observation, Printed):
             taking.take(stream_time, observation, observation.price, "|trades")
         elif observation.last:
             taking.take(stream_time, observation, observation.last, "|quotes")
-    return taking.result() if taking.is_changed else Taken(series, [], [], [])
+    return taking.result() if taking.is_changed else Taken(series, [], [], [], [])
 
 
 class _Taking:
     """Some observations of one instrument while they are looked at."""
 
-    def __init__(self, series: Series, page_of: PageReader) -> None:
-        self.before, self.page_of = series, page_of
+    def __init__(self, series: Series, remembered: Remembered) -> None:
+        self.before, self.remembered = series, remembered
         self.memories: dict[str, Numbers] = {}
         """Those of the markets that are looked at."""
+        self.count = series.memories
+        """How many there are of all markets."""
         self.ids = series.ids
         self.arrivals, self.repeated = series.arrivals, series.repeated
         self.dropped: list[Dropped] = []
@@ -130,15 +145,15 @@ class _Taking:
             self._late(stream_time, observation, price)
 
     def _opened(self, source: str) -> Numbers | None:
-        known = self.before.memories
-        found = next((each for each in known if each.source == source), None)
+        found = self.remembered.memory(source)
         if found is None:
-            if len({each.source for each in known} | self.memories.keys()) >= MEMORIES_MAX:
+            if self.count >= MEMORIES_MAX:
                 return None
-            found = Memory(source, (0,))
+            self.count += 1
+            found = NOTHING_CAME
 
         def read(place: int) -> list[int] | None:
-            page = self.page_of(source, place)
+            page = self.remembered.page(source, place)
             return None if page is None else list(page.numbers)
 
         opened = self.memories[source] = Numbers(list(found.numbers), found.pages, read)
@@ -179,17 +194,15 @@ class _Taking:
         for level, tick in self.late:
             levels = with_pane(levels, level, tick.at - tick.at % INTERVALS[level], pane_of_one(*tick))
             touched.append(tick.at)
-        memories = {each.source: each for each in self.before.memories}
-        for source, each in self.memories.items():
-            memories[source] = Memory(source, tuple(each.memory), each.pages)
+        memories = [(source, Memory(tuple(each.memory), each.pages)) for source, each in self.memories.items()]
         pages = [
             (source, place, Page(tuple(numbers)))
             for source, each in self.memories.items()
             for place, numbers in each.changed.items()
         ]
         dropped = self.before.dropped + len(self.dropped)
-        series = Series(levels, tuple(memories.values()), self.ids, self.arrivals, self.repeated, dropped)
-        return Taken(series, self.dropped, touched, pages)
+        series = Series(levels, self.count, self.ids, self.arrivals, self.repeated, dropped)
+        return Taken(series, self.dropped, touched, memories, pages)
 
 
 def _tick(observation: Quoted | Printed, price: int, arrivals: int) -> Ticked:

@@ -13,19 +13,20 @@ from domain.market_depth import DepthRow, Depths
 from domain.market_quotes import Market
 from domain.market_rows import Listing, State
 from domain.series import Bar
-from domain.ticks import Page
+from domain.ticks import Memory, Page
 
 ANALYTICS: dict[str, type] = {
     "series": SeriesRow,
     "windows": Windows,
     "bars": Bar,
     "indicators": Indicators,
+    "memories": Memory,
     "pages": Page,
     "tellings": Telling,
     "stream": int,
 }
 """Bars lie under `symbol|length|place`, where the place goes round; indicators under `symbol|length`;
-pages of numbers that came under `symbol|market|kind|place`."""
+numbers that came under `symbol|market|kind`, pages of lower ones under `symbol|market|kind|place`."""
 
 
 def state(tables: Mapping[str, Any], place: Place) -> State:

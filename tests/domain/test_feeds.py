@@ -1,11 +1,13 @@
 """The door for market data: what it refuses, and how it packs what goes to one shard."""
 
+from itertools import chain
+
 import msgspec
 import pytest
 from examples import units
 from machines import Machine, about, of_type
 
-from domain.feeds import BUSY_COUNT, BUSY_PACK_NS, LEVELS_MAX, PACK_NS, PACKED_MAX, Kept
+from domain.feeds import COUNT_A_WAIT, LEVELS_MAX, MARKETS_MAX, PACK_NS, PACKED_MAX, WAITS_MAX, Kept
 from domain.ingress import AHEAD_NS_MAX, Refused
 from domain.money import AMOUNT_MAX
 from domain.observations import DepthChanged, Printed, Quoted, unpacked
@@ -69,22 +71,36 @@ def test_the_next_one_takes_along_those_that_waited_long_enough() -> None:
 
 def test_no_pack_grows_beyond_its_bound_and_nothing_is_lost() -> None:
     machine = Machine("feeds")
-    events = [event for number in range(1, 1_000) for event in machine.run(changed(QUOTE, sequence=number), at=LATER)]
-    events += machine.run(Tick(is_manual=False), at=LATER + BUSY_PACK_NS)
+    events = [event for number in range(1, 4_000) for event in machine.run(changed(QUOTE, sequence=number), at=LATER)]
+    events += machine.run(Tick(is_manual=False), at=LATER + WAITS_MAX * PACK_NS)
     records = of_type(events, RecordObservations)
-    assert [found.sequence for found in told(*records)] == list(range(1, 1_000))
+    assert [found.sequence for found in told(*records)] == list(range(1, 4_000))
     assert max(record.count for record in records) == PACKED_MAX
 
 
-def test_where_many_come_they_wait_longer_until_few_come_again() -> None:
-    machine, now, waits = Machine("feeds"), LATER, []
-    for pause in (PACK_NS, PACK_NS // BUSY_COUNT, PACK_NS // BUSY_COUNT, PACK_NS):
-        for number in range(1, 100):
+def test_a_pack_is_of_so_many_instruments_and_markets_at_most_and_nothing_is_lost() -> None:
+    machine = Machine("feeds")
+    quotes = [changed(QUOTE, symbol=f"S{number % 50}", exchange=f"X{number % 3}") for number in range(1_000)]
+    events = [event for quote in quotes for event in machine.run(quote, at=LATER)]
+    machine.state.rebuild()
+    events += [event for quote in quotes for event in machine.run(quote, at=LATER)]
+    events += machine.run(Tick(is_manual=False), at=LATER + WAITS_MAX * PACK_NS)
+    packs = [unpacked(record.observations) for record in of_type(events, RecordObservations)]
+    markets = [[about(each, "symbol", "exchange") for each in pack] for pack in packs]
+    assert list(chain(*markets)) == [about(each, "symbol", "exchange") for each in 2 * quotes]
+    assert max(len(set(pack)) for pack in markets) == MARKETS_MAX
+
+
+@pytest.mark.parametrize(("in_a_wait", "waits"), [(1, 1), (COUNT_A_WAIT, 1), (3 * COUNT_A_WAIT, 3), (400, WAITS_MAX)])
+def test_the_more_come_the_longer_they_wait_until_few_come_again(in_a_wait: int, waits: int) -> None:
+    machine, now = Machine("feeds"), LATER
+    for pause in (PACK_NS // in_a_wait, PACK_NS):
+        for number in range(1, 10 * in_a_wait):
             now += pause
             machine.run(changed(QUOTE, sequence=number), at=now)
         (pack,) = [pack for _, pack in machine.state.packs.scan()]
-        waits.append(pack.wait)
-    assert waits == [PACK_NS, BUSY_PACK_NS, BUSY_PACK_NS, PACK_NS]
+        assert pack.wait == waits * PACK_NS
+        waits = 1
 
 
 def test_a_book_waits_for_nobody_and_overtakes_nobody() -> None:

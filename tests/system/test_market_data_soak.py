@@ -21,7 +21,7 @@ RECORDING = ROOT / "app/recordings/binance_ethusdt_20240808.gz"
 SPEED = 20
 MINUTES = float(os.environ.get("SOAK_MINUTES") or 60)
 SAMPLE_S, SAMPLES_A_LINE = 2.0, 30
-ROWS_MAX = sum(BARS_KEPT) + 2 * PAGES_MAX + 100
+ROWS_MAX = sum(BARS_KEPT) + 2 * (PAGES_MAX + 1) + 100
 """Of one instrument at one market: bars, pages of numbers of trades and of quotes; indicators, and what is open."""
 GROWTH_MB_MAX = 8.0
 """In the second half of an hour, by the line through all samples. What is kept grows by 77 bars an hour of the market,
