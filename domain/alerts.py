@@ -5,6 +5,8 @@ value lies at the threshold or on the other side. One that is laid down while th
 next value. Values that come too late, in event time, are heard by nobody.
 """
 
+from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -14,7 +16,8 @@ from domain.state import Table
 from schemas.enums import Comparison
 from schemas.market_data import AlertRemoved, AlertSet, AlertTriggered, RemoveAlert, SetAlert
 
-ALERTS_OF_SYMBOL_MAX = 10_000
+ALERTS_MAX = 10_000
+"""Of one shard: all that can be triggered by one record must fit into a record of its changelog."""
 ALERTS_OF_USER_MAX = 100
 """Of one user, for one instrument."""
 OF_BOTH_SIDES = frozenset({"bid", "ask", "spread"})
@@ -36,11 +39,17 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     triggered_at: int = 0
     """The last time, in event time."""
 
-    def quiet(self) -> tuple[int, int]:
-        """The values, both ends included, at which nothing happens."""
-        if self.comparison is Comparison.ABOVE:
-            return (-BEYOND_ALL, self.threshold) if self.is_armed else (self.threshold + 1, BEYOND_ALL)
-        return (self.threshold, BEYOND_ALL) if self.is_armed else (-BEYOND_ALL, self.threshold - 1)
+    @property
+    def acts_above(self) -> bool:
+        """Whether it waits for a value above a bound, and not for one below."""
+        return self.is_armed == (self.comparison is Comparison.ABOVE)
+
+    @property
+    def bound(self) -> int:
+        """The last value at which nothing happens."""
+        if self.is_armed:
+            return self.threshold
+        return self.threshold + 1 if self.comparison is Comparison.ABOVE else self.threshold - 1
 
 
 class AlertRearmed(msgspec.Struct, frozen=True, gc=False):
@@ -52,22 +61,39 @@ class AlertRearmed(msgspec.Struct, frozen=True, gc=False):
 Event = AlertSet | AlertRemoved | AlertTriggered | AlertRearmed
 
 
+Bound = tuple[int, str]
+"""The last value at which an alert does nothing, and its id."""
+
+
 class Watch:
     """The alerts on one measure of one instrument, and the values at which none of them does anything."""
 
     def __init__(self) -> None:
         self.alerts: dict[str, Alert] = {}
+        self._above: list[Bound] = []
+        self._below: list[Bound] = []
         self.low, self.high = -BEYOND_ALL, BEYOND_ALL
 
     def put(self, alert_id: str, alert: Alert | None) -> None:
         """Adds, changes or removes one."""
-        if alert is None:
-            del self.alerts[alert_id]
-        else:
+        before = self.alerts.pop(alert_id, None)
+        if before is not None:
+            bounds = self._side(before)
+            del bounds[bisect_left(bounds, (before.bound, alert_id))]
+        if alert is not None:
             self.alerts[alert_id] = alert
-        quiet = [each.quiet() for each in self.alerts.values()]
-        self.low = max((low for low, _ in quiet), default=-BEYOND_ALL)
-        self.high = min((high for _, high in quiet), default=BEYOND_ALL)
+            insort(self._side(alert), (alert.bound, alert_id))
+        self.low = self._below[-1][0] if self._below else -BEYOND_ALL
+        self.high = self._above[0][0] if self._above else BEYOND_ALL
+
+    def _side(self, alert: Alert) -> list[Bound]:
+        return self._above if alert.acts_above else self._below
+
+    def acting(self, value: int) -> list[str]:
+        """The alerts that do something at the value, in order of their ids."""
+        above = self._above[: bisect_left(self._above, (value, ""))]
+        below = self._below[bisect_left(self._below, (value + 1, "")) :]
+        return sorted([alert_id for _, alert_id in (*above, *below)])
 
 
 class Alerts:
@@ -75,10 +101,14 @@ class Alerts:
 
     def __init__(self, rows: Table[Alert]) -> None:
         self.rows = rows
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """How many each user has, by instrument and user."""
+        self.count = 0
         self.watched: dict[str, dict[str, Watch]] = {}
         """Of each instrument that has alerts, by measure."""
         for alert_id, alert in rows.scan():
             self._index(alert_id, alert, alert)
+            self._counted(alert, 1)
 
     def put(self, alert_id: str, alert: Alert | None) -> None:
         """Writes or deletes a row."""
@@ -91,6 +121,17 @@ class Alerts:
             self._index(alert_id, None, before)
         if alert is not None:
             self._index(alert_id, alert, alert)
+        if before is None and alert is not None:
+            self._counted(alert, 1)
+        elif before is not None and alert is None:
+            self._counted(before, -1)
+
+    def _counted(self, alert: Alert, change: int) -> None:
+        owner = (alert.symbol, alert.user_id)
+        self.count += change
+        self.counts[owner] += change
+        if not self.counts[owner]:
+            del self.counts[owner]
 
     def _index(self, alert_id: str, alert: Alert | None, where: Alert) -> None:
         measures = self.watched.setdefault(where.symbol, {})
@@ -103,8 +144,7 @@ class Alerts:
 
     def has_room(self, symbol: str, user_id: str) -> bool:
         """Whether one more may be there."""
-        found = [each.user_id for watch in self.watched.get(symbol, {}).values() for each in watch.alerts.values()]
-        return len(found) < ALERTS_OF_SYMBOL_MAX and found.count(user_id) < ALERTS_OF_USER_MAX
+        return self.count < ALERTS_MAX and self.counts[symbol, user_id] < ALERTS_OF_USER_MAX
 
 
 def set_alert(alerts: Alerts, command: SetAlert) -> Iterator[Event]:
@@ -151,12 +191,8 @@ def heard(alerts: Alerts, symbol: str, measure: str, value: int, at: int) -> lis
     watch = alerts.watched[symbol].get(measure)
     if watch is None or watch.low <= value <= watch.high:
         return []
-    found: list[Event] = []
-    for alert_id, alert in sorted(watch.alerts.items()):
-        low, high = alert.quiet()
-        if not low <= value <= high:
-            found.append(_triggered(alert_id, alert, value, at) if alert.is_armed else AlertRearmed(alert_id))
-    return found
+    acting = [(alert_id, watch.alerts[alert_id]) for alert_id in watch.acting(value)]
+    return [_triggered(name, alert, value, at) if alert.is_armed else AlertRearmed(name) for name, alert in acting]
 
 
 def _triggered(alert_id: str, alert: Alert, value: int, at: int) -> AlertTriggered:

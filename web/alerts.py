@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from app.main import app
-from domain.alerts import ALERTS_OF_SYMBOL_MAX, ALERTS_OF_USER_MAX, Alert
+from domain.alerts import ALERTS_MAX, ALERTS_OF_USER_MAX, Alert
 from domain.measures import BAR_NAMES, MEASURES, OF_BARS, OF_DAYS, OF_QUOTES
 from schemas.enums import Comparison
 from schemas.market_data import RemoveAlert, SetAlert
@@ -84,7 +84,7 @@ async def _set(request: web.Request, command: SetAlert, status: int) -> web.Resp
             return answers.answer({"alert_id": command.alert_id}, 202)
     row: Alert | None = replica.rows["alerts"].get(command.alert_id)
     if row is None:
-        most = f"at most {ALERTS_OF_USER_MAX} of a user and {ALERTS_OF_SYMBOL_MAX} of all watch one instrument"
+        most = f"at most {ALERTS_OF_USER_MAX} of a user watch one instrument, and {ALERTS_MAX} those of its shard"
         raise Problem(422, "TOO_MANY_ALERTS", most)
     return answers.answer(shown(command.alert_id, row), status)
 
