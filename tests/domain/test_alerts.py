@@ -7,7 +7,7 @@ from examples import units
 from machines import Table
 
 from domain import alerts as machine
-from domain.alerts import ALERTS_OF_USER_MAX, Alert, Alerts
+from domain.alerts import ALERTS_MAX, ALERTS_OF_USER_MAX, Alert, Alerts
 from schemas.enums import Comparison
 from schemas.market_data import AlertTriggered, RemoveAlert, SetAlert
 
@@ -101,6 +101,18 @@ def test_one_user_has_so_many_alerts_on_an_instrument_and_others_have_theirs() -
     assert desk.set("one more", ABOVE, 105) == []
     assert desk.set("a0", ABOVE, 106)
     assert desk.set("b", ABOVE, 105, user_id="bob")
+
+
+def test_a_shard_has_so_many_alerts_and_one_value_may_trigger_all_of_them() -> None:
+    desk = Desk()
+    for number in range(ALERTS_MAX):
+        assert desk.set(f"{number:05}", ABOVE, 105, user_id=f"{number // ALERTS_OF_USER_MAX}")
+    desk.alerts = Alerts(desk.table)
+    assert desk.set("one more", ABOVE, 105, symbol="MSFT", user_id="bob") == []
+    assert desk.set("00000", ABOVE, 106, user_id="0")
+    assert desk.heard(107, 108) == [(f"{number:05}", 1) for number in range(ALERTS_MAX)]
+    desk.remove("00000")
+    assert desk.set("one more", ABOVE, 105, symbol="MSFT", user_id="bob")
 
 
 def test_each_alert_tells_what_an_alert_alone_would_tell() -> None:
