@@ -1,8 +1,8 @@
 """The door for market data of other systems: looks at it, and hands it to the shard of its instrument, packed.
 
 Any producer may write to the public topic, under any key. What goes to one shard of `market_data` leaves here in the
-order in which it came. The first of it leaves at once; what comes within the next milliseconds leaves together. The
-more come the longer they wait, for many ticks of an instrument cost hardly more than one.
+order in which it came. While few come each leaves at once, alone; what comes beyond that within some milliseconds
+leaves together. The more come the longer they wait, for many ticks of an instrument cost hardly more than one.
 """
 
 from collections import defaultdict
@@ -25,6 +25,8 @@ from schemas.shared import Tick
 
 PACK_NS = 5_000_000
 """How long an observation may wait for others: less than anybody sees, enough for a busy market to be cheap."""
+ALONE_MAX = 8
+"""So many leave at once in that time. To wait has its price: for those that wait the shard must hear the time."""
 WAITS_MAX = 8
 """How often as long it may wait where many come: 40 ms, and what is told of prices is told every 50 ms at best."""
 COUNT_A_WAIT = 8
@@ -46,7 +48,7 @@ class Pack(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What waits to go to one shard."""
 
     sent_at: int = 0
-    """When the last one left, by this shard's clock."""
+    """When the last one left, by this shard's clock, but for those that left alone."""
     since: int = 0
     """When the first of those that wait came."""
     earlier: tuple[tuple[Observation, ...], ...] = ()
@@ -55,6 +57,8 @@ class Pack(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A portion that is not full."""
     wait: int = PACK_NS
     """From when the last one left until the next may leave."""
+    alone: int = 0
+    """How many left alone since then."""
 
     @property
     def due_at(self) -> int:
@@ -71,16 +75,23 @@ class Pack(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """How many they are."""
         return len(self.earlier) * PORTION + len(self.latest)
 
+    @property
+    def lets_go(self) -> bool:
+        """Whether the next one need not wait: few came, and none waits before it."""
+        return self.alone < ALONE_MAX and self.wait == PACK_NS and not self.count
+
     def with_one_more(self, observation: Observation, now: int) -> "Pack":
         """The pack with this at its end."""
         latest = (*self.latest, observation)
         if len(latest) < PORTION:
-            return Pack(self.sent_at, self.since or now, self.earlier, latest, self.wait)
-        return Pack(self.sent_at, self.since or now, (*self.earlier, latest), (), self.wait)
+            return Pack(self.sent_at, self.since or now, self.earlier, latest, self.wait, self.alone)
+        return Pack(self.sent_at, self.since or now, (*self.earlier, latest), (), self.wait, self.alone)
 
     def left(self, count: int, now: int) -> "Pack":
         """What is there when so many have left."""
-        came = count * PACK_NS // max(PACK_NS, now - self.sent_at)
+        if now < self.due_at and not self.count:
+            return Pack(self.sent_at, wait=self.wait, alone=self.alone + count)
+        came = (self.alone + count) * PACK_NS // max(PACK_NS, now - self.sent_at)
         return Pack(now, wait=PACK_NS * min(max(1, came // COUNT_A_WAIT), WAITS_MAX))
 
 
@@ -132,6 +143,8 @@ def decide(state: State, command: Command) -> Iterable[Event]:
     is_full = pack.count + 1 >= PACKED_MAX or (len(markets) + 1 >= MARKETS_MAX and market not in markets)
     if is_full or state.now >= pack.due_at:
         return (_sent((*pack.observations, observation), pack.since or state.now),)
+    if pack.lets_go:
+        return (_sent((observation,), state.now),)
     if type(command) is not DepthUpdate:
         return (Kept(key, pack.with_one_more(observation, state.now), market),)
     # It may be large: never more than one in a record.

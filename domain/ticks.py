@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -151,11 +152,8 @@ class _Taking:
                 return None
             self.count += 1
             found = NOTHING_CAME
-
-        def read(place: int) -> list[int] | None:
-            page = self.remembered.page(source, place)
-            return None if page is None else list(page.numbers)
-
+        # A function in here would hold what holds it: garbage, once a record and symbol, until it is collected.
+        read = partial(_numbers_of, self.remembered, source)
         opened = self.memories[source] = Numbers(list(found.numbers), found.pages, read)
         return opened
 
@@ -203,6 +201,11 @@ class _Taking:
         dropped = self.before.dropped + len(self.dropped)
         series = Series(levels, self.count, self.ids, self.arrivals, self.repeated, dropped)
         return Taken(series, self.dropped, touched, memories, pages)
+
+
+def _numbers_of(remembered: Remembered, source: str, place: int) -> list[int] | None:
+    page = remembered.page(source, place)
+    return None if page is None else list(page.numbers)
 
 
 def _tick(observation: Quoted | Printed, price: int, arrivals: int) -> Ticked:

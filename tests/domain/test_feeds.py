@@ -7,7 +7,7 @@ import pytest
 from examples import units
 from machines import Machine, about, of_type
 
-from domain.feeds import COUNT_A_WAIT, LEVELS_MAX, MARKETS_MAX, PACK_NS, PACKED_MAX, WAITS_MAX, Kept
+from domain.feeds import ALONE_MAX, COUNT_A_WAIT, LEVELS_MAX, MARKETS_MAX, PACK_NS, PACKED_MAX, WAITS_MAX, Kept
 from domain.ingress import AHEAD_NS_MAX, Refused
 from domain.money import AMOUNT_MAX
 from domain.observations import DepthChanged, Printed, Quoted, unpacked
@@ -24,6 +24,15 @@ LATER = PACK_NS + 10
 
 def changed(message: object, **fields: object) -> object:
     return msgspec.structs.replace(message, **fields)  # type: ignore[type-var]
+
+
+def busy() -> Machine:
+    """A door through which so many went that the next one waits."""
+    machine = Machine("feeds")
+    for number in range(ALONE_MAX + 1):
+        (record,) = machine.run(changed(QUOTE, exchange=f"X{number}"), at=LATER)
+        assert (type(record), record.count) == (RecordObservations, 1)
+    return machine
 
 
 def told(*events: object) -> list[object]:
@@ -48,9 +57,8 @@ def test_what_has_no_time_is_of_the_moment_at_which_it_came() -> None:
     assert about(found, "at") == (LATER,)
 
 
-def test_the_first_leaves_at_once_and_what_comes_soon_after_it_leaves_together_in_its_order() -> None:
-    machine = Machine("feeds")
-    assert len(told(*machine.run(QUOTE, at=LATER))) == 1
+def test_a_few_leave_at_once_and_what_comes_soon_after_them_leaves_together_in_its_order() -> None:
+    machine = busy()
     second, third = changed(QUOTE, sequence=2), changed(PRINT, sequence=3)
     assert of_type(machine.run_all([second, third]), RecordObservations) == []
     assert machine.noun.deadline(machine.state) == LATER + PACK_NS
@@ -62,8 +70,7 @@ def test_the_first_leaves_at_once_and_what_comes_soon_after_it_leaves_together_i
 
 
 def test_the_next_one_takes_along_those_that_waited_long_enough() -> None:
-    machine = Machine("feeds")
-    machine.run(QUOTE, at=LATER)
+    machine = busy()
     machine.run(changed(QUOTE, sequence=2), at=LATER + 1)
     found = told(*machine.run(changed(QUOTE, sequence=3), at=LATER + PACK_NS))
     assert [observation.sequence for observation in found] == [2, 3]
@@ -104,8 +111,7 @@ def test_the_more_come_the_longer_they_wait_until_few_come_again(in_a_wait: int,
 
 
 def test_a_book_waits_for_nobody_and_overtakes_nobody() -> None:
-    machine = Machine("feeds")
-    machine.run(QUOTE, at=LATER)
+    machine = busy()
     machine.run(changed(QUOTE, sequence=2), at=LATER)
     events = machine.run(DEPTH, at=LATER)
     assert [type(found) for found in told(*events)] == [Quoted, DepthChanged]
