@@ -92,6 +92,7 @@ OF_THE_DESK: tuple[type[Message], ...] = (
 INQUIRIES: tuple[type[Message], ...] = (
     *OF_THE_DESK,
     inquiries.ResetInquiries,
+    inquiries.UpdateMarketMeasures,
     order_books.InstrumentListed,
     order_books.PhaseChanged,
     order_books.SetReferencePrices,

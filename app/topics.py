@@ -135,6 +135,7 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
     "feeds": {market_data.RecordObservations: (Route(MARKET_DATA, "symbol"),)},
     "market_data": {
         order_books.SetReferencePrices: (Route(BOOKS, "symbol"), Route(INQUIRIES, None)),
+        inquiries.UpdateMarketMeasures: (Route(INQUIRIES, None),),
         **dict.fromkeys(inbox_messages.ANALYTICS_EVENTS, (Route("analytics-events", "symbol"),)),
         market_data.TickDropped: (Route("market-data-late", "symbol"),),
         **dict.fromkeys(inbox_messages.ALERT_EVENTS, (Route("alert-events", "user_id"),)),
@@ -190,9 +191,7 @@ ROUTES: dict[str, dict[type, tuple[Route, ...]]] = {
         positions.ResetPositions: (Route(POSITIONS, None),),
         market_data.ResetMarketData: (Route(MARKET_DATA, None),),
     },
-    "positions": {
-        positions.PositionEvent: (Route("position-events", "account_id"),),
-    },
+    "positions": {positions.PositionEvent: (Route("position-events", "account_id"),)},
     "inquiry_commands": {command: (Route(INQUIRIES, DESK_KEY),) for command in inbox_messages.OF_INQUIRIES},
     "inquiries": {
         **dict.fromkeys(inbox_messages.INQUIRY_EVENTS, (Route("inquiry-events", DESK_KEY),)),

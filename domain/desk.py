@@ -29,6 +29,7 @@ from schemas.inquiries import (
     ResetInquiries,
     SetDeskSwitch,
     SetDeskTerms,
+    UpdateMarketMeasures,
     UpdateReferencePrices,
 )
 from schemas.order_books import InstrumentListed, PhaseChanged, SetReferencePrices
@@ -38,7 +39,7 @@ from schemas.shared import Tick
 STEPS_PER_RECORD_MAX = 250
 """Inquiries that one record ends; the shard sends itself another one for the others."""
 
-Heard = InstrumentListed | PhaseChanged | AccountKindChanged | ExposuresReported
+Heard = InstrumentListed | PhaseChanged | AccountKindChanged | ExposuresReported | UpdateMarketMeasures
 
 
 def heard(_state: State, command: Heard) -> Iterator[Event]:

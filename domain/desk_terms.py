@@ -15,6 +15,8 @@ HOUR_NS = 3_600 * NANOS
 HASH_LENGTH = 16
 LAST_LOOK_NS_MAX = 10 * NANOS
 """No client waits for longer."""
+VOLATILITY_WINDOWS_S = (300, 900, 3_600)
+"""Windows whose realised volatility market data tells: 5 minutes, 15 minutes, an hour."""
 
 
 class DeskTerms(msgspec.Struct, frozen=True, gc=False):
@@ -23,11 +25,15 @@ class DeskTerms(msgspec.Struct, frozen=True, gc=False):
     risk_aversion: int = NANOS // 10
     """γ, per quote unit."""
     volatility: int = 2 * NANOS
-    """σ over a unit of the horizon, where the market does not say another."""
+    """σ over a unit of the horizon, in quote units, where the market does not say another."""
     arrival_decay: int = 3 * NANOS // 2
     """κ, per quote unit."""
     horizon: int = NANOS
-    """τ: for how long a position is thought to be held."""
+    """τ: for how long a position is thought to be held, in units of the time that σ is for.
+
+    Where `volatility_window_s` is set that unit is the window, whether σ was measured or is `volatility`: with 900 and
+    a horizon of 2, positions are held for half an hour, and `volatility` is that of a quarter of an hour.
+    """
     inventory_lot: int = 100 * NANOS
     """Units that count as one of q: Avellaneda and Stoikov's lot, not the instrument's."""
     signal_max: int = 0
@@ -48,6 +54,8 @@ class DeskTerms(msgspec.Struct, frozen=True, gc=False):
     """For how long the dealer may look at what a client accepted; zero: not at all, as is usual."""
     last_look_tolerance: int | None = None
     """By how much the market may move meanwhile, up or down; None: by any amount."""
+    volatility_window_s: int = 0
+    """Window of market data from which σ is: the price times what it realised; zero: σ is `volatility`."""
     config_hash: str = "default"
 
     def markup_of(self, tier: str) -> int:
@@ -88,11 +96,17 @@ def fault(command: SetDeskTerms) -> str | None:
         value = getattr(command, name)
         if value is not None and not (0 if name in _AMOUNTS else 1) <= value <= AMOUNT_MAX:
             return f"{name} is out of range"
+    return _time_fault(command) or _tiers_fault(command)
+
+
+def _time_fault(command: SetDeskTerms) -> str | None:
+    if command.volatility_window_s not in (0, *VOLATILITY_WINDOWS_S):
+        return f"volatility_window_s is one of {', '.join(map(str, (0, *VOLATILITY_WINDOWS_S)))}"
     if max(command.ref_age_max_ns, command.firm_ns, command.life_ns) > HOUR_NS * 24 * 366:
         return "no clock runs for longer than a year"
     if command.last_look_ns > LAST_LOOK_NS_MAX:
         return f"a last look takes at most {LAST_LOOK_NS_MAX // NANOS} s"
-    return _tiers_fault(command)
+    return None
 
 
 def _tiers_fault(command: SetDeskTerms) -> str | None:

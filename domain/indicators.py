@@ -13,13 +13,15 @@ from domain.panes import Pane
 from schemas.wire import NANOS
 
 SMA_BARS = EMA_BARS = BOLLINGER_BARS = 20
+EMA_FAST_BARS, EMA_SLOW_BARS = 5, 15
+"""The difference of the two is the short signal of the desk."""
 RSI_BARS = ATR_BARS = 14
 BOLLINGER_DEVIATIONS = 2
 MACD_FAST_BARS, MACD_SLOW_BARS, MACD_SIGNAL_BARS = 12, 26, 9
 CLOSES_KEPT = MACD_SLOW_BARS
 WARM_BARS = MACD_SLOW_BARS + MACD_SIGNAL_BARS - 1
 """With so many bars every indicator says something."""
-EMA_PART = 2 / (EMA_BARS + 1)
+EMA_PART, EMA_FAST_PART, EMA_SLOW_PART = (2 / (bars + 1) for bars in (EMA_BARS, EMA_FAST_BARS, EMA_SLOW_BARS))
 FAST_PART, SLOW_PART, SIGNAL_PART = (2 / (bars + 1) for bars in (MACD_FAST_BARS, MACD_SLOW_BARS, MACD_SIGNAL_BARS))
 RETURNS_KEPT = 60
 """The longest window of the realised volatility, in bars: an hour of minutes."""
@@ -56,6 +58,8 @@ class Indicators(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Of the last closes, one fewer than a mean takes: what a provisional one adds its close to."""
     recent_square: float = 0.0
     """Their squared deviations from it, added up."""
+    ema_fast: float = 0.0
+    ema_slow: float = 0.0
 
 
 class Values(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -71,6 +75,8 @@ class Values(msgspec.Struct, frozen=True, array_like=True, gc=False):
     bollinger_middle: float | None = None
     bollinger_upper: float | None = None
     atr: float | None = None
+    ema_fast: float | None = None
+    ema_slow: float | None = None
 
 
 NO_BARS = Indicators()
@@ -111,7 +117,12 @@ def advanced(state: Indicators, bar: Bar, start: int, size: int) -> Indicators:
     recent = kept[-SMA_BARS + 1 :]
     mean = sum(recent) / len(recent)
     square = sum([(each - mean) ** 2 for each in recent])
-    return Indicators(bars, kept, ema, gain, loss, true_range, fast, slow, signal, squares, start, mean, square)
+    emas = (
+        followed(state.ema_fast, close, bars, EMA_FAST_BARS, EMA_FAST_PART),
+        followed(state.ema_slow, close, bars, EMA_SLOW_BARS, EMA_SLOW_PART),
+    )
+    macd = (fast, slow, signal)
+    return Indicators(bars, kept, ema, gain, loss, true_range, *macd, squares, start, mean, square, *emas)
 
 
 def _macd_advanced(state: Indicators, bars: int, closes: tuple[float, ...]) -> tuple[float, float, float]:
@@ -156,6 +167,8 @@ def values_of(state: Indicators) -> Values:
         sma,
         upper,
         state.true_range if bars > ATR_BARS else None,
+        state.ema_fast if bars >= EMA_FAST_BARS else None,
+        state.ema_slow if bars >= EMA_SLOW_BARS else None,
     )
 
 
@@ -195,6 +208,8 @@ def provisional(state: Indicators, bar: Bar) -> Values:
         sma,
         sma + width,
         state.true_range + (reached - state.true_range) * (1 / ATR_BARS),
+        state.ema_fast + (close - state.ema_fast) * EMA_FAST_PART,
+        state.ema_slow + (close - state.ema_slow) * EMA_SLOW_PART,
     )
 
 

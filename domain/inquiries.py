@@ -18,6 +18,7 @@ from schemas.inquiries import (
     RespondToInquiry,
     SetDeskSwitch,
     SetDeskTerms,
+    UpdateMarketMeasures,
     UpdateReferencePrices,
 )
 from schemas.order_books import InstrumentListed, PhaseChanged, SetReferencePrices
@@ -33,6 +34,7 @@ Command = (
     | SetDeskTerms
     | SetDeskSwitch
     | UpdateReferencePrices
+    | UpdateMarketMeasures
     | InstrumentListed
     | PhaseChanged
     | SetReferencePrices
@@ -62,6 +64,7 @@ _DECIDERS: dict[type, Callable[[State, Any], Iterator[Event]]] = {
     SetDeskTerms: desk.set_terms,
     SetDeskSwitch: desk.switch,
     UpdateReferencePrices: desk.priced,
+    UpdateMarketMeasures: desk.heard,
     InstrumentListed: desk.heard,
     PhaseChanged: desk.heard,
     SetReferencePrices: desk.quoted,

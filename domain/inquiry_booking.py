@@ -102,8 +102,9 @@ def _market(state: State, inquiry: Inquiry, instrument: Instrument) -> Market:
     if price is None:
         return Market(instrument.tick, multiplier=instrument.multiplier, stop=stop)
     age_ns = max(0, state.now - price.quoted_at)
-    signal = price.signal or 0
-    return Market(instrument.tick, price.mid, age_ns, signal, price.volatility, instrument.multiplier, stop)
+    measures = state.measures_of(inquiry.instrument_id)
+    by_hand = (price.signal, price.volatility)
+    return Market(instrument.tick, price.mid, age_ns, *by_hand, instrument.multiplier, stop, measures)
 
 
 def _told(state: State, inquiry: Inquiry, decision: Decision) -> QuoteDecided:
@@ -130,6 +131,10 @@ def _told(state: State, inquiry: Inquiry, decision: Decision) -> QuoteDecided:
         gap=decision.gap,
         inventory=decision.inventory,
         volatility=decision.volatility,
+        ema_fast=decision.ema_fast,
+        ema_slow=decision.ema_slow,
+        realized_volatility=decision.realized_volatility,
+        measured_at=decision.measured_at,
     )
 
 

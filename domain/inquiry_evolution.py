@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from domain.desk_credit import Credit
+from domain.desk_measures import measures_of
 from domain.inquiry_life import FINAL
 from domain.inquiry_rows import (
     Answered,
@@ -19,7 +20,7 @@ from domain.inquiry_rows import (
 from domain.instruments import from_listing
 from domain.positions import Position
 from schemas.accounts import AccountKindChanged, ExposuresReported
-from schemas.inquiries import DeskPositionChanged, InquiryBooked, UpdateReferencePrices
+from schemas.inquiries import DeskPositionChanged, InquiryBooked, UpdateMarketMeasures, UpdateReferencePrices
 from schemas.order_books import InstrumentListed, PhaseChanged
 
 FINISHED_KEPT_MAX = 50_000
@@ -123,6 +124,12 @@ def _priced(state: State, event: UpdateReferencePrices) -> None:
             state.prices.put(price.instrument_id, price)
 
 
+def _measured(state: State, event: UpdateMarketMeasures) -> None:
+    known = state.measures.get(event.instrument_id)
+    if known is None or known.measured_at <= event.measured_at:
+        state.measures.put(event.instrument_id, measures_of(event))
+
+
 def _sides_moved(state: State, event: SidesMoved) -> None:
     state.sides.put(event.symbol, event.sides)
 
@@ -162,6 +169,7 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = {
     AccountKindChanged: _kind_changed,
     ExposuresReported: _exposures_reported,
     UpdateReferencePrices: _priced,
+    UpdateMarketMeasures: _measured,
     SidesMoved: _sides_moved,
     TermsSet: _terms_set,
     Switched: _switched,

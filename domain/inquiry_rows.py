@@ -6,6 +6,7 @@ from heapq import heapify, heappop, heappush
 import msgspec
 
 from domain.desk_credit import Credit
+from domain.desk_measures import Measures, fresh
 from domain.desk_terms import DEFAULT, DeskTerms
 from domain.inquiry_facts import MAY_BE_PENDING, deadline_of, is_looked_at, key_of, pending_of
 from domain.inquiry_life import FINAL
@@ -25,6 +26,7 @@ from schemas.inquiries import (
     QuoteDecided,
     ReferencePrice,
     SetDeskSwitch,
+    UpdateMarketMeasures,
     UpdateReferencePrices,
 )
 from schemas.order_books import InstrumentListed, PhaseChanged, TradeExecuted
@@ -122,6 +124,7 @@ Event = (
     | AccountKindChanged
     | ExposuresReported
     | UpdateReferencePrices
+    | UpdateMarketMeasures
     | DeskTermsChanged
     | DeskSwitched
     | SetDeskSwitch
@@ -154,6 +157,7 @@ class State:
         terms: Table[DeskTerms],
         switches: Table[bool],
         sides: Table[Sides],
+        measures: Table[Measures],
         resets: Table[int],
         shard: Table[ShardRow],
         partition: int,
@@ -164,7 +168,7 @@ class State:
         self.answers, self.answer_log = answers, answer_log
         self.positions, self.credits, self.instruments, self.phases = positions, credits, instruments, phases
         self.accounts, self.prices, self.terms, self.switches = accounts, prices, terms, switches
-        self.resets, self.shard, self.sides = resets, shard, sides
+        self.resets, self.shard, self.sides, self.measures = resets, shard, sides, measures
         self.partition, self.account_shards, self.owns = partition, account_shards, owns
         assert partition < TRADES_FROM, "no two trades have the same number"
         self.now = 0
@@ -248,6 +252,10 @@ class State:
     def position(self, key: str) -> Position:
         """What a book has of an instrument."""
         return self.positions.get(key) or Position()
+
+    def measures_of(self, instrument_id: str) -> Measures:
+        """What market data measured of an instrument lately."""
+        return fresh(self.measures.get(instrument_id), self.now)
 
     def net_paid(self, account_id: str) -> int:
         """What an account has paid in trades of all kinds, less received; in quote units."""

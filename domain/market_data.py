@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from domain import alerts, analytics, market_depth, measures
-from domain.analytics import Timed
+from domain.analytics import SeriesMoved, Timed
+from domain.analytics_rows import indicators_key
 from domain.market_evolution import evolve
 from domain.market_quotes import (
     Best,
@@ -23,6 +24,8 @@ from domain.market_quotes import (
 )
 from domain.market_rows import Event, Listing, ListingKept, MarketMoved, MarketsForgotten, State
 from domain.observations import DepthChanged, Printed, Quoted, unpacked
+from domain.series import MINUTE_LEVEL
+from domain.telling import market_measures
 from domain.ticks import TimedTick
 from schemas.enums import Venue
 from schemas.market_data import (
@@ -66,7 +69,7 @@ def decide(state: State, command: Command) -> Iterator[Event]:
         yield from _DECIDERS[type(command)](state, command)
     if state.untold:
         yield from _tell_books(state)
-    yield from analytics.closed(state.analytics)
+    yield from _tell_desk(state, analytics.closed(state.analytics))
     yield from _tell_everybody(state, watched)
     for symbol, at, measured in watched:
         for measure, value in measured:
@@ -86,7 +89,7 @@ def _recorded(state: State, command: RecordObservations, watched: list[Measured]
             yield from _one_by_one(state, symbol, timed, watched)
         else:
             yield from _together(state, symbol, listing, cast("list[TimedTick]", timed), watched)
-    yield from analytics.observed(state.analytics, batch)
+    yield from _tell_desk(state, analytics.observed(state.analytics, batch))
 
 
 def _one_by_one(state: State, symbol: str, timed: list[Timed], watched: list[Measured]) -> Iterator[Event]:
@@ -137,6 +140,16 @@ def _tell_everybody(state: State, watched: list[Measured]) -> Iterator[Event]:
             watched.append((event.symbol, event.observed_at, measures.of_day(event)))
         elif type(event) is AnalyticsCalculated and event.symbol in state.alerts.watched:
             watched.append((event.symbol, event.observed_at, measures.of_bars(event)))
+
+
+def _tell_desk(state: State, events: Iterator[analytics.Event]) -> Iterator[Event]:
+    """The desk hears of every minute that is final, of what is listed: once a minute at most, and nothing twice."""
+    for event in events:
+        yield event
+        if type(event) is SeriesMoved and event.indicators and state.listings.get(event.symbol):
+            key, of_minutes = event.indicators[0]  # shorter bars come first
+            if key == indicators_key(event.symbol, MINUTE_LEVEL):
+                yield market_measures(event.symbol, of_minutes)
 
 
 def _observed(state: State, observation: Quoted | Printed) -> Iterator[Event]:

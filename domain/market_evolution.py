@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 from domain import alerts, analytics, market_depth
 from domain.market_rows import Event, ListingKept, MarketMoved, MarketsForgotten, State
+from schemas.inquiries import UpdateMarketMeasures
 from schemas.order_books import SetReferencePrices
 
 
@@ -49,7 +50,7 @@ def _of_analytics(state: State, event: analytics.Event) -> None:
     analytics.evolve(state.analytics, event)
 
 
-def _unchanged(_state: State, _event: SetReferencePrices) -> None:
+def _unchanged(_state: State, _event: SetReferencePrices | UpdateMarketMeasures) -> None:
     """It only tells."""
 
 
@@ -63,5 +64,6 @@ _EVOLVERS: dict[type, Callable[[State, Any], None]] = (
         ListingKept: _listing_kept,
         MarketsForgotten: _forgotten,
         SetReferencePrices: _unchanged,
+        UpdateMarketMeasures: _unchanged,
     }
 )

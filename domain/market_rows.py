@@ -11,6 +11,7 @@ from domain.market_depth import Depths
 from domain.market_quotes import Market
 from domain.state import Table
 from schemas.enums import Venue
+from schemas.inquiries import UpdateMarketMeasures
 from schemas.order_books import SetReferencePrices
 
 
@@ -45,6 +46,7 @@ Event = (
     | MarketMoved
     | MarketsForgotten
     | SetReferencePrices
+    | UpdateMarketMeasures
     | analytics.Event
     | alerts.Event
     | market_depth.Event

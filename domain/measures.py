@@ -23,6 +23,8 @@ OF_BARS = (
     "bollinger_upper",
     "atr",
     "realized_volatility",
+    "ema_fast",
+    "ema_slow",
 )
 """Of bars of one length: `rsi:1m`."""
 BAR_NAMES = INTERVAL_NAMES[MINUTE_LEVEL:DAY_LEVEL]

@@ -12,8 +12,9 @@ from functools import lru_cache
 
 import msgspec
 
+from domain.desk_measures import NOT_MEASURED, Measures, outlook_of
 from domain.desk_terms import DeskTerms
-from domain.money import AMOUNT_MAX
+from domain.money import AMOUNT_MAX, VALUE_MAX
 from schemas.enums import DeskPolicy, InquiryReason, InquirySide, QuoteAction
 from schemas.wire import NANOS
 
@@ -56,11 +57,14 @@ class Market(msgspec.Struct, frozen=True, gc=False):
     tick: int
     mid: int | None = None
     age_ns: int = 0
-    signal: int = 0
+    signal: int | None = None
     volatility: int | None = None
+    """What a person said of both, beside the price; None where nobody did."""
     multiplier: int = NANOS
     stop: InquiryReason | None = None
     """Why nothing may be quoted at all: a kill switch, a halt, a closed market."""
+    measures: Measures = NOT_MEASURED
+    """What market data said lately."""
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -82,6 +86,11 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     gap: int | None = None
     inventory: int | None = None
     volatility: int | None = None
+    ema_fast: int | None = None
+    ema_slow: int | None = None
+    realized_volatility: int | None = None
+    measured_at: int | None = None
+    """Of what the signal and the volatility were made, and until when it was measured."""
 
 
 def quote(inquiry: Request, position: Exposure, market: Market, config: DeskTerms) -> Decision:
@@ -158,14 +167,13 @@ def exceeds_limit(inquiry: Request, position: Exposure, limit: int) -> bool:
 def _priced(inquiry: Request, position: Exposure, market: Market, config: DeskTerms) -> Decision:
     """The prices at which the book would buy and sell."""
     assert market.mid is not None
-    volatility = config.volatility if market.volatility is None else market.volatility
-    signal = max(-config.signal_max, min(config.signal_max, market.signal))
+    outlook = outlook_of(market.measures, market.mid, market.signal, market.volatility, config)
     tier = config.markup_of(inquiry.client_tier)
     with localcontext(CONTEXT):
-        risk = _units(config.risk_aversion) * _units(volatility) ** 2 * _units(config.horizon)
+        risk = _units(config.risk_aversion) * _units(outlook.volatility) ** 2 * _units(config.horizon)
         inventory = Decimal(position.quantity) / config.inventory_lot
         skew = -inventory * risk * _UNIT
-        reservation = market.mid + signal + skew
+        reservation = market.mid + outlook.signal + skew
         half = (risk / 2 + _waiting(config.risk_aversion, config.arrival_decay)) * _UNIT
         size = Decimal(0)
         if config.size_premium:
@@ -174,19 +182,25 @@ def _priced(inquiry: Request, position: Exposure, market: Market, config: DeskTe
         bid = int((reservation - away).to_integral_value(ROUND_FLOOR)) // market.tick * market.tick
         ask = -(-int((reservation + away).to_integral_value(ROUND_CEILING)) // market.tick) * market.tick
         numbers = [_nanos(each) for each in (reservation, half, skew, size, inventory * _UNIT)]
+    if max(map(abs, (bid, ask, *numbers))) > VALUE_MAX:  # more digits than a record has
+        return Decision(QuoteAction.REJECT, InquiryReason.AMOUNT_OUT_OF_RANGE, ref_mid=market.mid)
     return Decision(
         QuoteAction.QUOTE,
         bid_price=bid,
         ask_price=ask,
         ref_mid=market.mid,
-        signal=signal,
+        signal=outlook.signal,
         reservation_price=numbers[0],
         half_spread=numbers[1],
         skew=numbers[2],
         size_adj=numbers[3],
         tier_adj=tier,
         inventory=numbers[4],
-        volatility=volatility,
+        volatility=outlook.volatility,
+        ema_fast=outlook.ema_fast,
+        ema_slow=outlook.ema_slow,
+        realized_volatility=outlook.realized_volatility,
+        measured_at=outlook.measured_at,
     )
 
 
@@ -212,8 +226,8 @@ def _waiting(risk_aversion: int, arrival_decay: int) -> Decimal:
 def _decided(inquiry: Request, priced: Decision, config: DeskTerms) -> Decision:
     """Compares the price that the client named, where it named one, with ours."""
     bid, ask, wanted = priced.bid_price, priced.ask_price, inquiry.requested_price
-    assert bid is not None
-    assert ask is not None
+    if bid is None or ask is None:
+        return priced
     needed = {InquirySide.BUY: (ask,), InquirySide.SELL: (bid,)}.get(inquiry.client_side, (bid, ask))
     largest = max(*needed, wanted or 0)
     if min(needed) <= 0 or largest * inquiry.quantity > AMOUNT_MAX * NANOS:

@@ -1,4 +1,4 @@
-"""What the world hears of an instrument's prices, windows and indicators."""
+"""What the world, and the desk, hear of an instrument's prices, windows and indicators."""
 
 from domain.analytics_rows import Telling, indicators_key
 from domain.indicators import (
@@ -16,12 +16,15 @@ from domain.money import VALUE_MAX, half_even
 from domain.panes import Pane, merged
 from domain.series import DAY_LEVEL, INTERVALS, MINUTE_LEVEL, Levels
 from domain.state import Table
+from schemas.inquiries import UpdateMarketMeasures
 from schemas.market_data import AnalyticsCalculated, IntervalAnalytics, MarketDataReceived, PriceUpdated
 from schemas.wire import NANOS
 
 TOLD_LEVELS = range(MINUTE_LEVEL, DAY_LEVEL)
 """Minutes, 5 and 15 minutes, hours."""
 MINUTE = INTERVALS[MINUTE_LEVEL]
+LONGER = INTERVALS[MINUTE_LEVEL + 1 : DAY_LEVEL]
+"""5 minutes, 15, an hour: windows of the realised volatility."""
 FULL_PERCENT = 100 * NANOS
 
 Windows = list[tuple[int, Pane]]
@@ -104,9 +107,30 @@ def analytics_calculated(symbol: str, windows: list[Windows], indicators: Table[
                 values.bollinger_upper,
                 values.atr,
                 realized_volatility(of_minutes, minutes, minute, minute_start, MINUTE) if minutes > 1 else None,
+                values.ema_fast,
+                values.ema_slow,
             )
         )
     return AnalyticsCalculated(symbol, windows[DAY_LEVEL][-1][1].last_at, tuple(found))
+
+
+def market_measures(symbol: str, of_minutes: Indicators) -> UpdateMarketMeasures:
+    """What the desk hears of a minute that is final. Whole nanos: a decision made of them comes out the same again."""
+    values = values_of(of_minutes)
+    minutes, quarter, hour = (realized_volatility(of_minutes, size // MINUTE) for size in LONGER)
+    return UpdateMarketMeasures(
+        symbol,
+        of_minutes.last_start + MINUTE,
+        _nanos(values.ema_fast),
+        _nanos(values.ema_slow),
+        _nanos(minutes),
+        _nanos(quarter),
+        _nanos(hour),
+    )
+
+
+def _nanos(value: float | None) -> int | None:
+    return None if value is None else round(value * NANOS)
 
 
 def _followed(

@@ -7,6 +7,7 @@ from typing import Any, get_args
 from app.machine import Noun, Place
 from domain import inquiries as machine
 from domain.desk_credit import Credit
+from domain.desk_measures import Measures
 from domain.desk_terms import DeskTerms
 from domain.inquiry_rows import Answer, Inquiry, ShardRow, Sides, State
 from domain.instruments import Instrument
@@ -42,6 +43,7 @@ NOUN = Noun(
         "terms": DeskTerms,
         "switches": bool,
         "sides": Sides,
+        "measures": Measures,
         "resets": int,
         "shard": ShardRow,
     },

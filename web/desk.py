@@ -14,7 +14,7 @@ from web.commands import is_taken, place_in_line, send_to_all
 from web.gateway import opened
 from web.ids import new_id
 from web.inquiry_answers import CLOCKS, TERMS
-from web.numbers import nanos, nanos_or_none, parse
+from web.numbers import nanos, nanos_or_none, parse, whole_number
 from web.problems import Problem
 from web.seeding import envelope
 
@@ -26,10 +26,13 @@ POLICIES = {policy.value.lower(): policy for policy in DeskPolicy if policy is n
 async def set_terms(request: web.Request) -> web.Response:
     """POST /api/v1/admin/auto-trader {book_id, instrument_id, is_on, policy, …}: a call lays down all terms.
 
-    What is not given is as usual; without a book it holds for all that have no terms of their own.
+    What is not given is as usual; without a book it holds for all that have no terms of their own. The horizon counts
+    in the time that the volatility is for. With `volatility_window_s` of 300, 900 or 3600 that is the window: the
+    volatility is the price times what it realised there, and the one given here holds where that is not known.
     """
     body = parse(await request.read())
-    orders.only(body, "book_id", "instrument_id", "is_on", "policy", "tiers", *TERMS, *CLOCKS.values())
+    names = ("book_id", "instrument_id", "is_on", "policy", "tiers", "volatility_window_s")
+    orders.only(body, *names, *TERMS, *CLOCKS.values())
     values = {name: getattr(DEFAULT, name) for name in TERMS}
     values |= {name: nanos(name, body[name]) for name in TERMS if body.get(name) is not None}
     values |= {
@@ -41,6 +44,7 @@ async def set_terms(request: web.Request) -> web.Response:
         is_auto=switch_of(body, default=True),
         policy=orders.word("policy", body.get("policy", "inventory"), POLICIES),
         tiers=_tiers(body),
+        volatility_window_s=_window_of(body),
         **values,
         **envelope(new_id()),
     )
@@ -62,6 +66,14 @@ def switch_of(body: dict[str, Any], *, default: bool | None = None) -> bool:
     if not isinstance(found, bool):
         raise Problem(400, "BAD_TYPE", "is_on is true or false", field="is_on")
     return found
+
+
+def _window_of(body: dict[str, Any]) -> int:
+    found = body.get("volatility_window_s")
+    seconds = 0 if found is None else whole_number(str(found))
+    if seconds is None:
+        raise Problem(400, "BAD_TYPE", "volatility_window_s is a number of seconds", field="volatility_window_s")
+    return seconds
 
 
 def _tiers(body: dict[str, Any]) -> tuple[TierMarkup, ...]:
@@ -119,7 +131,17 @@ async def set_price(request: web.Request) -> web.Response:
     return answers.answer({"instrument_id": price.instrument_id, "mid": body["mid"]}, 201)
 
 
+async def show_price(request: web.Request) -> web.Response:
+    """GET /api/v1/admin/desk-prices/{instrument_id}: the market as the desk knows it."""
+    instrument_id, rows = request.match_info["instrument_id"], opened().inquiries.replicas[0].rows
+    price = rows["prices"].get(instrument_id)
+    if price is None:
+        raise Problem(404, "UNKNOWN_SYMBOL", f"the desk heard no price of {instrument_id}")
+    return answers.answer(inquiry_answers.reference(price, rows["measures"].get(instrument_id)))
+
+
 router.add_post("/api/v1/admin/auto-trader", set_terms)
 router.add_get("/api/v1/admin/auto-trader", show_terms)
 router.add_post("/api/v1/admin/desk-switch", set_switch)
 router.add_post("/api/v1/admin/desk-prices", set_price)
+router.add_get("/api/v1/admin/desk-prices/{instrument_id}", show_price)

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from domain.desk_terms import DeskTerms
+from domain.desk_measures import Measures
+from domain.desk_terms import VOLATILITY_WINDOWS_S, DeskTerms
 from domain.inquiry_life import OLDER_NAMES
 from domain.positions import Position
 from schemas.enums import DeskParty, InquirySide, Side
-from schemas.inquiries import DeskPositionChanged, InquiryEvent
+from schemas.inquiries import DeskPositionChanged, InquiryEvent, ReferencePrice
 from web.answers import time_text
 from web.numbers import text, text_or_none
 
@@ -103,6 +104,29 @@ def terms(book_id: str, instrument_id: str, row: DeskTerms) -> dict[str, Any]:
         "instrument_id": instrument_id or None,
         "is_on": row.is_auto,
         "policy": row.policy.value.lower(),
+        "volatility_window_s": row.volatility_window_s,
         "tiers": {each.tier: text(each.markup) for each in row.tiers},
         "config_hash": row.config_hash,
+    }
+
+
+def reference(row: ReferencePrice, measures: Measures | None) -> dict[str, Any]:
+    """What the desk knows of a market: the middle, what a person said of it, and what market data measured last."""
+    return {
+        "instrument_id": row.instrument_id,
+        "mid": text(row.mid),
+        "quoted_at": time_text(row.quoted_at),
+        "signal": text_or_none(row.signal),
+        "volatility": text_or_none(row.volatility),
+        "measures": None if measures is None else _measures(measures),
+    }
+
+
+def _measures(row: Measures) -> dict[str, Any]:
+    windows = zip(VOLATILITY_WINDOWS_S, row.volatilities, strict=True)
+    return {
+        "measured_at": time_text(row.measured_at),
+        "ema_fast": text_or_none(row.ema_fast),
+        "ema_slow": text_or_none(row.ema_slow),
+        "realized_volatility": {str(window): text_or_none(volatility) for window, volatility in windows},
     }

@@ -677,6 +677,8 @@ class DeskTermsChanged(Message, frozen=True):
     """Nanoseconds for which the dealer may look at what a client accepted, at most; zero: not at all."""
     last_look_tolerance: int | None = None
     """Quote units by which the market may move, up or down, and the trade stands; null: by any."""
+    volatility_window_s: int = 0
+    """300, 900 or 3600: σ is the price times the realised volatility of so many seconds, the horizon counts in them, and volatility holds where market data does not say it; 0: always volatility."""
     config_hash: str = ""
     """Names these terms in every decision."""
     event_id: str = ""
@@ -718,6 +720,7 @@ class DeskTermsChanged(Message, frozen=True):
                 LONG[self.life_ns],
                 LONG[self.last_look_ns],
                 b"\0" if self.last_look_tolerance is None else b"\2" + NANOS_BYTES[self.last_look_tolerance],
+                LONG[self.volatility_window_s],
                 (COUNT[len(self.tiers)] + b"".join([item.encoded() for item in self.tiers]) if self.tiers else b"")
                 + b"\0",
                 STRING[self.config_hash],
@@ -817,6 +820,7 @@ class DeskTermsChanged(Message, frozen=True):
             at = end
         else:
             at += 1
+        volatility_window_s, at = read_long(data, at)
         tiers, at = read_items(data, at, TierMarkup.decoded)
         size = data[at]
         at += 1
@@ -888,6 +892,7 @@ class DeskTermsChanged(Message, frozen=True):
             life_ns,
             last_look_ns,
             last_look_tolerance,
+            volatility_window_s,
             config_hash,
             event_id,
             command_id,
@@ -926,6 +931,7 @@ class DeskTermsChanged(Message, frozen=True):
             last_look_tolerance=None
             if data["last_look_tolerance"] is None
             else bytes_to_nanos(data["last_look_tolerance"]),
+            volatility_window_s=data["volatility_window_s"],
             config_hash=data["config_hash"],
             event_id=data["event_id"],
             command_id=data["command_id"],
@@ -2369,6 +2375,14 @@ class QuoteDecided(Message, frozen=True):
     """Standard deviation of the price over a unit of the horizon."""
     price: int | None = None
     """At which was accepted or countered."""
+    ema_fast: int | None = None
+    """Average of the closes of minutes, 5 of them, from which the signal is; null where it is not from market data."""
+    ema_slow: int | None = None
+    """The same of 15."""
+    realized_volatility: int | None = None
+    """Of the window that the terms name, in parts of one: volatility is ref_mid times this; null where it is not from market data."""
+    measured_at: int | None = None
+    """End of the last minute in them, nanoseconds since the epoch, UTC; null where nothing is from market data."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -2407,6 +2421,10 @@ class QuoteDecided(Message, frozen=True):
                 b"\0" if self.inventory is None else b"\2" + NANOS_BYTES[self.inventory],
                 b"\0" if self.volatility is None else b"\2" + NANOS_BYTES[self.volatility],
                 b"\0" if self.price is None else b"\2" + NANOS_BYTES[self.price],
+                b"\0" if self.ema_fast is None else b"\2" + NANOS_BYTES[self.ema_fast],
+                b"\0" if self.ema_slow is None else b"\2" + NANOS_BYTES[self.ema_slow],
+                b"\0" if self.realized_volatility is None else b"\2" + NANOS_BYTES[self.realized_volatility],
+                b"\0" if self.measured_at is None else b"\2" + LONG[self.measured_at],
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2558,6 +2576,37 @@ class QuoteDecided(Message, frozen=True):
             at = end
         else:
             at += 1
+        ema_fast: int | None = None
+        if data[at]:
+            at += PRESENT[data[at]]
+            end = at + NANOS_SIZE_AT[data[at]]
+            ema_fast = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
+        ema_slow: int | None = None
+        if data[at]:
+            at += PRESENT[data[at]]
+            end = at + NANOS_SIZE_AT[data[at]]
+            ema_slow = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
+        realized_volatility: int | None = None
+        if data[at]:
+            at += PRESENT[data[at]]
+            end = at + NANOS_SIZE_AT[data[at]]
+            realized_volatility = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
+        measured_at: int | None = None
+        if data[at]:
+            at += PRESENT[data[at]]
+            known = TIME_AT.get(data[at : at + 9])
+            measured_at, at = read_time(data, at) if known is None else (known, at + 9)
+        else:
+            at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -2619,6 +2668,10 @@ class QuoteDecided(Message, frozen=True):
             inventory,
             volatility,
             price,
+            ema_fast,
+            ema_slow,
+            realized_volatility,
+            measured_at,
             event_id,
             command_id,
             correlation_id,
@@ -2652,6 +2705,12 @@ class QuoteDecided(Message, frozen=True):
             inventory=None if data["inventory"] is None else bytes_to_nanos(data["inventory"]),
             volatility=None if data["volatility"] is None else bytes_to_nanos(data["volatility"]),
             price=None if data["price"] is None else bytes_to_nanos(data["price"]),
+            ema_fast=None if data["ema_fast"] is None else bytes_to_nanos(data["ema_fast"]),
+            ema_slow=None if data["ema_slow"] is None else bytes_to_nanos(data["ema_slow"]),
+            realized_volatility=None
+            if data["realized_volatility"] is None
+            else bytes_to_nanos(data["realized_volatility"]),
+            measured_at=data["measured_at"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -3308,6 +3367,8 @@ class SetDeskTerms(Message, frozen=True):
     """Nanoseconds for which the dealer may look at what a client accepted, at most; zero: not at all."""
     last_look_tolerance: int | None = None
     """Quote units by which the market may move, up or down, and the trade stands; null: by any."""
+    volatility_window_s: int = 0
+    """300, 900 or 3600: σ is the price times the realised volatility of so many seconds, the horizon counts in them, and volatility holds where market data does not say it; 0: always volatility."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -3347,6 +3408,7 @@ class SetDeskTerms(Message, frozen=True):
                 LONG[self.life_ns],
                 LONG[self.last_look_ns],
                 b"\0" if self.last_look_tolerance is None else b"\2" + NANOS_BYTES[self.last_look_tolerance],
+                LONG[self.volatility_window_s],
                 (COUNT[len(self.tiers)] + b"".join([item.encoded() for item in self.tiers]) if self.tiers else b"")
                 + b"\0",
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
@@ -3445,6 +3507,7 @@ class SetDeskTerms(Message, frozen=True):
             at = end
         else:
             at += 1
+        volatility_window_s, at = read_long(data, at)
         tiers, at = read_items(data, at, TierMarkup.decoded)
         size = data[at]
         at += 1
@@ -3509,6 +3572,7 @@ class SetDeskTerms(Message, frozen=True):
             life_ns,
             last_look_ns,
             last_look_tolerance,
+            volatility_window_s,
             event_id,
             command_id,
             correlation_id,
@@ -3546,6 +3610,181 @@ class SetDeskTerms(Message, frozen=True):
             last_look_tolerance=None
             if data["last_look_tolerance"] is None
             else bytes_to_nanos(data["last_look_tolerance"]),
+            volatility_window_s=data["volatility_window_s"],
+            event_id=data["event_id"],
+            command_id=data["command_id"],
+            correlation_id=data["correlation_id"],
+            caused_by=data["caused_by"],
+            actor_id=data["actor_id"],
+            timestamp=data["timestamp"],
+        )
+
+
+class UpdateMarketMeasures(Message, frozen=True):
+    """What market data measured of an instrument, when one of its minutes was final."""
+
+    schema_name: ClassVar[str] = "inquiries.UpdateMarketMeasures"
+
+    instrument_id: str
+    """The instrument, as listed."""
+    measured_at: int
+    """End of that minute, nanoseconds since the epoch, UTC."""
+    ema_fast: int | None = None
+    """EMA of the closes of minutes, 5 of them, in quote units; null until there are so many."""
+    ema_slow: int | None = None
+    """The same of 15."""
+    volatility_5m: int | None = None
+    """Realised volatility of the last 5 minutes, in parts of one; null until there are so many."""
+    volatility_15m: int | None = None
+    """The same of 15 minutes."""
+    volatility_1h: int | None = None
+    """The same of an hour."""
+    event_id: str = ""
+    """Unique id of this message; the same when it is sent again."""
+    command_id: str = ""
+    """Id of the command of a user or operator that began it all."""
+    correlation_id: str = ""
+    """Ties together everything that belongs to one business transaction."""
+    caused_by: str = ""
+    """Id of the message, or of the trade, that caused this one."""
+    actor_id: str = ""
+    """Who gave the command."""
+    timestamp: int = 0
+    """Nanoseconds since the epoch, UTC: the shard's clock for an event, the time of receipt for a command."""
+
+    def encoded(self, sent: Sender | None = None) -> bytes:
+        """The Avro bytes."""
+        return b"".join(
+            (
+                STRING[self.instrument_id],
+                LONG[self.measured_at],
+                b"\0" if self.ema_fast is None else b"\2" + NANOS_BYTES[self.ema_fast],
+                b"\0" if self.ema_slow is None else b"\2" + NANOS_BYTES[self.ema_slow],
+                b"\0" if self.volatility_5m is None else b"\2" + NANOS_BYTES[self.volatility_5m],
+                b"\0" if self.volatility_15m is None else b"\2" + NANOS_BYTES[self.volatility_15m],
+                b"\0" if self.volatility_1h is None else b"\2" + NANOS_BYTES[self.volatility_1h],
+                envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
+            )
+        )
+
+    @classmethod
+    def decoded(cls, data: bytes, at: int) -> Self:
+        """From the Avro bytes that begin there. Raises ValueError or LookupError for anything else."""
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        instrument_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        measured_at, at = read_time(data, at) if known is None else (known, at + 9)
+        ema_fast: int | None = None
+        if data[at]:
+            at += PRESENT[data[at]]
+            end = at + NANOS_SIZE_AT[data[at]]
+            ema_fast = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
+        ema_slow: int | None = None
+        if data[at]:
+            at += PRESENT[data[at]]
+            end = at + NANOS_SIZE_AT[data[at]]
+            ema_slow = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
+        volatility_5m: int | None = None
+        if data[at]:
+            at += PRESENT[data[at]]
+            end = at + NANOS_SIZE_AT[data[at]]
+            volatility_5m = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
+        volatility_15m: int | None = None
+        if data[at]:
+            at += PRESENT[data[at]]
+            end = at + NANOS_SIZE_AT[data[at]]
+            volatility_15m = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
+        volatility_1h: int | None = None
+        if data[at]:
+            at += PRESENT[data[at]]
+            end = at + NANOS_SIZE_AT[data[at]]
+            volatility_1h = NANOS_FROM[data[at:end]]
+            at = end
+        else:
+            at += 1
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        event_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        command_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        correlation_id = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        caused_by = data[at:end].decode()
+        at = end
+        size = data[at]
+        at += 1
+        if size & 0x81:
+            size, at = long_size(data, at - 1)
+        end = at + (size >> 1)
+        actor_id = data[at:end].decode()
+        at = end
+        known = TIME_AT.get(data[at : at + 9])
+        timestamp, at = read_time(data, at) if known is None else (known, at + 9)
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes, not {at}")
+        return cls(
+            instrument_id,
+            measured_at,
+            ema_fast,
+            ema_slow,
+            volatility_5m,
+            volatility_15m,
+            volatility_1h,
+            event_id,
+            command_id,
+            correlation_id,
+            caused_by,
+            actor_id,
+            timestamp,
+        )
+
+    @classmethod
+    def from_avro(cls, data: dict[str, Any]) -> Self:
+        """From what an Avro library reads."""
+        return cls(
+            instrument_id=data["instrument_id"],
+            measured_at=data["measured_at"],
+            ema_fast=None if data["ema_fast"] is None else bytes_to_nanos(data["ema_fast"]),
+            ema_slow=None if data["ema_slow"] is None else bytes_to_nanos(data["ema_slow"]),
+            volatility_5m=None if data["volatility_5m"] is None else bytes_to_nanos(data["volatility_5m"]),
+            volatility_15m=None if data["volatility_15m"] is None else bytes_to_nanos(data["volatility_15m"]),
+            volatility_1h=None if data["volatility_1h"] is None else bytes_to_nanos(data["volatility_1h"]),
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -3659,5 +3898,6 @@ MESSAGES: tuple[type[Message], ...] = (
     RespondToInquiry,
     SetDeskSwitch,
     SetDeskTerms,
+    UpdateMarketMeasures,
     UpdateReferencePrices,
 )

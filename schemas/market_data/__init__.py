@@ -59,6 +59,10 @@ class IntervalAnalytics(msgspec.Struct, frozen=True):
     """Wilder's average true range, 14 bars."""
     realized_volatility: float | None = None
     """Square root of the summed squares of the logarithmic returns of so many minutes as the interval has; not for a year."""
+    ema_fast: float | None = None
+    """EMA of the closes, 5 bars."""
+    ema_slow: float | None = None
+    """EMA of the closes, 15 bars."""
 
     def encoded(self) -> bytes:
         """The Avro bytes."""
@@ -78,6 +82,8 @@ class IntervalAnalytics(msgspec.Struct, frozen=True):
                 b"\0" if self.bollinger_upper is None else b"\2" + DOUBLE.pack(self.bollinger_upper),
                 b"\0" if self.atr is None else b"\2" + DOUBLE.pack(self.atr),
                 b"\0" if self.realized_volatility is None else b"\2" + DOUBLE.pack(self.realized_volatility),
+                b"\0" if self.ema_fast is None else b"\2" + DOUBLE.pack(self.ema_fast),
+                b"\0" if self.ema_slow is None else b"\2" + DOUBLE.pack(self.ema_slow),
             )
         )
 
@@ -154,6 +160,18 @@ class IntervalAnalytics(msgspec.Struct, frozen=True):
             realized_volatility, at = read_double(data, at)
         else:
             at += 1
+        ema_fast: float | None = None
+        if data[at]:
+            at += PRESENT[data[at]]
+            ema_fast, at = read_double(data, at)
+        else:
+            at += 1
+        ema_slow: float | None = None
+        if data[at]:
+            at += PRESENT[data[at]]
+            ema_slow, at = read_double(data, at)
+        else:
+            at += 1
         return cls(
             interval_s,
             start,
@@ -169,6 +187,8 @@ class IntervalAnalytics(msgspec.Struct, frozen=True):
             bollinger_upper,
             atr,
             realized_volatility,
+            ema_fast,
+            ema_slow,
         ), at
 
     @classmethod
@@ -189,6 +209,8 @@ class IntervalAnalytics(msgspec.Struct, frozen=True):
             bollinger_upper=data["bollinger_upper"],
             atr=data["atr"],
             realized_volatility=data["realized_volatility"],
+            ema_fast=data["ema_fast"],
+            ema_slow=data["ema_slow"],
         )
 
 

@@ -44,6 +44,8 @@ def oracle(high: Array, low: Array, close: Array) -> dict[str, Array]:
     return {
         "sma": talib.SMA(close, 20),
         "ema": talib.EMA(close, 20),
+        "ema_fast": talib.EMA(close, 5),
+        "ema_slow": talib.EMA(close, 15),
         "rsi": talib.RSI(close, 14),
         "macd": macd,
         "macd_signal": signal,
@@ -117,7 +119,7 @@ def test_what_would_be_if_the_bar_closed_now_is_what_is_when_it_does() -> None:
 
 def test_a_market_that_does_not_move_is_at_rest() -> None:
     rest = values_of(walked(closes(*[97.0] * 40))[-1])
-    assert rest == Values(97, 97, 50, 0, 0, 0, 97, 97, 97, 0)
+    assert rest == Values(97, 97, 50, 0, 0, 0, 97, 97, 97, 0, 97, 97)
 
 
 def test_a_market_that_only_rises_has_an_rsi_of_100() -> None:
@@ -132,7 +134,7 @@ def test_indicators_are_silent_until_there_are_bars_enough() -> None:
     }
     assert needed == {
         "sma": 20, "ema": 20, "rsi": 15, "atr": 15, "macd": 34, "macd_signal": 34, "macd_histogram": 34,
-        "bollinger_lower": 20, "bollinger_middle": 20, "bollinger_upper": 20,
+        "bollinger_lower": 20, "bollinger_middle": 20, "bollinger_upper": 20, "ema_fast": 5, "ema_slow": 15,
     }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from desk import (
     decide,
     inquire,
     market,
+    measured,
     quote,
     respond,
     terms,
@@ -107,12 +108,20 @@ class People:
             "book_id": rng.choice(("", *BOOKS)),
             "last_look_ns": rng.choice((0, NANOS // 10, 3 * NANOS, 3 * NANOS)),
             "last_look_tolerance": rng.choice((None, 0, 0)),
+            "signal_max": rng.choice((0, units("0.25"))),
+            "volatility_window_s": rng.choice((0, 300, 3_600)),
+            "ref_age_max_ns": rng.choice((2, 2, 60)) * NANOS,
         }
         return rng.choice(
             (
                 terms(rng.choice((DeskPolicy.INVENTORY, DeskPolicy.MOCK, DeskPolicy.PARITY)), **limits),
                 by_hand(**limits),
-                *[market(self._price(), at=self.now - rng.choice((0, 0, NANOS, 5 * NANOS)))] * 3,
+                *[market(self._price(), at=self.now - rng.choice((0, 0, NANOS, 5 * NANOS)))] * 5,
+                measured(
+                    *(rng.choice((None, 99.9, 100, 100.5)) for _ in range(2)),
+                    *(rng.choice((None, 0, 0.001, 0.02)) for _ in range(3)),
+                    at=self.now - rng.choice((0, NANOS, 300 * NANOS)),
+                ),
                 SetDeskSwitch(is_on=rng.random() < 0.1, book_id=rng.choice(("", *BOOKS))),
                 Tick(is_manual=False),
             )
@@ -158,18 +167,20 @@ def test_memory_may_be_lost_after_every_record(seed: int) -> None:
 
 
 def test_days_have_something_of_everything() -> None:
-    outcomes, reasons, refused = set(), set(), 0
+    outcomes, reasons, refused, count = set(), set(), 0, 0
     for seed in range(40):
         _, promises, _ = day(seed, 300)
         outcomes |= {event.outcome for event in promises.inquiries.values()}
         reasons |= {event.reason_code for event in promises.inquiries.values()}
         refused += promises.refused
+        count += promises.measured
     assert outcomes - {None} == {
         *("DONE", "TIED", "COVERED", "TRADED_AWAY", "PASSED", "REJECTED", "EXPIRED", "CANCELLED", "WITHDRAWN")
     }
     assert {"KILL_SWITCH", "POSITION_LIMIT", "STALE", "PRICE_TOO_FAR", "DRAWN"} <= reasons
     assert {"FIRM_TIME_PASSED", "LAST_LOOK"} <= reasons
     assert refused > 1_000
+    assert count > 20
 
 
 def test_the_row_is_the_last_event() -> None:

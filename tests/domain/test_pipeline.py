@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,7 +24,7 @@ from domain.account_rows import FEES
 from schemas.accounts import BalanceEvent, OrderEvent, ResetAccounts
 from schemas.enums import OrderStatus, ReasonCode
 from schemas.order_commands import NewOrder
-from schemas.wire import NANOS
+from schemas.wire import NANOS, Message
 
 ROOT = Path(__file__).parents[2]
 
@@ -141,8 +142,13 @@ def test_the_same_records_bring_the_same_rows_and_events_from_any_memory(seed: i
                 mark = len(again.undo)
                 again.run(command)
                 again.take_back(mark)
-            assert again.run(command) == plain.run(command)
+            assert said(again.run(command)) == said(plain.run(command))
         assert again.snapshot() == plain.snapshot() == machine.snapshot()
+
+
+def said(events: list[Any]) -> list[Any]:
+    """What leaves a shard. In which inner events it is decided may depend on what the shard has looked at before."""
+    return [event for event in events if isinstance(event, Message)]
 
 
 @pytest.mark.parametrize("seed", seeds(12))
@@ -204,6 +210,7 @@ def _fold(calm: ByteShard, pure: Machine) -> None:
 DIGESTS = """
 import hashlib
 from random import Random
+from typing import Any
 import msgspec
 from days import Day
 from schemas.accounts import ResetAccounts

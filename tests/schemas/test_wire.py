@@ -136,7 +136,8 @@ def decoded(codec: Codec, data: bytes) -> Message | None:
     except Undecodable as error:
         assert error.reason in {"UNDECODABLE", "MISSING_FIELD"}  # noqa: PT017 - either answer will do
         return None
-    assert codec.decode(codec.encode(found)) == found
+    encoded = codec.encode(found)
+    assert codec.encode(codec.decode(encoded)) == encoded, "by their bytes: what is no number equals nothing"
     return found
 
 

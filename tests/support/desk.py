@@ -26,6 +26,7 @@ from schemas.inquiries import (
     ReferencePrice,
     RespondToInquiry,
     SetDeskTerms,
+    UpdateMarketMeasures,
     UpdateReferencePrices,
 )
 from schemas.wire import NANOS
@@ -115,6 +116,17 @@ def by_hand(**more: Any) -> SetDeskTerms:
 
 def market(mid: float | str, *, at: int = START, instrument: str = AAPL, **more: Any) -> UpdateReferencePrices:
     return UpdateReferencePrices((ReferencePrice(instrument, units(mid), at, **more),))
+
+
+def measured(
+    fast: float | str | None = None,
+    slow: float | str | None = None,
+    *volatilities: float | str | None,
+    at: int = START,
+    instrument: str = AAPL,
+) -> UpdateMarketMeasures:
+    """What market data tells of a minute: averages of 5 and 15 closes; volatilities of 5 minutes, 15, an hour."""
+    return UpdateMarketMeasures(instrument, at, money(fast), money(slow), *map(money, volatilities))
 
 
 def trades_with(*names: str) -> list[AccountKindChanged]:

@@ -38,6 +38,8 @@ class Desk:
             "volatility": CENT,
             "last_look_ns": 5 * NANOS,
             "last_look_tolerance": CENT,
+            "signal_max": 2 * CENT,
+            "volatility_window_s": 900,
         }
         yield desk.terms(**usual)
         yield desk.terms(DeskPolicy.PARITY, book_id=DESK[1], **usual)
@@ -60,6 +62,7 @@ class Desk:
             requested_price=rng.choice((None, price, price, price)),
         )
         middles = tuple(ReferencePrice(each, prices[1], now) for each, prices in self.prices.items())
+        measured = desk.measured(1 + price % 7 / 100, 1, 0, 0.01, at=now, instrument=symbol)
         chosen = rng.choice(
             (
                 *[asks] * 7,
@@ -67,7 +70,7 @@ class Desk:
                 *[InquiryReply(*known, InquiryResponse.ACCEPT, rng.choice((BUY, SELL, Side.UNKNOWN)))] * 3,
                 InquiryReply(*known, rng.choice(list(InquiryResponse)), price=price),
                 *[InquiryVerdict(*known, rng.choice(list(DealerDecision)), price)] * 2,
-                UpdateReferencePrices(middles),
+                UpdateReferencePrices(middles) if quantity % 3 else measured,
                 SetDeskSwitch(is_on=rng.random() < 0.1, book_id=rng.choice(("", *DESK))),
             )
         )

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from typing import Any
 
+from desk_reader import check_quote
 from examples import BUY
 from machines import Machine, of_type
 
 from domain.inquiry_life import ANSWERS, FINAL
 from domain.inquiry_rows import Cleared
-from schemas.inquiries import DeskPositionChanged, InquiryBooked, InquiryEvent, InquiryRefused
+from schemas.inquiries import DeskPositionChanged, InquiryBooked, InquiryEvent, InquiryRefused, QuoteDecided
 from schemas.order_books import TradeExecuted
 
 NEXT = defaultdict(set)
@@ -27,12 +28,16 @@ class Promises:
         self.notionals: defaultdict[str, int] = defaultdict(int)
         self.trades: list[str] = []
         self.refused = 0
+        self.measured = 0
+        """Decisions in which there was something that market data measured."""
 
     def look(self, machine: Machine, command: Any, events: list[Any]) -> None:
         for event in events:
             match event:
                 case InquiryEvent():
                     self._inquiry(event)
+                case QuoteDecided():
+                    self._decided(machine, event)
                 case InquiryBooked():
                     self._booked(event)
                 case DeskPositionChanged():
@@ -58,6 +63,21 @@ class Promises:
             assert event.position_version == self.counts[key]
             assert event.as_of_offset == len(self.trades)
         self.inquiries[event.inquiry_id] = event
+
+    def _decided(self, machine: Machine, event: QuoteDecided) -> None:
+        """The record has all that a reader needs who wants to know how the prices came about."""
+        terms = machine.state.terms_of(event.book_id, event.instrument_id)
+        inquiry = self.inquiries[event.inquiry_id]
+        assert (event.config_hash, event.version) == (terms.config_hash, inquiry.version)
+        self.measured += event.measured_at is not None
+        check_quote(
+            event,
+            terms,
+            tick=machine.state.instruments.get(event.instrument_id).tick,
+            position=self.positions[f"{event.book_id}|{event.instrument_id}"],
+            quantity=inquiry.quote_qty or inquiry.quantity,
+            tier=inquiry.client_tier,
+        )
 
     def _booked(self, event: InquiryBooked) -> None:
         key, sign = f"{event.book_id}|{event.instrument_id}", -1 if event.side is BUY else 1

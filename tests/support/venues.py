@@ -27,6 +27,7 @@ from domain.ingress import Refused
 from domain.parking import CommandTaken
 from schemas.accounts import CancelOpenOrders, ResetAccounts, SetFeeSchedule, SetKillSwitch, SetLimits, SetMarginRates
 from schemas.feeds import MarketDataEvent
+from schemas.inquiries import UpdateMarketMeasures
 from schemas.order_books import (
     CancelAllOrders,
     ChangePhase,
@@ -77,7 +78,7 @@ def door_of(command: Any) -> tuple[str, str | None]:
         return "order_commands", command.account_id
     if isinstance(command, MarketDataEvent):
         return "feeds", command.symbol
-    if type(command) in (*INQUIRY_COMMANDS, *OF_THE_DESK):
+    if type(command) in (*INQUIRY_COMMANDS, *OF_THE_DESK, UpdateMarketMeasures):
         return _door_of_the_desk(command)
     is_for_all = isinstance(command, ResetAccounts | SetFeeSchedule | SetMarginRates) or (
         isinstance(command, SetKillSwitch | SetLimits | CancelOpenOrders) and not command.account_id
