@@ -38,7 +38,7 @@ from app.exactly_once.watchdog import Watchdog
 from app.faust_settings import faust_settings
 from app.machine import Noun, NounMachine
 from app.registry import ConfluentRegistry, FileRegistry, Registry, RegistryUnreachable
-from app.settings import Profile, Settings, SettingsError, from_environment
+from app.settings import NICENESS, Profile, Settings, SettingsError, from_environment
 from app.topics import TOPICS, compression_of
 from schemas.shared import Tick
 
@@ -243,7 +243,10 @@ def version() -> str:
     return metadata.version("trading-platform")
 
 
-app = TradingApp(read_settings())
+settings = read_settings()
+if settings.gives_way:
+    os.nice(NICENESS)  # before there are threads: each has what the one that begins it has
+app = TradingApp(settings)
 
 
 async def watch() -> None:

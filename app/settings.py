@@ -14,6 +14,8 @@ from msgspec import Meta
 FAMILIES = ("KAFKA_", "WEB_", "SCHEMA_REGISTRY_", "INSTANCE_")
 """Prefixes that are ours alone: an unknown name among them is a typing mistake."""
 LIKENESS_MIN = 0.86
+NICENESS = 10
+"""Of a worker that gives way: a tenth of what others get, where there is not enough for all."""
 
 
 class Profile(StrEnum):
@@ -100,6 +102,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def is_gateway(self) -> bool:
         """Whether this worker answers to the outside."""
         return GATEWAY in self.roles.split(",")
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether this worker does nothing for which an order waits."""
+        return self.supervised and not self.is_gateway and set(self.nouns) <= {"feeds", "market_data"}
 
     @property
     def brokers(self) -> str:

@@ -10,11 +10,11 @@ from time import perf_counter
 
 import aiohttp
 from kafka import free_port, private_broker
-from system import System, running
+from system import System, child_of, running
 
 from app import broker
 from bench.report import Measure
-from bench.stage import child_of, java_of, subfolder
+from bench.stage import java_of, subfolder
 
 NAMES = ("worker_rss_mb", "broker_rss_mb", "start_warm_s")
 IDLE_S, DEMO_S = 20.0, 10.0

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import aiohttp
 from kafka import free_port
-from system import System
+from system import System, child_of
 
 from app import broker
 from app.settings import ROLES, Profile
@@ -22,7 +22,7 @@ from bench.load import Listener, Sent, listening, send_by_schedule, until_heard
 from bench.opening import open_market
 from bench.orders import INBOX, Written, codec, crossing_orders
 from bench.report import Measure
-from bench.stage import PARTITIONS, WORKERS, child_of, cpu_s, java_of, make_topics, quantile
+from bench.stage import PARTITIONS, WORKERS, cpu_s, java_of, make_topics, quantile
 from schemas.accounts import OrderEvent
 from schemas.enums import OrderStatus
 from schemas.order_books import TradeExecuted

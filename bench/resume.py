@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from kafka import free_port
-from system import System
+from system import System, child_of
 
 from app.reading import reader, shards
 from app.settings import NOUNS, Profile, read
@@ -22,7 +22,7 @@ from bench.latency import market, topics_of
 from bench.load import Listener, listening, producing
 from bench.orders import INBOX, TRADERS, codec, partition_of_trader
 from bench.report import Measure
-from bench.stage import PARTITIONS, WORKERS, child_of, make_topics, subfolder
+from bench.stage import PARTITIONS, WORKERS, make_topics, subfolder
 from schemas.accounts import BalanceEvent, DepositFunds
 from schemas.wire import NANOS
 

@@ -81,12 +81,6 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def child_of(pid: int) -> int:
-    """The worker of a supervisor."""
-    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(child)
-
-
 def java_of(data_dir: Path) -> int:
     """The broker of a data folder."""
     status = Status.read(data_dir / "kafka")

@@ -23,4 +23,5 @@ NOUN = Noun(
     evolve=machine.evolve,
     deadline=machine.deadline,
     is_ingress=True,
+    read_pause_s=0.005,
 )

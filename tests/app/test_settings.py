@@ -109,6 +109,14 @@ def test_an_unknown_role_is_refused(roles: str) -> None:
         read({"ROLES": roles}, NOWHERE)
 
 
+def test_a_worker_for_which_no_order_waits_gives_way() -> None:
+    for roles in ("feeds,market_data", "feeds"):
+        assert read({"ROLES": roles, "SUPERVISED": "1"}, NOWHERE).gives_way
+        assert not read({"ROLES": roles}, NOWHERE).gives_way, "a command is no worker"
+    for roles in ("feeds,market_data,gateway", "feeds,accounts"):
+        assert not read({"ROLES": roles, "SUPERVISED": "1"}, NOWHERE).gives_way
+
+
 def test_good_values_are_taken() -> None:
     settings = read(
         {

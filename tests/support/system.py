@@ -248,6 +248,11 @@ SCHEMAS = {
 }
 
 
+def child_of(pid: int) -> int:
+    """The worker of a supervisor."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
 def decoded(record: Any) -> dict[str, Any]:
     """A record's value by a plain Avro library, with its headers and place."""
     value = record.value

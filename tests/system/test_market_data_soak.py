@@ -11,7 +11,7 @@ from time import monotonic
 from typing import NamedTuple
 
 import pytest
-from system import FAUST, ROOT, System, running
+from system import FAUST, ROOT, System, child_of, running
 
 from domain.repetitions import PAGES_MAX
 from domain.series import BARS_KEPT
@@ -40,10 +40,6 @@ class Sample(NamedTuple):
 def rss_mb(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
-
-def child_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
 async def feed(system: System) -> asyncio.subprocess.Process:

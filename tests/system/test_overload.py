@@ -21,7 +21,7 @@ from chaos_load import Sender
 from chaos_system import Broker, Worker
 from chaos_watch import Watch
 from examples import BUY, SELL, listing
-from system import PATIENCE_S, System
+from system import PATIENCE_S, System, child_of
 
 from app import reading
 from app.settings import NOUNS, Profile, Settings
@@ -157,10 +157,6 @@ async def test_a_backlog_is_drained_and_nothing_of_it_is_lost(tmp_path: Path) ->
 async def test_a_backlog_of_a_million_commands_is_drained_in_bounded_memory(tmp_path: Path) -> None:
     """The bound is that of the rows: each shard keeps its last 50,000 finished orders, and all that are open."""
     assert await drain_a_backlog(tmp_path, 1_000_000) < 1_200
-
-
-def child_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
 @asynccontextmanager

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 from event_time import SYMBOLS, Oracle, arrivals
-from system import System, running
+from system import System, child_of, running
 
 from app.codecs import Codec
 from app.registry import FileRegistry
-from app.settings import Profile
+from app.settings import NICENESS, Profile
 from app.topics import FEEDS, partition_of, partitions_of
 from domain.observations import AGGRESSOR_SIGN, Printed
 from domain.series import SECOND
@@ -118,6 +118,16 @@ async def judge(system: System, arrived: list[Printed]) -> None:
         assert (*shown, last["ticks"]) == ended[key][:6], key
     counted = sum(each.ticks for (_, size, _), each in oracle.windows().items() if size == SECOND)
     assert counted + len(lost) + oracle.repeated == len(arrived), "no tick is in no second without being told"
+
+
+def priorities(pid: int) -> set[int]:
+    """Of all threads of a process."""
+    return {os.getpriority(os.PRIO_PROCESS, int(each.name)) for each in Path(f"/proc/{pid}/task").iterdir()}
+
+
+async def test_a_worker_of_market_data_alone_lets_others_go_first(tmp_path: Path) -> None:
+    async with running(tmp_path, ROLES=ROLES) as system:
+        assert priorities(child_of(system.workers[0].pid)) == {os.getpriority(os.PRIO_PROCESS, 0) + NICENESS}
 
 
 async def test_bars_and_late_ticks_are_those_of_pandas_whenever_the_worker_is_killed(tmp_path: Path) -> None:
