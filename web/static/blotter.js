@@ -1,6 +1,6 @@
 "use strict";
 // What a blotter of inquiries knows, and how it shows each: nothing here touches a page.
-const ROWS_SHOWN = 50, INQUIRIES_KEPT = 2000;
+const ROWS_SHOWN = 50, INQUIRIES_KEPT = 2000, VERSIONS_KEPT = 16;
 const OPEN = new Set(["NEW", "ENRICHED", "QUOTED", "COUNTERED", "ACCEPTED"]);
 const COLUMNS = ["ID", "Time", "Age", "Ends in", "Client", "Side", "Instrument", "Book", "Quantity", "Price", "Bid", "Ask",
   "Mid", "Skew", "Competition", "Status", "Outcome", "Cover", "Trader", "By", "Reason", "Answered in", "Position"];
@@ -10,6 +10,7 @@ class Blotter {
   constructor() {
     this.inquiries = new Map();
     this.positions = new Map();
+    this.earlier = new Map();  // versions before the last one, of each inquiry, as far as they were heard
   }
 
   // Takes a frame of the socket -> ids of the inquiries that look different now. A lower version changes nothing.
@@ -36,6 +37,7 @@ class Blotter {
   #hear(inquiry) {
     const known = this.inquiries.get(inquiry.inquiry_id);
     if (known && known.version >= inquiry.version) return false;
+    if (known) this.earlier.set(inquiry.inquiry_id, [known, ...this.versions(inquiry.inquiry_id)].slice(0, VERSIONS_KEPT));
     this.inquiries.set(inquiry.inquiry_id, inquiry);
     return true;
   }
@@ -51,26 +53,48 @@ class Blotter {
     if (this.inquiries.size <= INQUIRIES_KEPT) return;
     for (const [id, one] of this.inquiries) {
       if (this.inquiries.size <= INQUIRIES_KEPT / 2) return;
-      if (!OPEN.has(one.status)) this.inquiries.delete(id);
+      if (!OPEN.has(one.status)) { this.inquiries.delete(id); this.earlier.delete(id); }
     }
   }
 
-  // The newest first, of those that are wanted: "live", "done", "over" or "all", and a text that is somewhere in them.
-  shown(which = "all", text = "") {
-    const sought = text.trim().toUpperCase();
-    return [...this.inquiries.values()]
-      .filter((one) => isWanted(one, which) && (!sought || textOf(one).includes(sought)))
-      .sort((one, other) => newerFirst(one, other)).slice(0, ROWS_SHOWN);
+  // What was heard of an inquiry before its last version, the newest first.
+  versions(id) {
+    return this.earlier.get(id) ?? [];
   }
 
-  // The cells of one, as [text, kind]; `now` is the server's time in milliseconds.
-  cells(inquiry, now) {
-    const position = this.positions.get(`${inquiry.book_id}|${inquiry.instrument_id}`);
+  // The newest first, of those that are wanted: "live", "done", "over" or "all", and a text that is somewhere in them;
+  // `filters` are texts by the names of columns.
+  wanted(which = "all", text = "", filters = {}, now = 0) {
+    const sought = text.trim().toUpperCase();
+    const asked = COLUMNS.map((name, place) => [place, (filters[name] ?? "").trim()]).filter(([, filter]) => filter);
+    const passes = (one) => {
+      const cells = asked.length ? this.cells(one, now) : [];
+      return asked.every(([place, filter]) => matches(cells[place][0], filter));
+    };
+    return [...this.inquiries.values()]
+      .filter((one) => isWanted(one, which) && (!sought || textOf(one).includes(sought)) && passes(one))
+      .sort((one, other) => newerFirst(one, other));
+  }
+
+  shown(...asked) {
+    return this.wanted(...asked).slice(0, ROWS_SHOWN);
+  }
+
+  // All that is wanted as a file of comma-separated values, RFC 4180; the time of receipt in full.
+  csv(...asked) {
+    const now = asked[3] ?? 0, time = COLUMNS.indexOf("Time");
+    const lines = this.wanted(...asked).map((one) => this.cells(one, now).map(([text], place) => place === time ? one.received_at : text));
+    return [COLUMNS, ...lines].map((line) => `${line.map(csvOf).join(",")}\r\n`).join("");
+  }
+
+  // The cells of one, as [text, kind]; `now` is the server's time in milliseconds. An earlier version has no clock.
+  cells(inquiry, now, isEarlier = false) {
+    const position = isEarlier ? undefined : this.positions.get(`${inquiry.book_id}|${inquiry.instrument_id}`);
     const units = position ? position.position_qty : inquiry.position_qty;
-    const received = Date.parse(inquiry.received_at), end = endOf(inquiry), isOpen = OPEN.has(inquiry.status);
+    const received = Date.parse(inquiry.received_at), end = endOf(inquiry), isOpen = !isEarlier && OPEN.has(inquiry.status);
     const answered = inquiry.quoted_at ? `${Date.parse(inquiry.quoted_at) - received} ms` : "";
     return [
-      [inquiry.inquiry_id, "name"], [inquiry.received_at.slice(11, 23)],
+      [isEarlier ? `v${inquiry.version}` : inquiry.inquiry_id, "name"], [inquiry.received_at.slice(11, 23)],
       [isOpen ? seconds(now - received) : ""], [isOpen && end ? seconds(end - now) : ""],
       [inquiry.client_id], [inquiry.client_side, inquiry.client_side === "buy" ? "bid" : inquiry.client_side === "sell" ? "ask" : ""],
       [inquiry.instrument_id], [inquiry.book_id], [inquiry.qty], [inquiry.trade_price ?? inquiry.requested_price],
@@ -87,6 +111,24 @@ const textOf = (one) => [one.inquiry_id, one.client_id, one.instrument_id, one.b
   .join(" ").toUpperCase();
 const newerFirst = (one, other) => Date.parse(other.received_at) - Date.parse(one.received_at)
   || other.inquiry_number - one.inquiry_number;
+
+// Whether the text of a cell is what a filter asks for: a part of it, or behind a sign = all of it, ! not in it, > < >= <= a number.
+function matches(text, filter) {
+  const [, sign, rest] = /^(>=|<=|>|<|=|!)?\s*(.*)$/s.exec(filter), found = text.toUpperCase(), sought = rest.toUpperCase();
+  if (sign === "=") return found === sought;
+  if (sign === "!") return !found.includes(sought);
+  if (sign === undefined) return found.includes(sought);
+  const number = parseFloat(text), bound = Number(rest);
+  if (rest === "" || Number.isNaN(bound)) return true;  // nobody has finished typing
+  return { ">": number > bound, "<": number < bound, ">=": number >= bound, "<=": number <= bound }[sign];
+}
+
+// One value of such a file. What a spreadsheet would take for a formula is text; a number below zero is none.
+function csvOf(text) {
+  const safe = /^[=+\-@\t\r\n]/.test(text) && !/^-?\d+(\.\d+)?$/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
 const signOf = (units) => !units || Number(units) === 0 ? "" : String(units).startsWith("-") ? "ask" : "bid";
 const seconds = (milliseconds) => `${Math.max(0, milliseconds / 1000).toFixed(1)} s`;
 
@@ -136,4 +178,4 @@ function requestOf(action, inquiry, prices = {}) {
   return { path: `/api/v1/inquiries/${encodeURIComponent(inquiry.inquiry_id)}/${action}`, body };
 }
 
-if (typeof module !== "undefined") module.exports = { Blotter, COLUMNS, ROWS_SHOWN, actionsOf, endOf, requestOf, tintOf };
+if (typeof module !== "undefined") module.exports = { Blotter, COLUMNS, ROWS_SHOWN, VERSIONS_KEPT, actionsOf, csvOf, endOf, matches, requestOf, tintOf };
