@@ -212,7 +212,7 @@ class NounMachine:
     def _traces(self, record: Record) -> list[Header]:
         """The traces that a record belongs to: handed on with everything that it causes."""
         headers = record.headers
-        if len(headers) == 1 and headers[0][0] == identity.HEADER:  # as nearly always between shards
+        if not headers or (len(headers) == 1 and headers[0][0] == identity.HEADER):  # as nearly always
             traces = []
         else:
             traces = [header for header in headers if header[0] == TRACEPARENT]

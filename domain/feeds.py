@@ -78,7 +78,7 @@ class Pack(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def lets_go(self) -> bool:
         """Whether the next one need not wait: few came, and none waits before it."""
-        return self.alone < ALONE_MAX and self.wait == PACK_NS and not self.count
+        return self.wait == PACK_NS and self.alone < ALONE_MAX and not self.count
 
     def with_one_more(self, observation: Observation, now: int) -> "Pack":
         """The pack with this at its end."""

@@ -95,6 +95,14 @@ class Numbers:
             self.pages += 1
         return found
 
+    def note_all(self, first: int, last: int) -> bool:
+        """Notes numbers without a gap where they follow the highest that came; else nothing, and false."""
+        memory = self.memory
+        if first != memory[-1] + 1 or len(memory) == 1:
+            return False
+        memory[-1] = last
+        return True
+
     def _look_back(self, number: int) -> Came:
         for place in range(self.pages - 1, max(0, self.pages - PAGES_MAX) - 1, -1):
             page = self.changed.get(place) or self._read(place)

@@ -1,6 +1,6 @@
 """Ticks among what markets told, each counted once, each judged by the stream time at which it came."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
@@ -14,6 +14,8 @@ from domain.series import GRACE_NS, INTERVALS, NO_WINDOWS, SECOND, Levels, level
 
 SECOND_IN_TIME_NS = SECOND + GRACE_NS
 """From its beginning on, until a second is final."""
+RUN_MIN = 4
+"""Ticks of an instrument that are worth a look at all of them together."""
 MEMORIES_MAX = 32
 """Markets of one instrument whose numbers are remembered, trades and quotes each."""
 
@@ -97,9 +99,11 @@ class Remembered(NamedTuple):
 _REASONS = {Came.UNKNOWN: DropReason.PERHAPS_REPEATED, None: DropReason.TOO_MANY_MARKETS}
 
 
-def taken(series: Series, timed: Iterable[TimedTick], remembered: Remembered) -> Taken:
+def taken(series: Series, timed: list[TimedTick], remembered: Remembered) -> Taken:
     """Takes ticks into the windows that are not final for them. Observations without a price are none."""
     taking = _Taking(series, remembered)
+    if len(timed) >= RUN_MIN and taking.take_run(timed):
+        return taking.result()
     for stream_time, observation in timed:
         if isinstance(observation, Printed):
             taking.take(stream_time, observation, observation.price, "|trades")
@@ -144,6 +148,33 @@ class _Taking:
             ticks.append(_tick(observation, price, self.arrivals))
         else:
             self._late(stream_time, observation, price)
+
+    def take_run(self, timed: list[TimedTick]) -> bool:
+        """Takes trades in time that are numbered without a gap, for half of what they cost one by one; else nothing."""
+        numbers = [each.sequence for _, each in timed]
+        first, latest, exchange = numbers[0], timed[-1][0], timed[0][1].exchange
+        if not first or numbers != list(range(first, first + len(numbers))):
+            return False
+        seconds: dict[int, list[Ticked]] = {}
+        for _, each in timed:
+            if type(each) is not Printed or each.exchange != exchange:
+                return False
+            at = each.at
+            second = at - at % SECOND
+            if latest >= second + SECOND_IN_TIME_NS:
+                return False
+            terms = (at, each.sequence, each.price, each.quantity, each.aggressor, each.sets_price, each.adds_volume)
+            ticks = seconds.get(second)
+            if ticks is None:
+                seconds[second] = [tuple.__new__(Ticked, terms)]
+            else:
+                ticks.append(tuple.__new__(Ticked, terms))
+        memory = self._opened(exchange + "|trades")
+        if memory is None or not memory.note_all(first, numbers[-1]):
+            return False
+        self.arrivals += len(timed)
+        self.seconds = seconds
+        return True
 
     def _opened(self, source: str) -> Numbers | None:
         found = self.remembered.memory(source)

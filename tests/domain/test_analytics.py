@@ -124,6 +124,26 @@ def test_how_ticks_are_packed_changes_no_bar_and_no_indicator(seed: int) -> None
     assert snapshots[0] == snapshots[1] == snapshots[2]
 
 
+@pytest.mark.parametrize("seed", seeds(10))
+def test_ticks_that_follow_one_another_change_the_same_however_they_are_packed(seed: int) -> None:
+    """Most are numbered without a gap, and are taken together; here and there one comes twice, late or without one."""
+    rng, number, ticks = Random(seed), 0, []
+    for place in range(400):
+        number += rng.choice((1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 0))
+        late = rng.choice((0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 8))
+        at_s = place / rng.choice((7, 7, 7, 7, 7, 7, 7, 7, 8)) - late
+        ticks.append(tick(rng.randrange(90, 110), at_s, quantity=rng.randrange(5), sequence=number))
+    snapshots = []
+    for size_max in (1, 9, 100):
+        machine = Machine("market_data")
+        for pack in packs(ticks, Random(seed), size_max):
+            machine.run(heard(pack))
+        rows = machine.snapshot()
+        bars_told = {key: (bar.start, bar.pane) for key, bar in rows["bars"].items()}
+        snapshots.append((bars_told, rows["series"], rows["memories"], rows["pages"], rows["indicators"]))
+    assert snapshots[0] == snapshots[1] == snapshots[2]
+
+
 @pytest.mark.parametrize("seed", seeds(5))
 def test_memory_may_be_lost_between_any_two_packs(seed: int) -> None:
     machine = Machine("market_data")
