@@ -7,6 +7,7 @@ record, whatever happens to the process.
 from collections.abc import Iterator
 
 from domain import quoting
+from domain.desk_terms import DeskTerms
 from domain.inquiry_facts import key_of, pending_of, side_of
 from domain.inquiry_life import COUNTER_ROUNDS_MAX, Step
 from domain.inquiry_rows import TRADES_FROM, Event, Inquiry, State
@@ -42,7 +43,7 @@ def by_auto_trader(state: State, inquiry: Inquiry) -> Iterator[Event]:
     decision = quoting.quote(
         request_of(inquiry), exposure_of(state, inquiry), _market(state, inquiry, instrument), terms
     )
-    yield _told(state, inquiry, decision)
+    yield _told(inquiry, decision, terms)
     by = {"policy_id": terms.policy.value, "policy_config_hash": terms.config_hash}
     match decision.action:
         case QuoteAction.ACCEPT:
@@ -107,35 +108,14 @@ def _market(state: State, inquiry: Inquiry, instrument: Instrument) -> Market:
     return Market(instrument.tick, price.mid, age_ns, *by_hand, instrument.multiplier, stop, measures)
 
 
-def _told(state: State, inquiry: Inquiry, decision: Decision) -> QuoteDecided:
-    terms = state.terms_of(inquiry.book_id, inquiry.instrument_id)
+def _told(about: Inquiry, said: Decision, terms: DeskTerms) -> QuoteDecided:
     return QuoteDecided(
-        inquiry.inquiry_id,
-        inquiry.book_id,
-        inquiry.instrument_id,
-        inquiry.version,
-        terms.policy,
-        terms.config_hash,
-        action=decision.action,
-        reason_code=decision.reason_code,
-        price=decision.price,
-        bid_price=decision.bid_price,
-        ask_price=decision.ask_price,
-        ref_mid=decision.ref_mid,
-        signal=decision.signal,
-        reservation_price=decision.reservation_price,
-        half_spread=decision.half_spread,
-        skew=decision.skew,
-        size_adj=decision.size_adj,
-        tier_adj=decision.tier_adj,
-        gap=decision.gap,
-        inventory=decision.inventory,
-        volatility=decision.volatility,
-        ema_fast=decision.ema_fast,
-        ema_slow=decision.ema_slow,
-        realized_volatility=decision.realized_volatility,
-        measured_at=decision.measured_at,
-    )
+        about.inquiry_id, about.book_id, about.instrument_id, about.version, terms.policy, terms.config_hash,
+        said.action, said.reason_code, said.ref_mid, said.signal, said.reservation_price,
+        said.half_spread, said.skew, said.size_adj, said.tier_adj,
+        said.bid_price, said.ask_price, said.gap, said.inventory, said.volatility, said.price,
+        said.ema_fast, said.ema_slow, said.realized_volatility, said.measured_at,
+    )  # fmt: skip
 
 
 def offered(state: State, inquiry: Inquiry, decision: Decision, firm_ns: int, by: dict[str, str]) -> Inquiry:
@@ -245,34 +225,13 @@ def _position_changed(state: State, inquiry: Inquiry, trade: InquiryBooked) -> D
 
 def _public(state: State, inquiry: Inquiry, trade: InquiryBooked) -> TradeExecuted:
     """The trade in the form of every trade: the inquiry stands for both orders, and the client is the taker."""
+    number, account_id = inquiry.inquiry_number, inquiry.client_id
     return TradeExecuted(
-        trade_id=trade.trade_id,
-        order_id=inquiry.inquiry_id,
-        account_id=inquiry.client_id,
-        symbol=inquiry.instrument_id,
-        side=trade.side,
-        quantity=trade.quantity,
-        execution_price=trade.price,
-        commission=0,
-        execution_time=state.now,
-        venue=RFQ,
-        price=trade.price,
-        base=trade.base,
-        quote=trade.quote,
-        buy_order_id=inquiry.inquiry_id,
-        sell_order_id=inquiry.inquiry_id,
-        buy_account_id=trade.buy_account_id,
-        sell_account_id=trade.sell_account_id,
-        buy_order_number=inquiry.inquiry_number,
-        sell_order_number=inquiry.inquiry_number,
-        buy_commission=0,
-        sell_commission=0,
-        value=trade.value,
-        multiplier=trade.multiplier,
-        buy_leaves_quantity=0,
-        sell_leaves_quantity=0,
-        buy_fee_accrued=0,
-        sell_fee_accrued=0,
-        sequence=state.position(key_of(inquiry)).version,
-        caused_by=trade.trade_id,
-    )
+        trade.trade_id, inquiry.inquiry_id, account_id, inquiry.instrument_id, trade.side,
+        trade.quantity, trade.price, 0, state.now, RFQ,
+        trade.price, trade.base, trade.quote,
+        inquiry.inquiry_id, inquiry.inquiry_id, trade.buy_account_id, trade.sell_account_id,
+        number, number,
+        0, 0, trade.value, trade.multiplier,
+        0, 0, 0, 0, state.position(key_of(inquiry)).version,
+    )  # fmt: skip

@@ -42,32 +42,16 @@ def open_inquiry(state: State, command: OpenInquiry) -> Iterator[Event]:
 
 def _received(state: State, command: OpenInquiry) -> Inquiry:
     terms = state.terms_of(command.book_id, command.instrument_id)
+    number = (state.shard_row().inquiries + 1) * NUMBERS_PER_COUNT + state.partition
     return Inquiry(
-        inquiry_id=command.inquiry_id,
-        inquiry_number=(state.shard_row().inquiries + 1) * NUMBERS_PER_COUNT + state.partition,
-        version=1,
-        status=inquiry_life.after(None, Step.RECEIVED),
-        is_auto=terms.is_auto,
-        book_id=command.book_id,
-        instrument_id=command.instrument_id,
-        client_id=command.client_id,
-        client_side=command.client_side,
-        quantity=command.quantity,
-        requested_price=command.requested_price,
-        price_type=command.price_type,
-        client_tier=command.client_tier,
-        trader=command.trader,
-        security_type=command.security_type,
-        isin=command.isin,
-        currency=command.currency,
-        settle_date=command.settle_date,
-        competition=command.competition,
-        source=command.source,
-        due_time=command.due_time,
-        firm_until=command.firm_until,
-        expire_time=command.expire_time or state.now + terms.life_ns,
-        received_at=state.now,
-    )
+        command.inquiry_id, command.book_id, command.instrument_id, number,
+        command.client_id, command.client_side, command.quantity, 1, inquiry_life.after(None, Step.RECEIVED),
+        command.requested_price, command.price_type, command.client_tier, command.trader,
+        command.security_type, command.isin, command.currency, command.settle_date,
+        command.competition, command.source,
+        command.due_time, command.expire_time or state.now + terms.life_ns, state.now,
+        is_auto=terms.is_auto, firm_until=command.firm_until,
+    )  # fmt: skip
 
 
 def _fault(state: State, inquiry: Inquiry) -> InquiryReason | None:

@@ -13,8 +13,9 @@ from typing import Any
 import avro.schema
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 
+from schemas.field_code import attribute
 from schemas.generate import REGISTRY, load, nouns
-from schemas.message_code import ENVELOPE, attribute
+from schemas.message_code import ENVELOPE
 
 FULL = ("order_commands", "inquiry_commands")
 """Nouns with FULL_TRANSITIVE compatibility; the others have BACKWARD_TRANSITIVE."""

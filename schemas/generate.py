@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from schemas.message_code import Schema, enums, record_class
+from schemas.field_code import Schema
+from schemas.message_code import enums, record_class
 
 ROOT = Path(__file__).parent
 REGISTRY = ROOT / "registry.json"
@@ -57,6 +58,7 @@ def noun_module(noun: str, schemas: dict[str, Schema]) -> str:
         "NANOS_SIZE_AT",
         "STRING",
         "PRESENT",
+        "Run",
         "TIME_AT",
         "bytes_to_nanos",
         "envelope_bytes",

@@ -68,6 +68,11 @@ class _Longs(dict[int, bytes]):
     def __missing__(self, number: int) -> bytes:
         rest = (number << 1) ^ (number >> 63)
         assert 0 <= rest < 1 << 64, "an Avro long has 64 bits"
+        if rest >> 56 and not rest >> 63:
+            data = nine_bytes(rest)
+            self.remember(number, data)
+            remember_time(data, number)
+            return data
         found = bytearray()
         while rest > 0x7F:  # noqa: PLR2004 - seven bits
             found.append(rest & 0x7F | 0x80)
@@ -75,8 +80,6 @@ class _Longs(dict[int, bytes]):
         found.append(rest)
         data = bytes(found)
         self.remember(number, data)
-        if len(data) == TIME_SIZE:
-            remember_time(data, number)
         return data
 
     def remember(self, number: int, data: bytes) -> None:
@@ -136,6 +139,22 @@ STRING = _Strings()
 PRESENT = {2: 1}
 """Bytes of the branch of ["null", type] that is not null, by what they hold: another branch there is not."""
 BOOLEAN = (b"\0", b"\1")
+
+
+class Run:
+    """Fields that stand together in a message: as they usually are, and as they were in the last one that was encoded.
+
+    An inquiry is told of several times in a row, and what was asked for is always the same.
+    """
+
+    __slots__ = ("last", "usual", "usual_bytes")
+
+    def __init__(self, usual: tuple[Any, ...], usual_bytes: bytes) -> None:
+        self.usual, self.usual_bytes = usual, usual_bytes
+        self.last: tuple[tuple[Any, ...], bytes] = ((), b"")
+        """Values and bytes in one: they are read in one step, whoever else encodes meanwhile."""
+
+
 DOUBLE = Struct("<d")
 
 
@@ -146,12 +165,36 @@ TIME_SIZE = 9
 """Bytes of a time between 1971 and 2116."""
 
 
+_EIGHT = Struct("<Q")
+_MORE = 0x8080808080808080
+"""The bits that say that another byte follows, of eight bytes."""
+
+
+def nine_bytes(rest: int) -> bytes:
+    """Zigzag of a time as an Avro long: 56 bits are spread over eight bytes, twice 28, four times 14, eight times 7."""
+    spread = (rest & 0xFFFFFFF) | (rest & 0xFFFFFFF0000000) << 4
+    spread = (spread & 0x3FFF00003FFF) | (spread & 0xFFFC0000FFFC000) << 2
+    spread = (spread & 0x7F007F007F007F) | (spread & 0x3F803F803F803F80) << 1
+    return _EIGHT.pack(spread | _MORE) + bytes((rest >> 56,))
+
+
 def read_time(data: bytes, at: int) -> tuple[int, int]:
-    """A long that comes again soon -> it, and where the next field begins."""
-    time, end = read_long(data, at)
-    if end == at + TIME_SIZE:
-        remember_time(data[at:end], time)
-        LONG.remember(time, data[at:end])
+    """A long that comes again soon, most of them times -> it, and where the next field begins.
+
+    One that takes nine bytes without need is remembered by nobody: what is written is as short as can be.
+    """
+    end = at + TIME_SIZE
+    found = data[at:end]
+    (spread,) = _EIGHT.unpack_from(found) if len(found) == TIME_SIZE and 0 < found[-1] < 0x80 else (0,)  # noqa: PLR2004
+    if spread & _MORE != _MORE:
+        return read_long(data, at)
+    spread ^= _MORE
+    spread = (spread & 0x7F007F007F007F) | (spread & 0x7F007F007F007F00) >> 1
+    spread = (spread & 0x3FFF00003FFF) | (spread & 0x3FFF00003FFF0000) >> 2
+    rest = (spread & 0xFFFFFFF) | (spread & 0xFFFFFFF00000000) >> 4 | found[-1] << 56
+    time = (rest >> 1) ^ -(rest & 1)
+    remember_time(found, time)
+    LONG.remember(time, found)
     return time, end
 
 

@@ -53,6 +53,7 @@ from schemas.wire import (
     STRING,
     TIME_AT,
     Message,
+    Run,
     Sender,
     bytes_to_nanos,
     envelope_bytes,
@@ -1167,6 +1168,35 @@ class InquiryBooked(Message, frozen=True):
         )
 
 
+INQUIRY_EVENT_RUN_1 = Run((), b"")
+INQUIRY_EVENT_RUN_2 = Run(
+    (None, None, None, None, None, None, None, None, False), b"\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+)
+INQUIRY_EVENT_RUN_3 = Run(
+    (
+        "",
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        Side.UNKNOWN,
+        DeskParty.UNKNOWN,
+        0,
+        None,
+        None,
+        None,
+        0,
+        0,
+    ),
+    b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+)
+
+
 class InquiryEvent(Message, frozen=True):
     """An inquiry after it changed: all that is known of it."""
 
@@ -1180,16 +1210,16 @@ class InquiryEvent(Message, frozen=True):
     """What is asked for, a listed symbol."""
     inquiry_number: int
     """Number of the inquiry, unique in the system."""
-    version: int
-    """1, 2, 3, … per inquiry, without a gap."""
-    status: InquiryStatus
-    """State."""
     client_id: str
     """Who asks."""
     client_side: InquirySide
     """What the client wants."""
     quantity: int
     """Units asked for."""
+    version: int
+    """1, 2, 3, … per inquiry, without a gap."""
+    status: InquiryStatus
+    """State."""
     requested_price: int | None = None
     """Quote units at which the client would deal."""
     price_type: PriceType = PriceType.PRICE
@@ -1212,16 +1242,26 @@ class InquiryEvent(Message, frozen=True):
     """Where it came from."""
     due_time: int = 0
     """Until then a quote is wanted; zero where that does not matter."""
-    firm_until: int = 0
-    """Until then the quote, or the dealer's counter, is firm."""
     expire_time: int = 0
     """From then on the inquiry is over."""
+    received_at: int = 0
+    """When it came in."""
     outcome: InquiryOutcome | None = None
     """How it ended; null while it is open."""
     reason_code: InquiryReason | None = None
     """Why."""
     is_auto: bool = False
     """Whether the auto-trader decides."""
+    firm_until: int = 0
+    """Until then the quote, or the dealer's counter, is firm."""
+    policy_id: str = ""
+    """What decided; empty while nothing did, MANUAL for a person."""
+    policy_config_hash: str = ""
+    """Of the terms by which it decided."""
+    quoted_at: int = 0
+    """When the desk first answered; zero while it did not."""
+    ended_at: int = 0
+    """When it ended; zero while it is open."""
     position_qty: int | None = None
     """Units that the book had when it was enriched: booked ones alone."""
     position_notional: int | None = None
@@ -1258,10 +1298,6 @@ class InquiryEvent(Message, frozen=True):
     """Markup of the client's class."""
     quote_mid: int | None = None
     """Reference price when the dealer named its price: what a last look compares with."""
-    policy_id: str = ""
-    """What decided; empty while nothing did, MANUAL for a person."""
-    policy_config_hash: str = ""
-    """Of the terms by which it decided."""
     counter_price: int | None = None
     """The price of the last counter."""
     counter_side: Side = Side.UNKNOWN
@@ -1276,16 +1312,10 @@ class InquiryEvent(Message, frozen=True):
     """Its price."""
     cover_price: int | None = None
     """Price of the other dealer, where the client told it."""
-    received_at: int = 0
-    """When it came in."""
-    quoted_at: int = 0
-    """When the desk first answered; zero while it did not."""
     accepted_at: int = 0
     """When the client took a price of the dealer; zero while it did not."""
     look_until: int = 0
     """Of a trade that the dealer may look at once more: when that ends at the latest; zero without a last look."""
-    ended_at: int = 0
-    """When it ended; zero while it is open."""
     event_id: str = ""
     """Unique id of this message; the same when it is sent again."""
     command_id: str = ""
@@ -1301,65 +1331,148 @@ class InquiryEvent(Message, frozen=True):
 
     def encoded(self, sent: Sender | None = None) -> bytes:
         """The Avro bytes."""
+        values_1 = (
+            self.inquiry_id,
+            self.book_id,
+            self.instrument_id,
+            self.inquiry_number,
+            self.client_id,
+            self.client_side,
+            self.quantity,
+            self.requested_price,
+            self.price_type,
+            self.client_tier,
+            self.trader,
+            self.security_type,
+            self.isin,
+            self.currency,
+            self.settle_date,
+            self.competition,
+            self.source,
+            self.due_time,
+            self.expire_time,
+            self.received_at,
+        )
+        known, data_1 = INQUIRY_EVENT_RUN_1.last
+        if values_1 != known:
+            data_1 = b"".join(
+                (
+                    STRING[self.inquiry_id],
+                    STRING[self.book_id],
+                    STRING[self.instrument_id],
+                    LONG[self.inquiry_number],
+                    STRING[self.client_id],
+                    INQUIRYSIDE_BYTES[self.client_side],
+                    NANOS_BYTES[self.quantity],
+                    b"\0" if self.requested_price is None else b"\2" + NANOS_BYTES[self.requested_price],
+                    PRICETYPE_BYTES[self.price_type],
+                    STRING[self.client_tier],
+                    STRING[self.trader],
+                    SECURITYTYPE_BYTES[self.security_type],
+                    STRING[self.isin],
+                    STRING[self.currency],
+                    STRING[self.settle_date],
+                    b"\0" if self.competition is None else b"\2" + LONG[self.competition],
+                    STRING[self.source],
+                    LONG[self.due_time],
+                    LONG[self.expire_time],
+                    LONG[self.received_at],
+                )
+            )
+            INQUIRY_EVENT_RUN_1.last = values_1, data_1
+        values_2 = (
+            self.position_qty,
+            self.position_notional,
+            self.pending_buy_qty,
+            self.pending_sell_qty,
+            self.position_version,
+            self.as_of_offset,
+            self.ref_mid,
+            self.ref_age_ms,
+            self.is_stale,
+        )
+        if values_2 == INQUIRY_EVENT_RUN_2.usual:
+            data_2 = INQUIRY_EVENT_RUN_2.usual_bytes
+        else:
+            known, data_2 = INQUIRY_EVENT_RUN_2.last
+            if values_2 != known:
+                data_2 = b"".join(
+                    (
+                        b"\0" if self.position_qty is None else b"\2" + NANOS_BYTES[self.position_qty],
+                        b"\0" if self.position_notional is None else b"\2" + NANOS_BYTES[self.position_notional],
+                        b"\0" if self.pending_buy_qty is None else b"\2" + NANOS_BYTES[self.pending_buy_qty],
+                        b"\0" if self.pending_sell_qty is None else b"\2" + NANOS_BYTES[self.pending_sell_qty],
+                        b"\0" if self.position_version is None else b"\2" + LONG[self.position_version],
+                        b"\0" if self.as_of_offset is None else b"\2" + LONG[self.as_of_offset],
+                        b"\0" if self.ref_mid is None else b"\2" + NANOS_BYTES[self.ref_mid],
+                        b"\0" if self.ref_age_ms is None else b"\2" + LONG[self.ref_age_ms],
+                        BOOLEAN[self.is_stale],
+                    )
+                )
+                INQUIRY_EVENT_RUN_2.last = values_2, data_2
+        values_3 = (
+            self.quote_id,
+            self.bid_price,
+            self.ask_price,
+            self.quote_qty,
+            self.half_spread,
+            self.skew,
+            self.size_adj,
+            self.tier_adj,
+            self.quote_mid,
+            self.counter_price,
+            self.counter_side,
+            self.countered_by,
+            self.counter_rounds,
+            self.trade_id,
+            self.trade_price,
+            self.cover_price,
+            self.accepted_at,
+            self.look_until,
+        )
+        if values_3 == INQUIRY_EVENT_RUN_3.usual:
+            data_3 = INQUIRY_EVENT_RUN_3.usual_bytes
+        else:
+            known, data_3 = INQUIRY_EVENT_RUN_3.last
+            if values_3 != known:
+                data_3 = b"".join(
+                    (
+                        STRING[self.quote_id],
+                        b"\0" if self.bid_price is None else b"\2" + NANOS_BYTES[self.bid_price],
+                        b"\0" if self.ask_price is None else b"\2" + NANOS_BYTES[self.ask_price],
+                        b"\0" if self.quote_qty is None else b"\2" + NANOS_BYTES[self.quote_qty],
+                        b"\0" if self.half_spread is None else b"\2" + NANOS_BYTES[self.half_spread],
+                        b"\0" if self.skew is None else b"\2" + NANOS_BYTES[self.skew],
+                        b"\0" if self.size_adj is None else b"\2" + NANOS_BYTES[self.size_adj],
+                        b"\0" if self.tier_adj is None else b"\2" + NANOS_BYTES[self.tier_adj],
+                        b"\0" if self.quote_mid is None else b"\2" + NANOS_BYTES[self.quote_mid],
+                        b"\0" if self.counter_price is None else b"\2" + NANOS_BYTES[self.counter_price],
+                        SIDE_BYTES[self.counter_side],
+                        DESKPARTY_BYTES[self.countered_by],
+                        LONG[self.counter_rounds],
+                        b"\0" if self.trade_id is None else b"\2" + STRING[self.trade_id],
+                        b"\0" if self.trade_price is None else b"\2" + NANOS_BYTES[self.trade_price],
+                        b"\0" if self.cover_price is None else b"\2" + NANOS_BYTES[self.cover_price],
+                        LONG[self.accepted_at],
+                        LONG[self.look_until],
+                    )
+                )
+                INQUIRY_EVENT_RUN_3.last = values_3, data_3
         return b"".join(
             (
-                STRING[self.inquiry_id],
-                STRING[self.book_id],
-                STRING[self.instrument_id],
-                LONG[self.inquiry_number],
+                data_1,
                 LONG[self.version],
                 INQUIRYSTATUS_BYTES[self.status],
-                STRING[self.client_id],
-                INQUIRYSIDE_BYTES[self.client_side],
-                NANOS_BYTES[self.quantity],
-                b"\0" if self.requested_price is None else b"\2" + NANOS_BYTES[self.requested_price],
-                PRICETYPE_BYTES[self.price_type],
-                STRING[self.client_tier],
-                STRING[self.trader],
-                SECURITYTYPE_BYTES[self.security_type],
-                STRING[self.isin],
-                STRING[self.currency],
-                STRING[self.settle_date],
-                b"\0" if self.competition is None else b"\2" + LONG[self.competition],
-                STRING[self.source],
-                LONG[self.due_time],
-                LONG[self.firm_until],
-                LONG[self.expire_time],
                 b"\0" if self.outcome is None else b"\2" + INQUIRYOUTCOME_BYTES[self.outcome],
                 b"\0" if self.reason_code is None else b"\2" + INQUIRYREASON_BYTES[self.reason_code],
                 BOOLEAN[self.is_auto],
-                b"\0" if self.position_qty is None else b"\2" + NANOS_BYTES[self.position_qty],
-                b"\0" if self.position_notional is None else b"\2" + NANOS_BYTES[self.position_notional],
-                b"\0" if self.pending_buy_qty is None else b"\2" + NANOS_BYTES[self.pending_buy_qty],
-                b"\0" if self.pending_sell_qty is None else b"\2" + NANOS_BYTES[self.pending_sell_qty],
-                b"\0" if self.position_version is None else b"\2" + LONG[self.position_version],
-                b"\0" if self.as_of_offset is None else b"\2" + LONG[self.as_of_offset],
-                b"\0" if self.ref_mid is None else b"\2" + NANOS_BYTES[self.ref_mid],
-                b"\0" if self.ref_age_ms is None else b"\2" + LONG[self.ref_age_ms],
-                BOOLEAN[self.is_stale],
-                STRING[self.quote_id],
-                b"\0" if self.bid_price is None else b"\2" + NANOS_BYTES[self.bid_price],
-                b"\0" if self.ask_price is None else b"\2" + NANOS_BYTES[self.ask_price],
-                b"\0" if self.quote_qty is None else b"\2" + NANOS_BYTES[self.quote_qty],
-                b"\0" if self.half_spread is None else b"\2" + NANOS_BYTES[self.half_spread],
-                b"\0" if self.skew is None else b"\2" + NANOS_BYTES[self.skew],
-                b"\0" if self.size_adj is None else b"\2" + NANOS_BYTES[self.size_adj],
-                b"\0" if self.tier_adj is None else b"\2" + NANOS_BYTES[self.tier_adj],
-                b"\0" if self.quote_mid is None else b"\2" + NANOS_BYTES[self.quote_mid],
+                LONG[self.firm_until],
                 STRING[self.policy_id],
                 STRING[self.policy_config_hash],
-                b"\0" if self.counter_price is None else b"\2" + NANOS_BYTES[self.counter_price],
-                SIDE_BYTES[self.counter_side],
-                DESKPARTY_BYTES[self.countered_by],
-                LONG[self.counter_rounds],
-                b"\0" if self.trade_id is None else b"\2" + STRING[self.trade_id],
-                b"\0" if self.trade_price is None else b"\2" + NANOS_BYTES[self.trade_price],
-                b"\0" if self.cover_price is None else b"\2" + NANOS_BYTES[self.cover_price],
-                LONG[self.received_at],
                 LONG[self.quoted_at],
-                LONG[self.accepted_at],
-                LONG[self.look_until],
                 LONG[self.ended_at],
+                data_2,
+                data_3,
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -1389,9 +1502,6 @@ class InquiryEvent(Message, frozen=True):
         instrument_id = data[at:end].decode()
         at = end
         inquiry_number, at = read_long(data, at)
-        version, at = read_long(data, at)
-        status = INQUIRYSTATUS_AT[data[at]]
-        at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1468,9 +1578,12 @@ class InquiryEvent(Message, frozen=True):
         known = TIME_AT.get(data[at : at + 9])
         due_time, at = read_time(data, at) if known is None else (known, at + 9)
         known = TIME_AT.get(data[at : at + 9])
-        firm_until, at = read_time(data, at) if known is None else (known, at + 9)
-        known = TIME_AT.get(data[at : at + 9])
         expire_time, at = read_time(data, at) if known is None else (known, at + 9)
+        known = TIME_AT.get(data[at : at + 9])
+        received_at, at = read_time(data, at) if known is None else (known, at + 9)
+        version, at = read_long(data, at)
+        status = INQUIRYSTATUS_AT[data[at]]
+        at += 1
         outcome: InquiryOutcome | None = None
         if data[at]:
             at += PRESENT[data[at]]
@@ -1487,140 +1600,8 @@ class InquiryEvent(Message, frozen=True):
             at += 1
         is_auto = data[at] == 1
         at += 1
-        position_qty: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            position_qty = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        position_notional: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            position_notional = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        pending_buy_qty: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            pending_buy_qty = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        pending_sell_qty: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            pending_sell_qty = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        position_version: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            known = TIME_AT.get(data[at : at + 9])
-            position_version, at = read_time(data, at) if known is None else (known, at + 9)
-        else:
-            at += 1
-        as_of_offset: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            known = TIME_AT.get(data[at : at + 9])
-            as_of_offset, at = read_time(data, at) if known is None else (known, at + 9)
-        else:
-            at += 1
-        ref_mid: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            ref_mid = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        ref_age_ms: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            known = TIME_AT.get(data[at : at + 9])
-            ref_age_ms, at = read_time(data, at) if known is None else (known, at + 9)
-        else:
-            at += 1
-        is_stale = data[at] == 1
-        at += 1
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        quote_id = data[at:end].decode()
-        at = end
-        bid_price: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            bid_price = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        ask_price: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            ask_price = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        quote_qty: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            quote_qty = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        half_spread: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            half_spread = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        skew: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            skew = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        size_adj: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            size_adj = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        tier_adj: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            tier_adj = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        quote_mid: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            quote_mid = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
+        known = TIME_AT.get(data[at : at + 9])
+        firm_until, at = read_time(data, at) if known is None else (known, at + 9)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1635,57 +1616,253 @@ class InquiryEvent(Message, frozen=True):
         end = at + (size >> 1)
         policy_config_hash = data[at:end].decode()
         at = end
-        counter_price: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            counter_price = NANOS_FROM[data[at:end]]
-            at = end
+        known = TIME_AT.get(data[at : at + 9])
+        quoted_at, at = read_time(data, at) if known is None else (known, at + 9)
+        known = TIME_AT.get(data[at : at + 9])
+        ended_at, at = read_time(data, at) if known is None else (known, at + 9)
+        position_qty: int | None
+        position_notional: int | None
+        pending_buy_qty: int | None
+        pending_sell_qty: int | None
+        position_version: int | None
+        as_of_offset: int | None
+        ref_mid: int | None
+        ref_age_ms: int | None
+        is_stale: bool
+        if data[at : at + 9] == b"\x00\x00\x00\x00\x00\x00\x00\x00\x00":
+            (
+                position_qty,
+                position_notional,
+                pending_buy_qty,
+                pending_sell_qty,
+                position_version,
+                as_of_offset,
+                ref_mid,
+                ref_age_ms,
+                is_stale,
+            ) = INQUIRY_EVENT_RUN_2.usual
+            at += 9
         else:
+            position_qty = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                position_qty = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            position_notional = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                position_notional = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            pending_buy_qty = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                pending_buy_qty = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            pending_sell_qty = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                pending_sell_qty = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            position_version = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                known = TIME_AT.get(data[at : at + 9])
+                position_version, at = read_time(data, at) if known is None else (known, at + 9)
+            else:
+                at += 1
+            as_of_offset = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                known = TIME_AT.get(data[at : at + 9])
+                as_of_offset, at = read_time(data, at) if known is None else (known, at + 9)
+            else:
+                at += 1
+            ref_mid = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                ref_mid = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            ref_age_ms = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                known = TIME_AT.get(data[at : at + 9])
+                ref_age_ms, at = read_time(data, at) if known is None else (known, at + 9)
+            else:
+                at += 1
+            is_stale = data[at] == 1
             at += 1
-        counter_side = SIDE_AT[data[at]]
-        at += 1
-        countered_by = DESKPARTY_AT[data[at]]
-        at += 1
-        counter_rounds, at = read_long(data, at)
-        trade_id: str | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
+        quote_id: str
+        bid_price: int | None
+        ask_price: int | None
+        quote_qty: int | None
+        half_spread: int | None
+        skew: int | None
+        size_adj: int | None
+        tier_adj: int | None
+        quote_mid: int | None
+        counter_price: int | None
+        counter_side: Side
+        countered_by: DeskParty
+        counter_rounds: int
+        trade_id: str | None
+        trade_price: int | None
+        cover_price: int | None
+        accepted_at: int
+        look_until: int
+        if data[at : at + 18] == b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00":
+            (
+                quote_id,
+                bid_price,
+                ask_price,
+                quote_qty,
+                half_spread,
+                skew,
+                size_adj,
+                tier_adj,
+                quote_mid,
+                counter_price,
+                counter_side,
+                countered_by,
+                counter_rounds,
+                trade_id,
+                trade_price,
+                cover_price,
+                accepted_at,
+                look_until,
+            ) = INQUIRY_EVENT_RUN_3.usual
+            at += 18
+        else:
             size = data[at]
             at += 1
             if size & 0x81:
                 size, at = long_size(data, at - 1)
             end = at + (size >> 1)
-            trade_id = data[at:end].decode()
+            quote_id = data[at:end].decode()
             at = end
-        else:
+            bid_price = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                bid_price = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            ask_price = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                ask_price = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            quote_qty = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                quote_qty = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            half_spread = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                half_spread = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            skew = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                skew = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            size_adj = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                size_adj = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            tier_adj = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                tier_adj = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            quote_mid = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                quote_mid = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            counter_price = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                counter_price = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            counter_side = SIDE_AT[data[at]]
             at += 1
-        trade_price: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            trade_price = NANOS_FROM[data[at:end]]
-            at = end
-        else:
+            countered_by = DESKPARTY_AT[data[at]]
             at += 1
-        cover_price: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            cover_price = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        known = TIME_AT.get(data[at : at + 9])
-        received_at, at = read_time(data, at) if known is None else (known, at + 9)
-        known = TIME_AT.get(data[at : at + 9])
-        quoted_at, at = read_time(data, at) if known is None else (known, at + 9)
-        known = TIME_AT.get(data[at : at + 9])
-        accepted_at, at = read_time(data, at) if known is None else (known, at + 9)
-        known = TIME_AT.get(data[at : at + 9])
-        look_until, at = read_time(data, at) if known is None else (known, at + 9)
-        known = TIME_AT.get(data[at : at + 9])
-        ended_at, at = read_time(data, at) if known is None else (known, at + 9)
+            counter_rounds, at = read_long(data, at)
+            trade_id = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                size = data[at]
+                at += 1
+                if size & 0x81:
+                    size, at = long_size(data, at - 1)
+                end = at + (size >> 1)
+                trade_id = data[at:end].decode()
+                at = end
+            else:
+                at += 1
+            trade_price = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                trade_price = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            cover_price = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                cover_price = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            known = TIME_AT.get(data[at : at + 9])
+            accepted_at, at = read_time(data, at) if known is None else (known, at + 9)
+            known = TIME_AT.get(data[at : at + 9])
+            look_until, at = read_time(data, at) if known is None else (known, at + 9)
         size = data[at]
         at += 1
         if size & 0x81:
@@ -1730,11 +1907,11 @@ class InquiryEvent(Message, frozen=True):
             book_id,
             instrument_id,
             inquiry_number,
-            version,
-            status,
             client_id,
             client_side,
             quantity,
+            version,
+            status,
             requested_price,
             price_type,
             client_tier,
@@ -1746,11 +1923,16 @@ class InquiryEvent(Message, frozen=True):
             competition,
             source,
             due_time,
-            firm_until,
             expire_time,
+            received_at,
             outcome,
             reason_code,
             is_auto,
+            firm_until,
+            policy_id,
+            policy_config_hash,
+            quoted_at,
+            ended_at,
             position_qty,
             position_notional,
             pending_buy_qty,
@@ -1769,8 +1951,6 @@ class InquiryEvent(Message, frozen=True):
             size_adj,
             tier_adj,
             quote_mid,
-            policy_id,
-            policy_config_hash,
             counter_price,
             counter_side,
             countered_by,
@@ -1778,11 +1958,8 @@ class InquiryEvent(Message, frozen=True):
             trade_id,
             trade_price,
             cover_price,
-            received_at,
-            quoted_at,
             accepted_at,
             look_until,
-            ended_at,
             event_id,
             command_id,
             correlation_id,
@@ -1799,11 +1976,11 @@ class InquiryEvent(Message, frozen=True):
             book_id=data["book_id"],
             instrument_id=data["instrument_id"],
             inquiry_number=data["inquiry_number"],
-            version=data["version"],
-            status=InquiryStatus(data["status"]),
             client_id=data["client_id"],
             client_side=InquirySide(data["client_side"]),
             quantity=bytes_to_nanos(data["quantity"]),
+            version=data["version"],
+            status=InquiryStatus(data["status"]),
             requested_price=None if data["requested_price"] is None else bytes_to_nanos(data["requested_price"]),
             price_type=PriceType(data["price_type"]),
             client_tier=data["client_tier"],
@@ -1815,11 +1992,16 @@ class InquiryEvent(Message, frozen=True):
             competition=data["competition"],
             source=data["source"],
             due_time=data["due_time"],
-            firm_until=data["firm_until"],
             expire_time=data["expire_time"],
+            received_at=data["received_at"],
             outcome=None if data["outcome"] is None else InquiryOutcome(data["outcome"]),
             reason_code=None if data["reason_code"] is None else InquiryReason(data["reason_code"]),
             is_auto=data["is_auto"],
+            firm_until=data["firm_until"],
+            policy_id=data["policy_id"],
+            policy_config_hash=data["policy_config_hash"],
+            quoted_at=data["quoted_at"],
+            ended_at=data["ended_at"],
             position_qty=None if data["position_qty"] is None else bytes_to_nanos(data["position_qty"]),
             position_notional=None if data["position_notional"] is None else bytes_to_nanos(data["position_notional"]),
             pending_buy_qty=None if data["pending_buy_qty"] is None else bytes_to_nanos(data["pending_buy_qty"]),
@@ -1838,8 +2020,6 @@ class InquiryEvent(Message, frozen=True):
             size_adj=None if data["size_adj"] is None else bytes_to_nanos(data["size_adj"]),
             tier_adj=None if data["tier_adj"] is None else bytes_to_nanos(data["tier_adj"]),
             quote_mid=None if data["quote_mid"] is None else bytes_to_nanos(data["quote_mid"]),
-            policy_id=data["policy_id"],
-            policy_config_hash=data["policy_config_hash"],
             counter_price=None if data["counter_price"] is None else bytes_to_nanos(data["counter_price"]),
             counter_side=Side(data["counter_side"]),
             countered_by=DeskParty(data["countered_by"]),
@@ -1847,11 +2027,8 @@ class InquiryEvent(Message, frozen=True):
             trade_id=data["trade_id"],
             trade_price=None if data["trade_price"] is None else bytes_to_nanos(data["trade_price"]),
             cover_price=None if data["cover_price"] is None else bytes_to_nanos(data["cover_price"]),
-            received_at=data["received_at"],
-            quoted_at=data["quoted_at"],
             accepted_at=data["accepted_at"],
             look_until=data["look_until"],
-            ended_at=data["ended_at"],
             event_id=data["event_id"],
             command_id=data["command_id"],
             correlation_id=data["correlation_id"],
@@ -2031,6 +2208,12 @@ class InquiryRefused(Message, frozen=True):
         )
 
 
+OPEN_INQUIRY_RUN_1 = Run(
+    (PriceType.PRICE, "", "", SecurityType.EQUITY, "", "", "", None, ""), b"\x02\x00\x00\x02\x00\x00\x00\x00\x00"
+)
+OPEN_INQUIRY_RUN_2 = Run((0, 0, 0, None), b"\x00\x00\x00\x00")
+
+
 class OpenInquiry(Message, frozen=True):
     """An inquiry comes in."""
 
@@ -2091,6 +2274,51 @@ class OpenInquiry(Message, frozen=True):
 
     def encoded(self, sent: Sender | None = None) -> bytes:
         """The Avro bytes."""
+        values_1 = (
+            self.price_type,
+            self.client_tier,
+            self.trader,
+            self.security_type,
+            self.isin,
+            self.currency,
+            self.settle_date,
+            self.competition,
+            self.source,
+        )
+        if values_1 == OPEN_INQUIRY_RUN_1.usual:
+            data_1 = OPEN_INQUIRY_RUN_1.usual_bytes
+        else:
+            known, data_1 = OPEN_INQUIRY_RUN_1.last
+            if values_1 != known:
+                data_1 = b"".join(
+                    (
+                        PRICETYPE_BYTES[self.price_type],
+                        STRING[self.client_tier],
+                        STRING[self.trader],
+                        SECURITYTYPE_BYTES[self.security_type],
+                        STRING[self.isin],
+                        STRING[self.currency],
+                        STRING[self.settle_date],
+                        b"\0" if self.competition is None else b"\2" + LONG[self.competition],
+                        STRING[self.source],
+                    )
+                )
+                OPEN_INQUIRY_RUN_1.last = values_1, data_1
+        values_2 = (self.due_time, self.firm_until, self.expire_time, self.sent_at)
+        if values_2 == OPEN_INQUIRY_RUN_2.usual:
+            data_2 = OPEN_INQUIRY_RUN_2.usual_bytes
+        else:
+            known, data_2 = OPEN_INQUIRY_RUN_2.last
+            if values_2 != known:
+                data_2 = b"".join(
+                    (
+                        LONG[self.due_time],
+                        LONG[self.firm_until],
+                        LONG[self.expire_time],
+                        b"\0" if self.sent_at is None else b"\2" + LONG[self.sent_at],
+                    )
+                )
+                OPEN_INQUIRY_RUN_2.last = values_2, data_2
         return b"".join(
             (
                 STRING[self.inquiry_id],
@@ -2100,19 +2328,8 @@ class OpenInquiry(Message, frozen=True):
                 INQUIRYSIDE_BYTES[self.client_side],
                 NANOS_BYTES[self.quantity],
                 b"\0" if self.requested_price is None else b"\2" + NANOS_BYTES[self.requested_price],
-                PRICETYPE_BYTES[self.price_type],
-                STRING[self.client_tier],
-                STRING[self.trader],
-                SECURITYTYPE_BYTES[self.security_type],
-                STRING[self.isin],
-                STRING[self.currency],
-                STRING[self.settle_date],
-                b"\0" if self.competition is None else b"\2" + LONG[self.competition],
-                STRING[self.source],
-                LONG[self.due_time],
-                LONG[self.firm_until],
-                LONG[self.expire_time],
-                b"\0" if self.sent_at is None else b"\2" + LONG[self.sent_at],
+                data_1,
+                data_2,
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2161,72 +2378,95 @@ class OpenInquiry(Message, frozen=True):
             at = end
         else:
             at += 1
-        price_type = PRICETYPE_AT[data[at]]
-        at += 1
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        client_tier = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        trader = data[at:end].decode()
-        at = end
-        security_type = SECURITYTYPE_AT[data[at]]
-        at += 1
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        isin = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        currency = data[at:end].decode()
-        at = end
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        settle_date = data[at:end].decode()
-        at = end
-        competition: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            known = TIME_AT.get(data[at : at + 9])
-            competition, at = read_time(data, at) if known is None else (known, at + 9)
+        price_type: PriceType
+        client_tier: str
+        trader: str
+        security_type: SecurityType
+        isin: str
+        currency: str
+        settle_date: str
+        competition: int | None
+        source: str
+        if data[at : at + 9] == b"\x02\x00\x00\x02\x00\x00\x00\x00\x00":
+            price_type, client_tier, trader, security_type, isin, currency, settle_date, competition, source = (
+                OPEN_INQUIRY_RUN_1.usual
+            )
+            at += 9
         else:
+            price_type = PRICETYPE_AT[data[at]]
             at += 1
-        size = data[at]
-        at += 1
-        if size & 0x81:
-            size, at = long_size(data, at - 1)
-        end = at + (size >> 1)
-        source = data[at:end].decode()
-        at = end
-        known = TIME_AT.get(data[at : at + 9])
-        due_time, at = read_time(data, at) if known is None else (known, at + 9)
-        known = TIME_AT.get(data[at : at + 9])
-        firm_until, at = read_time(data, at) if known is None else (known, at + 9)
-        known = TIME_AT.get(data[at : at + 9])
-        expire_time, at = read_time(data, at) if known is None else (known, at + 9)
-        sent_at: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            known = TIME_AT.get(data[at : at + 9])
-            sent_at, at = read_time(data, at) if known is None else (known, at + 9)
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            client_tier = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            trader = data[at:end].decode()
+            at = end
+            security_type = SECURITYTYPE_AT[data[at]]
+            at += 1
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            isin = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            currency = data[at:end].decode()
+            at = end
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            settle_date = data[at:end].decode()
+            at = end
+            competition = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                known = TIME_AT.get(data[at : at + 9])
+                competition, at = read_time(data, at) if known is None else (known, at + 9)
+            else:
+                at += 1
+            size = data[at]
+            at += 1
+            if size & 0x81:
+                size, at = long_size(data, at - 1)
+            end = at + (size >> 1)
+            source = data[at:end].decode()
+            at = end
+        due_time: int
+        firm_until: int
+        expire_time: int
+        sent_at: int | None
+        if data[at : at + 4] == b"\x00\x00\x00\x00":
+            due_time, firm_until, expire_time, sent_at = OPEN_INQUIRY_RUN_2.usual
+            at += 4
         else:
-            at += 1
+            known = TIME_AT.get(data[at : at + 9])
+            due_time, at = read_time(data, at) if known is None else (known, at + 9)
+            known = TIME_AT.get(data[at : at + 9])
+            firm_until, at = read_time(data, at) if known is None else (known, at + 9)
+            known = TIME_AT.get(data[at : at + 9])
+            expire_time, at = read_time(data, at) if known is None else (known, at + 9)
+            sent_at = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                known = TIME_AT.get(data[at : at + 9])
+                sent_at, at = read_time(data, at) if known is None else (known, at + 9)
+            else:
+                at += 1
         size = data[at]
         at += 1
         if size & 0x81:
@@ -2328,6 +2568,12 @@ class OpenInquiry(Message, frozen=True):
         )
 
 
+QUOTE_DECIDED_RUN_1 = Run(
+    (None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None),
+    b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+)
+
+
 class QuoteDecided(Message, frozen=True):
     """How the auto-trader decided, with every number on the way."""
 
@@ -2398,6 +2644,52 @@ class QuoteDecided(Message, frozen=True):
 
     def encoded(self, sent: Sender | None = None) -> bytes:
         """The Avro bytes."""
+        values_1 = (
+            self.ref_mid,
+            self.signal,
+            self.reservation_price,
+            self.half_spread,
+            self.skew,
+            self.size_adj,
+            self.tier_adj,
+            self.bid_price,
+            self.ask_price,
+            self.gap,
+            self.inventory,
+            self.volatility,
+            self.price,
+            self.ema_fast,
+            self.ema_slow,
+            self.realized_volatility,
+            self.measured_at,
+        )
+        if values_1 == QUOTE_DECIDED_RUN_1.usual:
+            data_1 = QUOTE_DECIDED_RUN_1.usual_bytes
+        else:
+            known, data_1 = QUOTE_DECIDED_RUN_1.last
+            if values_1 != known:
+                data_1 = b"".join(
+                    (
+                        b"\0" if self.ref_mid is None else b"\2" + NANOS_BYTES[self.ref_mid],
+                        b"\0" if self.signal is None else b"\2" + NANOS_BYTES[self.signal],
+                        b"\0" if self.reservation_price is None else b"\2" + NANOS_BYTES[self.reservation_price],
+                        b"\0" if self.half_spread is None else b"\2" + NANOS_BYTES[self.half_spread],
+                        b"\0" if self.skew is None else b"\2" + NANOS_BYTES[self.skew],
+                        b"\0" if self.size_adj is None else b"\2" + NANOS_BYTES[self.size_adj],
+                        b"\0" if self.tier_adj is None else b"\2" + NANOS_BYTES[self.tier_adj],
+                        b"\0" if self.bid_price is None else b"\2" + NANOS_BYTES[self.bid_price],
+                        b"\0" if self.ask_price is None else b"\2" + NANOS_BYTES[self.ask_price],
+                        b"\0" if self.gap is None else b"\2" + NANOS_BYTES[self.gap],
+                        b"\0" if self.inventory is None else b"\2" + NANOS_BYTES[self.inventory],
+                        b"\0" if self.volatility is None else b"\2" + NANOS_BYTES[self.volatility],
+                        b"\0" if self.price is None else b"\2" + NANOS_BYTES[self.price],
+                        b"\0" if self.ema_fast is None else b"\2" + NANOS_BYTES[self.ema_fast],
+                        b"\0" if self.ema_slow is None else b"\2" + NANOS_BYTES[self.ema_slow],
+                        b"\0" if self.realized_volatility is None else b"\2" + NANOS_BYTES[self.realized_volatility],
+                        b"\0" if self.measured_at is None else b"\2" + LONG[self.measured_at],
+                    )
+                )
+                QUOTE_DECIDED_RUN_1.last = values_1, data_1
         return b"".join(
             (
                 STRING[self.inquiry_id],
@@ -2408,23 +2700,7 @@ class QuoteDecided(Message, frozen=True):
                 STRING[self.config_hash],
                 QUOTEACTION_BYTES[self.action],
                 b"\0" if self.reason_code is None else b"\2" + INQUIRYREASON_BYTES[self.reason_code],
-                b"\0" if self.ref_mid is None else b"\2" + NANOS_BYTES[self.ref_mid],
-                b"\0" if self.signal is None else b"\2" + NANOS_BYTES[self.signal],
-                b"\0" if self.reservation_price is None else b"\2" + NANOS_BYTES[self.reservation_price],
-                b"\0" if self.half_spread is None else b"\2" + NANOS_BYTES[self.half_spread],
-                b"\0" if self.skew is None else b"\2" + NANOS_BYTES[self.skew],
-                b"\0" if self.size_adj is None else b"\2" + NANOS_BYTES[self.size_adj],
-                b"\0" if self.tier_adj is None else b"\2" + NANOS_BYTES[self.tier_adj],
-                b"\0" if self.bid_price is None else b"\2" + NANOS_BYTES[self.bid_price],
-                b"\0" if self.ask_price is None else b"\2" + NANOS_BYTES[self.ask_price],
-                b"\0" if self.gap is None else b"\2" + NANOS_BYTES[self.gap],
-                b"\0" if self.inventory is None else b"\2" + NANOS_BYTES[self.inventory],
-                b"\0" if self.volatility is None else b"\2" + NANOS_BYTES[self.volatility],
-                b"\0" if self.price is None else b"\2" + NANOS_BYTES[self.price],
-                b"\0" if self.ema_fast is None else b"\2" + NANOS_BYTES[self.ema_fast],
-                b"\0" if self.ema_slow is None else b"\2" + NANOS_BYTES[self.ema_slow],
-                b"\0" if self.realized_volatility is None else b"\2" + NANOS_BYTES[self.realized_volatility],
-                b"\0" if self.measured_at is None else b"\2" + LONG[self.measured_at],
+                data_1,
                 envelope_bytes(self) if sent is None else sent.event_id + sent[self.caused_by],
             )
         )
@@ -2472,141 +2748,180 @@ class QuoteDecided(Message, frozen=True):
             at += 1
         else:
             at += 1
-        ref_mid: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            ref_mid = NANOS_FROM[data[at:end]]
-            at = end
+        ref_mid: int | None
+        signal: int | None
+        reservation_price: int | None
+        half_spread: int | None
+        skew: int | None
+        size_adj: int | None
+        tier_adj: int | None
+        bid_price: int | None
+        ask_price: int | None
+        gap: int | None
+        inventory: int | None
+        volatility: int | None
+        price: int | None
+        ema_fast: int | None
+        ema_slow: int | None
+        realized_volatility: int | None
+        measured_at: int | None
+        if data[at : at + 17] == b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00":
+            (
+                ref_mid,
+                signal,
+                reservation_price,
+                half_spread,
+                skew,
+                size_adj,
+                tier_adj,
+                bid_price,
+                ask_price,
+                gap,
+                inventory,
+                volatility,
+                price,
+                ema_fast,
+                ema_slow,
+                realized_volatility,
+                measured_at,
+            ) = QUOTE_DECIDED_RUN_1.usual
+            at += 17
         else:
-            at += 1
-        signal: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            signal = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        reservation_price: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            reservation_price = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        half_spread: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            half_spread = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        skew: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            skew = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        size_adj: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            size_adj = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        tier_adj: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            tier_adj = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        bid_price: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            bid_price = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        ask_price: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            ask_price = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        gap: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            gap = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        inventory: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            inventory = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        volatility: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            volatility = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        price: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            price = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        ema_fast: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            ema_fast = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        ema_slow: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            ema_slow = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        realized_volatility: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            end = at + NANOS_SIZE_AT[data[at]]
-            realized_volatility = NANOS_FROM[data[at:end]]
-            at = end
-        else:
-            at += 1
-        measured_at: int | None = None
-        if data[at]:
-            at += PRESENT[data[at]]
-            known = TIME_AT.get(data[at : at + 9])
-            measured_at, at = read_time(data, at) if known is None else (known, at + 9)
-        else:
-            at += 1
+            ref_mid = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                ref_mid = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            signal = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                signal = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            reservation_price = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                reservation_price = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            half_spread = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                half_spread = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            skew = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                skew = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            size_adj = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                size_adj = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            tier_adj = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                tier_adj = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            bid_price = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                bid_price = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            ask_price = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                ask_price = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            gap = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                gap = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            inventory = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                inventory = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            volatility = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                volatility = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            price = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                price = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            ema_fast = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                ema_fast = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            ema_slow = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                ema_slow = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            realized_volatility = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                end = at + NANOS_SIZE_AT[data[at]]
+                realized_volatility = NANOS_FROM[data[at:end]]
+                at = end
+            else:
+                at += 1
+            measured_at = None
+            if data[at]:
+                at += PRESENT[data[at]]
+                known = TIME_AT.get(data[at : at + 9])
+                measured_at, at = read_time(data, at) if known is None else (known, at + 9)
+            else:
+                at += 1
         size = data[at]
         at += 1
         if size & 0x81:

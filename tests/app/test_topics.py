@@ -23,7 +23,8 @@ from app.topics import (
     partitions_of,
 )
 from app.topics import replication_of as copies_of
-from schemas.message_code import ENVELOPE, attribute
+from schemas.field_code import attribute
+from schemas.message_code import ENVELOPE
 
 ROOT = Path(__file__).parents[2]
 ASKED = {

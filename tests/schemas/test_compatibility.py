@@ -7,8 +7,9 @@ import pytest
 
 from schemas import compatibility, generate
 from schemas.compatibility import DECIMAL, faults, incompatibilities, lint, meaning_changes
+from schemas.field_code import attribute
 from schemas.generate import REGISTRY, load, nouns
-from schemas.message_code import ENVELOPE, attribute
+from schemas.message_code import ENVELOPE
 
 ALL = [(noun, name, schema) for noun in nouns() for name, schema in load(noun).items()]
 IDS = [f"{noun}.{name}" for noun, name, _ in ALL]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from schemas import compatibility, generate, message_code, wire
+from schemas import compatibility, field_code, generate, run_code, wire
+from schemas.field_code import attribute, kind_of
 from schemas.generate import enums_module, main, outputs, updated_registry
-from schemas.message_code import attribute, kind_of
 
 SCHEMA: dict[str, Any] = {"type": "record", "name": "Thing", "fields": [{"name": "x", "type": "long"}]}
 OTHER = SCHEMA | {"doc": "Another one."}
@@ -113,9 +113,17 @@ def test_an_enum_has_no_more_symbols_than_its_byte_tells_apart() -> None:
     assert [by_byte[data[0]] for data in bytes_of.values()] == list(bytes_of)
 
 
+def test_a_run_has_no_field_whose_equal_values_have_other_bytes() -> None:
+    """Zero and minus zero are equal: what is remembered of the one would be written for the other."""
+    schema = {"name": "Thing", "runs": [["x", "x"]]}
+    field = field_code.Field("x", "x", "double", nullable=False, avro={"name": "x"})
+    with pytest.raises(AssertionError, match="equal values"):
+        list(run_code.runs_of(schema, [field]))
+
+
 def test_an_array_that_may_be_null_or_an_optional_flag_is_written_with_its_branch() -> None:
     for kind, default in (("boolean", None), ("bytes", None)):
-        field = message_code.Field("x", "x", kind, nullable=True, avro={"name": "x", "default": default})
-        assert "is None else" in message_code.encoding(field, "self.x")
-    assert message_code.default_of("Side", "UNKNOWN") == "Side.UNKNOWN"
-    assert message_code.default_of("string", "") == "''"
+        field = field_code.Field("x", "x", kind, nullable=True, avro={"name": "x", "default": default})
+        assert "is None else" in field_code.encoding(field, "self.x")
+    assert field_code.default_of("Side", "UNKNOWN") == "Side.UNKNOWN"
+    assert field_code.default_of("string", "") == "''"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.codecs import MESSAGES, NOUNS
 from app.registry import committed
 from schemas import enums
-from schemas.message_code import attribute, kind_of
+from schemas.field_code import attribute, kind_of
 from schemas.wire import Message
 
 SCHEMAS = {entry.name: entry.schema for _, entry in sorted(committed().items())}
