@@ -28,8 +28,8 @@ MESSAGES: dict[str, type[Message]] = {
     message.schema_name: message for noun in NOUNS for message in import_module(f"schemas.{noun}").MESSAGES
 }
 """Every message that this version knows, by noun and name."""
-READ_TWICE = ("order_books.TradeExecuted", "inquiries.InquiryBooked")
-"""Go to the shards of both accounts and to those of their positions: one process has several of them, mostly."""
+READ_TWICE = "order_books.TradeExecuted"
+"""Goes to the shards of both accounts and to those of their positions: one process has several of them, mostly."""
 READ_LATELY_MAX = 2_048
 """Of such messages: as many as one shard may be behind another one for which they were decoded."""
 
@@ -43,7 +43,7 @@ class Codec:
         self._frames = {name: _FRAME.pack(0, number) for name, number in self._numbers.items()}
         self._current = {frame: MESSAGES[name] for name, frame in self._frames.items()}
         self._older: dict[int, tuple[Schema, Schema, type[Message]]] = {}
-        self._read_twice = frozenset(self._frames[name] for name in READ_TWICE)
+        self._read_twice = self._frames[READ_TWICE]
         self._read_lately: dict[bytes, Message] = {}
 
     def frame(self, message: type[Message]) -> bytes:
@@ -59,14 +59,14 @@ class Codec:
         if value is None:
             raise Undecodable("UNDECODABLE", "no message")
         frame = value[: _FRAME.size]
-        if frame in self._read_twice and (known := self._read_lately.get(value)) is not None:
+        if frame == self._read_twice and (known := self._read_lately.get(value)) is not None:
             return known
         message = self._current.get(frame)
         try:
             found = self._decode_older(value) if message is None else message.decoded(value, _FRAME.size)
         except (ValueError, LookupError) as error:
             raise Undecodable("UNDECODABLE", f"schema {schema_id(value)}: {error!r}") from error
-        if frame in self._read_twice:
+        if frame == self._read_twice:
             if len(self._read_lately) >= READ_LATELY_MAX:
                 self._read_lately.clear()
             self._read_lately[value] = found
