@@ -88,7 +88,7 @@ class Pack(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return Pack(self.sent_at, self.since or now, (*self.earlier, latest), (), self.wait, self.alone)
 
     def left(self, count: int, now: int) -> "Pack":
-        """What is there when so many have left."""
+        """What is there when so many have left. Those that leave alone begin no new wait."""
         if now < self.due_at and not self.count:
             return Pack(self.sent_at, wait=self.wait, alone=self.alone + count)
         came = (self.alone + count) * PACK_NS // max(PACK_NS, now - self.sent_at)
