@@ -16,7 +16,7 @@ from system import System
 from app import broker
 from app.codecs import Codec
 from app.registry import FileRegistry
-from app.settings import NOUNS, ROLES, Profile
+from app.settings import NOUNS, Profile
 from app.topics import INQUIRIES, partition_of, partitions_of
 from bench.load import listening, send_by_schedule, until_heard
 from bench.orders import Written
@@ -30,19 +30,15 @@ NAMES = ("inquiry_throughput", "inquiry_throughput_all_done", "inquiry_latency_p
 COUNT = int(os.environ.get("INQUIRIES") or 30_000)
 RATE = float(os.environ.get("RATE") or 500)
 SECONDS = float(os.environ.get("SECONDS") or 20)
-WARM_UP_S = 40.0
-LAYOUT = Profile.DEMO
-"""In which latency is measured, as for orders: one partition a topic, as `make run` has it."""
-WITHOUT_MARKET = ",".join(role for role in ROLES if role != "order_commands")
-"""Roles of a worker of the demo that does not play its live market."""
+WARM_UP_S = 5.0
 BOOKS = [f"BOOK{number}" for number in range(5)]
 CODEC = Codec(FileRegistry())
 
 
-def inquiries(kind: str, *, all_done: bool = False, layout: Profile = Profile.TEST) -> Iterator[Written]:
+def inquiries(kind: str, *, all_done: bool = False) -> Iterator[Written]:
     """Inquiries of five books, to where they live; the policy `mock` takes one in ten, `parity` the even ones."""
     number = 0
-    count = partitions_of(INQUIRIES, layout)
+    count = partitions_of(INQUIRIES, Profile.TEST)
     while True:
         book, side = BOOKS[number % len(BOOKS)], (InquirySide.BUY, InquirySide.SELL)[number % 2]
         name = str(2 * number) if all_done else f"{kind}-{number}"
@@ -63,7 +59,7 @@ def run(wanted: set[str], folder: Path) -> Iterator[tuple[str, Measure]]:
             rate = _with_broker(System(subfolder(folder, policy)), partial(_throughput, policy=policy))
             yield name, Measure(rate, "inquiries/s", note=f"backlog of {COUNT}, policy {policy}, {share}")
     if "inquiry_latency_p99_ms" in wanted:
-        found = _with_broker(System(subfolder(folder, "latency"), LAYOUT), _latency)
+        found = _with_broker(System(subfolder(folder, "latency")), _latency)
         p50, p99 = (quantile(found, share) for share in (0.5, 0.99))
         note = f"{RATE:.0f}/s for {SECONDS:.0f} s, from the broker's word to the outcome; p50 {p50:.1f} ms"
         yield "inquiry_latency_p99_ms", Measure(p99, "ms", note=note)
@@ -88,7 +84,7 @@ def _with_broker(system: System, measure: Callable[[System], Any]) -> Any:
 
 async def _opened(system: System, policy: str) -> None:
     """Opens the desk with a worker that ends then: what follows begins with shards that know everything."""
-    worker = system.start_worker(ROLES=WITHOUT_MARKET)
+    worker = system.start_worker()
     await system.until_ready()
     await open_desk(system, *BOOKS, "cpt1", policy=policy)
     worker.terminate()
@@ -125,9 +121,8 @@ async def _latency(system: System) -> list[float]:
     _start(system)
     await system.until_ready()
     async with listening(system.bootstrap, "inquiry-events") as (listener,):
-        await send_by_schedule(system.bootstrap, INQUIRIES, inquiries("warm", layout=LAYOUT), RATE, WARM_UP_S)
-        timed = inquiries("timed", layout=LAYOUT)
-        sent = await send_by_schedule(system.bootstrap, INQUIRIES, timed, RATE, SECONDS)
+        await send_by_schedule(system.bootstrap, INQUIRIES, inquiries("warm"), RATE, WARM_UP_S)
+        sent = await send_by_schedule(system.bootstrap, INQUIRIES, inquiries("timed"), RATE, SECONDS)
         heard: dict[str, float] = {}
 
         def all_are_there() -> bool:

@@ -30,7 +30,7 @@ ALONE_MAX = 8
 WAITS_MAX = 8
 """How often as long it may wait where many come: 40 ms, and what is told of prices is told every 50 ms at best."""
 COUNT_A_WAIT = 8
-"""So many in `PACK_NS`, to one shard, and the next wait once as long more: from 1,600 a second, up to 12,800."""
+"""For each so many that came in `PACK_NS`, to one shard, the next wait so long: twice from 3,200 a second on."""
 PACKED_MAX = 1_024
 MARKETS_MAX = 64
 """Instruments in a pack, and each again at every other market: what is remembered of one can weigh a lot, and all that
